@@ -1,0 +1,1 @@
+"""What the board is: the frame between firmware and edge, and one file of constants per HAT."""

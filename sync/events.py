@@ -1,0 +1,77 @@
+"""Sync events: what a box tells head office, one frozen dataclass each.
+
+Fields are only ever added (with a default), never renamed or re-meant. Times are UTC text (`sync.moment`),
+ids are UUIDv7 text. `EVENT_TYPES` is the one list both ends and the documents use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class GapFact:
+    """Samples missing from a recording."""
+
+    start_sample: int  # within the recording, at its rate
+    length_samples: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call is over: everything the box knows of it, its audio apart."""
+
+    call_id: str
+    line: int
+    line_name: str
+    direction: str  # in | out | unknown
+    outcome: str  # answered | missed | unknown
+    started_utc: str  # first ring, or off hook
+    ended_utc: str
+    duration_ms: int  # talking: from answer (or off hook) to hang-up; 0 when missed
+    answered_utc: str | None = None
+    ring_count: int = 0
+    caller_number: str | None = None
+    caller_name: str | None = None
+    caller_presentation: str | None = None  # available | withheld | unavailable | failed; None = nothing sent
+    caller_standard: str | None = None  # bell202 | v23 | dtmf
+    dialled: str | None = None  # digits keyed on an outgoing call, as keyed
+    keys: str | None = None  # digits keyed in an incoming call
+    end_reason: str = "hung_up"  # hung_up | not_answered | line_lost | recorder_restarted
+    hook_known: bool = True  # False: the HAT was silent, states come from audio alone
+    clock_quality: str = "unknown"  # ntp | rtc | unsynced | unknown
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingReady:
+    """The audio of a call is a finished file, and this is its hash; the file follows on the bulk connection."""
+
+    recording_id: str
+    call_id: str
+    started_utc: str
+    rate_hz: int
+    samples: int
+    codec: str  # flac
+    size_bytes: int
+    sha256: str  # of the file, lower-case hex
+    gaps: tuple[GapFact, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingLost:
+    """A recording was begun and no audio of it could be kept; the reason says why."""
+
+    recording_id: str
+    call_id: str
+    reason: str
+
+
+SyncEvent = CallEnded | RecordingReady | RecordingLost
+
+# kind on the wire -> (dataclass, stream it travels in)
+EVENT_TYPES: dict[str, tuple[type, str]] = {
+    "call_ended": (CallEnded, "evt"),
+    "recording_ready": (RecordingReady, "meta"),
+    "recording_lost": (RecordingLost, "meta"),
+}
