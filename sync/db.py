@@ -51,6 +51,16 @@ def migrate(db: sqlite3.Connection, *sets: Migrations) -> None:
                 migrations.apply(wrapped)
 
 
+def run_script(db: sqlite3.Connection, script: str) -> None:
+    """Run statements that end in `;` inside the open transaction (`executescript` would commit it first)."""
+    statement = ""
+    for line in f"{script.rstrip().rstrip(';')};".splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""
+
+
 def data_version(db: sqlite3.Connection) -> int:
     """A number that changes when another connection has committed; costs microseconds."""
     return int(db.execute("PRAGMA data_version").fetchone()[0])

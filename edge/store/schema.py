@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from sync.db import connect, migrate
+from sync.db import connect, migrate, run_script
 from sync.outbox import migrations as outbox_migrations
 
 migrations = Migrations("edge")
@@ -21,7 +21,8 @@ migrations = Migrations("edge")
 @migrations()
 def m001_first_call(db: Database) -> None:
     """Lines, calls, recordings and their gaps, health states."""
-    db.executescript(
+    run_script(
+        db.conn,
         """
         CREATE TABLE lines (            -- as they are now; the recorder writes, the page reads
             line            INTEGER PRIMARY KEY,
@@ -87,8 +88,8 @@ def m001_first_call(db: Database) -> None:
             until_utc       TEXT,                   -- NULL while it lasts
             detail          TEXT NOT NULL DEFAULT ''
         );
-        CREATE UNIQUE INDEX health_now ON health (part) WHERE until_utc IS NULL;
-        """
+        CREATE UNIQUE INDEX health_now ON health (part) WHERE until_utc IS NULL
+        """,
     )
 
 
