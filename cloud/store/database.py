@@ -1,0 +1,80 @@
+"""Opens head office's database the same way for every process, and brings its tables up to date.
+
+On SQLite: WAL, full durability, and BEGIN IMMEDIATE for every transaction that may write, because a deferred
+one that reads first cannot be promoted when another process wrote in between. PostgreSQL needs none of it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+
+BUSY_TIMEOUT_S = 10.0
+MIGRATIONS = Path(__file__).with_name("migrations")
+_POSTGRESQL_LOCK = 0x6272_6C6E  # any number; the same in every process
+
+
+def open_engine(url: str) -> Engine:
+    """Connect to the database at `url` and migrate it; several processes may start at the same time."""
+    engine = _engine(url)
+    migrate(engine)
+    return engine
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Connection]:
+    """One transaction that may write: all of it is committed, or none."""
+    with engine.execution_options(may_write=True).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """One transaction that only reads: it sees one state of the database from its first statement on."""
+    with engine.begin() as connection:
+        yield connection
+
+
+def migrate(engine: Engine) -> None:
+    """Apply the migrations that are missing, under a lock that only one process can hold."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    with read(engine) as connection:
+        if MigrationContext.configure(connection).get_current_revision() == newest:
+            return
+    with write(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRESQL_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _open_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _open_sqlite(db: sqlite3.Connection, _record: Any) -> None:
+    db.isolation_level = None  # the driver's own implicit transactions are off: `begin` below is the only way
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        db.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    may_write = connection.get_execution_options().get("may_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if may_write else "BEGIN")

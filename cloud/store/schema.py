@@ -1,0 +1,138 @@
+"""Head office's tables, as SQLAlchemy Core: the same statements run on SQLite and on PostgreSQL.
+
+They stand apart from the code that fills them (ingest) and reads them (web), which never import each other.
+Times are UTC text with milliseconds (`sync.moment`). Facts from a box arrive in any order, so no row of
+calls, recordings or gaps waits for another by a foreign key. What changes here also needs a migration;
+a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_by_%(column_0_N_name)s",
+        "uq": "%(table_name)s_unique_%(column_0_N_name)s",
+        "fk": "%(table_name)s_%(column_0_name)s_names_%(referred_table_name)s",
+        "pk": "%(table_name)s_key",
+    }
+)
+
+boxes = Table(
+    "boxes",
+    metadata,
+    Column("id", Text, primary_key=True),  # the common name of the box's certificate
+    Column("name", Text, nullable=False),  # the branch, as people say it
+    Column("first_seen_utc", Text),  # None: registered, never heard of
+    Column("last_seen_utc", Text),
+)
+
+calls = Table(  # sync.events.CallEnded
+    "calls",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("box_id", Text, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("line_name", Text, nullable=False),
+    Column("direction", Text, nullable=False),  # in | out | unknown
+    Column("outcome", Text, nullable=False),  # answered | missed | unknown
+    Column("started_utc", Text, nullable=False),
+    Column("answered_utc", Text),
+    Column("ended_utc", Text, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("ring_count", Integer, nullable=False),
+    Column("caller_number", Text),
+    Column("caller_name", Text),
+    Column("caller_presentation", Text),  # available | withheld | unavailable | failed
+    Column("caller_standard", Text),
+    Column("dialled", Text),
+    Column("keys", Text),
+    Column("end_reason", Text, nullable=False),
+    Column("hook_known", Boolean, nullable=False),
+    Column("clock_quality", Text, nullable=False),
+    Column("received_utc", Text, nullable=False),  # head office's clock
+    Index("calls_by_start", "started_utc", "id"),
+    Index("calls_by_box", "box_id", "started_utc", "id"),
+    Index("calls_by_number", "caller_number", "started_utc"),
+)
+
+recordings = Table(  # sync.events.RecordingReady and RecordingLost
+    "recordings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("call_id", Text, nullable=False),
+    Column("box_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # announced | stored | lost
+    Column("started_utc", Text),  # this and the next five: None when lost
+    Column("rate_hz", Integer),
+    Column("samples", BigInteger),
+    Column("codec", Text),
+    Column("size_bytes", BigInteger),
+    Column("sha256", Text),  # of the file, lower-case hex
+    Column("object_key", Text),  # in the object store, once stored
+    Column("stored_utc", Text),
+    Column("lost_reason", Text),  # why, when lost
+    Index("recordings_by_call", "call_id"),
+    Index(
+        "recordings_waiting",
+        "box_id",
+        sqlite_where=text("state = 'announced'"),
+        postgresql_where=text("state = 'announced'"),
+    ),
+)
+
+gaps = Table(  # sync.events.GapFact
+    "gaps",
+    metadata,
+    Column("recording_id", Text, primary_key=True),
+    Column("start_sample", BigInteger, primary_key=True, autoincrement=False),
+    Column("length_samples", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),  # a key of cloud.access.roles.ROLES
+    Column("password_hash", Text, nullable=False),  # argon2id
+    Column("created_utc", Text, nullable=False),
+    Column("disabled_utc", Text),  # None: may log in
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_sha256", Text, primary_key=True),  # the cookie's token itself is kept nowhere
+    Column("user_id", Text, ForeignKey("users.id"), nullable=False),
+    Column("csrf_token", Text, nullable=False),
+    Column("created_utc", Text, nullable=False),
+    Column("last_used_utc", Text, nullable=False),
+)
+
+access_log = Table(  # who read or did what; only ever added to
+    "access_log",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at_utc", Text, nullable=False),
+    Column("user_name", Text, nullable=False),
+    Column("action", Text, nullable=False),  # cloud.access.log.ACTIONS
+    Column("subject", Text, nullable=False, default=""),  # e.g. the recording's id
+    Column("session", Text, nullable=False, default=""),  # first characters of its hash
+    Column("address", Text, nullable=False, default=""),
+    Index("access_log_by_time", "at_utc", "id"),
+    Index("access_log_by_subject", "subject", "at_utc"),
+)
