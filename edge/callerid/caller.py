@@ -1,10 +1,10 @@
 """What a caller-ID message says, whatever the standard, and the reasons for refusing one.
 
-    CallerIdError
-      WrongLength        the length byte and the bytes do not agree
-      NotThisStandard    a good message, but of another kind
-      BadChecksum        the sum over the message is not zero modulo 256
-      NotPlausible       the sum holds, the content cannot be (month 13, a letter in a number)
+CallerIdError
+  WrongLength        the length byte and the bytes do not agree
+  NotThisStandard    a good message, but of another kind
+  BadChecksum        the sum over the message is not zero modulo 256
+  NotPlausible       the sum holds, the content cannot be (month 13, a letter in a number)
 """
 
 from __future__ import annotations

@@ -1,0 +1,65 @@
+"""Caller ID as DTMF keys, sent on hook before or between rings: China in part, India, Taiwan, the Nordics.
+
+    A number C       D number C       A number #           C, # or nothing at all ends it
+    A number D redirecting number B code C                 any part may be left out
+    B 0 0 C  not available      B 1 0 C  withheld          codes of absence with an end of C ...
+    D 1 #    withheld           D 2 #, D 3 #  not available                 ... and with an end of #
+
+There is no checksum and no name, so the confidence is never full, and only the line's state (on hook)
+tells it from dialling. Some exchanges start with *, # or C. A redirecting number is kept as 0x1A, as in MDMF.
+"""
+
+from __future__ import annotations
+
+import re
+
+from edge.callerid.caller import CallerId, NotPlausible, NotThisStandard, WrongLength
+
+STARTS = "ABCD*#"
+CONFIDENCE = 0.9
+CONFIDENCE_WITHOUT_END = 0.7
+MIN_DIGITS, MAX_DIGITS = 3, 20
+REDIRECTING_NUMBER = 0x1A
+
+_ABSENT = {
+    "B00": "unavailable",
+    "B10": "withheld",
+    "D1": "withheld",
+    "D2": "unavailable",
+    "D3": "unavailable",
+}
+_CODE = {"withheld": "B10C", "unavailable": "B00C"}
+_PARTS = re.compile(r"[ABCD*#][0-9]+")
+
+
+def parse(digits: str, standard: str = "dtmf") -> CallerId:
+    """Return the number between start and end key; raises CallerIdError."""
+    if len(digits) < 3:
+        raise WrongLength(f"at least a start key, a digit and an end key, got {digits!r}")
+    if digits[0] not in STARTS:
+        raise NotThisStandard(f"the start key is one of {STARTS}, got {digits[0]!r}")
+    ended = digits[-1] in STARTS
+    keys = digits[:-1] if ended else digits
+    confidence = CONFIDENCE if ended else CONFIDENCE_WITHOUT_END
+    if keys in _ABSENT:
+        return CallerId(standard, "dtmf", presentation=_ABSENT[keys], confidence=confidence)
+    parts = _PARTS.findall(keys)
+    if "".join(parts) != keys or len(parts) > 3:
+        raise NotPlausible(f"a start key, then digits, up to three times, got {digits!r}")
+    number = parts[0][1:]
+    if not MIN_DIGITS <= len(number) <= MAX_DIGITS:
+        raise WrongLength(f"a number has {MIN_DIGITS}-{MAX_DIGITS} digits, got {len(number)}")
+    other = tuple((REDIRECTING_NUMBER, part[1:].encode("ascii")) for part in parts[1:] if part[0] == "D")
+    return CallerId(standard, "dtmf", number, confidence=confidence, other=other)
+
+
+def build(caller: CallerId) -> str:
+    """Return the keys as a Chinese exchange sends them: D, the number, C; or the code of its absence."""
+    if caller.number is None:
+        return _CODE.get(caller.presentation, _CODE["unavailable"])
+    redirecting = "".join(
+        f"D{value.decode('ascii')}" for kind, value in caller.other if kind == REDIRECTING_NUMBER
+    )
+    keys = f"A{caller.number}{redirecting}C" if redirecting else f"D{caller.number}C"
+    parse(keys)
+    return keys
