@@ -3,7 +3,7 @@
 Both ends describe their settings as dataclasses whose fields are made with `setting(...)`, so that default,
 limits and explanation stand beside each other, and the example files can be checked against them.
 
-    SettingsError (ValueError)     all faults of one file: where, what was wanted, what came, nearest known key
+    SettingsError (ValueError)     all faults of one file: where, what was wanted, what came, nearest key
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -40,6 +40,7 @@ class Limits:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     absolute: bool = False  # a path must begin with /
+    check: Callable[[Any], str | None] | None = None  # what is wrong with a value, or None
 
     def fault(self, value: Any) -> str | None:
         """What is wrong with `value`, or None."""
@@ -53,7 +54,7 @@ class Limits:
             return f"must be at least {self.minimum:g}, got {value!r}"
         if self.maximum is not None and value > self.maximum:
             return f"must be at most {self.maximum:g}, got {value!r}"
-        return None
+        return self.check(value) if self.check else None
 
 
 def setting(
@@ -64,9 +65,10 @@ def setting(
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
     absolute: bool = False,
+    check: Callable[[Any], str | None] | None = None,
 ) -> Any:
     """A dataclass field that is one key of a settings file; without a default the key must be given."""
-    limits = Limits(minimum, maximum, choices, absolute)
+    limits = Limits(minimum, maximum, choices, absolute, check)
     metadata = {"about": about, "limits": limits}
     if default is MISSING:
         return dataclasses.field(metadata=metadata)
