@@ -1,0 +1,113 @@
+"""Head office's settings: what each key means, its default and its limits.
+
+One TOML file is read by every head-office process; all that is wrong with it is reported at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from sync.settings import read_toml, setting
+
+LANGUAGES = ("zh", "en")
+BACKENDS = ("sqlite", "postgresql")
+
+
+def _check_time_zone(value: str) -> str | None:
+    if value in available_timezones():
+        return None
+    close = get_close_matches(value, available_timezones(), n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"must be an IANA time zone such as Asia/Shanghai, got {value!r}{hint}"
+
+
+def _check_database_url(value: str) -> str | None:
+    if not value:
+        return None
+    try:
+        backend = make_url(value).get_backend_name()
+    except ArgumentError:
+        backend = ""
+    # The value may hold a password, so it is not repeated.
+    return None if backend in BACKENDS else "must begin with sqlite:/// or postgresql+psycopg://"
+
+
+def _check_public_url(value: str) -> str | None:
+    if not value or (value.startswith(("http://", "https://")) and value.count("/") == 2):
+        return None
+    return f"must look like https://crm.example.cn with nothing after the name, got {value!r}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """Where ingest finds the MQTT broker, and who it says it is."""
+
+    host: str = setting("localhost", about="name or address of the MQTT broker, as in its certificate")
+    port: int = setting(8883, minimum=1, maximum=65535, about="port of the broker; always TLS")
+    ca: Path = setting(absolute=True, about="certificate of the authority that signed broker and boxes")
+    cert: Path = setting(absolute=True, about="certificate head office shows to the broker")
+    key: Path = setting(absolute=True, about="private key of that certificate, readable by this user only")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """Where the page listens and how browsers reach it."""
+
+    host: str = setting("127.0.0.1", about="address to listen on; 0.0.0.0 is every network of this machine")
+    port: int = setting(8090, minimum=1, maximum=65535, about="port to listen on")
+    cert: str = setting("", about="TLS certificate file; empty when a proxy in front speaks TLS")
+    key: str = setting("", about="private key file of that certificate")
+    public_url: str = setting(
+        "",
+        check=_check_public_url,
+        about="address people type when a proxy stands in front; https makes cookies Secure",
+    )
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers reach the page over TLS."""
+        return bool(self.cert) or self.public_url.startswith("https://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a head-office process is told."""
+
+    broker: BrokerSettings
+    web: WebSettings
+    data: Path = setting(absolute=True, about="folder for database and recordings; made when missing")
+    database_url: str = setting(
+        "", check=_check_database_url, about="empty: SQLite in the data folder; else a PostgreSQL address"
+    )
+    objects: str = setting("", about="folder of the recordings; empty: objects in the data folder")
+    organisation: str = setting("Branchline", about="name shown at the top of every page")
+    language: str = setting("zh", choices=LANGUAGES, about="language of the pages until a person picks one")
+    time_zone: str = setting(
+        "Asia/Shanghai", check=_check_time_zone, about="times on the pages are shown in this zone"
+    )
+
+    @property
+    def database(self) -> str:
+        """The database's address, the default filled in."""
+        return self.database_url or f"sqlite:///{self.data / 'head-office.db'}"
+
+    @property
+    def objects_folder(self) -> Path:
+        """The folder of the recordings, the default filled in."""
+        return Path(self.objects) if self.objects else self.data / "objects"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as a tzinfo."""
+        return ZoneInfo(self.time_zone)
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings in the file at `path`; raise `SettingsError` naming every fault."""
+    return read_toml(path, Settings)
