@@ -45,7 +45,7 @@ class CallEnded:
 
 @dataclass(frozen=True, slots=True)
 class RecordingReady:
-    """The audio of a call is a finished file, and this is its hash; the file follows on the bulk connection."""
+    """The audio of a call is a finished file with this hash; the file follows on the bulk connection."""
 
     recording_id: str
     call_id: str
@@ -68,6 +68,9 @@ class RecordingLost:
 
 
 SyncEvent = CallEnded | RecordingReady | RecordingLost
+
+# In the order they are sent. crit: alarms, deletions; evt: call records; meta: about recordings; log: the rest.
+STREAMS = ("crit", "evt", "meta", "log")
 
 # kind on the wire -> (dataclass, stream it travels in)
 EVENT_TYPES: dict[str, tuple[type, str]] = {

@@ -1,31 +1,251 @@
 """The outbox: what a box still owes head office, as rows beside the facts they tell of.
 
-`put` and `put_file` run inside the caller's `write`, so a fact and its entry are saved together or not at all.
+`put` and `put_file` run inside the caller's `write`: a fact and its entry are saved together or not at all.
+Sequence numbers come from a counter row changed in that same transaction, so they have no gap and no reuse.
+
+    OutboxError
+      NoTransaction   called outside `sync.db.write`
+      BadFile         a file that cannot be uploaded as described
 """
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from sqlite_utils import Database, Migrations
 
 from sync.db import run_script
-from sync.events import SyncEvent
+from sync.envelope import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, chained, entry_bytes, genesis, is_hash, kind_of
+from sync.events import EVENT_TYPES, STREAMS, SyncEvent
+from sync.ids import new_id
 
 migrations = Migrations("outbox")
 
 
+class OutboxError(Exception):
+    """Something that must not reach the outbox."""
+
+
+class NoTransaction(OutboxError):
+    """Called outside `sync.db.write`: the fact and its entry could be separated by a crash."""
+
+
+class BadFile(OutboxError):
+    """A file that cannot be uploaded as described."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What head office has not confirmed yet."""
+
+    entries: int
+    files: int
+    bytes: int  # of the files
+    oldest_utc: str | None  # of the entries
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One unconfirmed entry as the syncer sends it."""
+
+    seq: int
+    body: bytes
+    prev: str
+    h: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One finished recording that head office does not have yet."""
+
+    recording_id: str
+    file: str  # name below the recordings folder
+    size_bytes: int
+    sha256: str
+
+
 @migrations()
 def m001_outbox(db: Database) -> None:
-    """Entries, files and the counters of the streams."""
-    run_script(db.conn, "CREATE TABLE outbox_placeholder (id INTEGER PRIMARY KEY);")
+    """Streams with their counters, entries, files."""
+    run_script(
+        db.conn,
+        """
+        CREATE TABLE outbox_streams (
+            stream          TEXT PRIMARY KEY,
+            epoch           TEXT NOT NULL,          -- random per database: a restored copy starts another
+            last_seq        INTEGER NOT NULL,
+            head            TEXT NOT NULL           -- chain value after last_seq
+        );
+        CREATE TABLE outbox (
+            epoch           TEXT NOT NULL,
+            stream          TEXT NOT NULL,
+            seq             INTEGER NOT NULL,
+            eid             TEXT NOT NULL UNIQUE,
+            kind            TEXT NOT NULL,
+            at_utc          TEXT NOT NULL,
+            body            BLOB NOT NULL,          -- the entry, canonical JSON (sync.envelope)
+            prev            TEXT NOT NULL,
+            h               TEXT NOT NULL,
+            state           TEXT NOT NULL DEFAULT 'new',    -- new | acked | quarantined (by head office)
+            code            TEXT,                   -- why quarantined
+            PRIMARY KEY (epoch, stream, seq)
+        );
+        CREATE INDEX outbox_waiting ON outbox (epoch, stream, seq, at_utc) WHERE state = 'new';
+        CREATE TABLE outbox_files (
+            recording_id    TEXT PRIMARY KEY,
+            file            TEXT NOT NULL,          -- name below the recordings folder
+            size_bytes      INTEGER NOT NULL,
+            sha256          TEXT NOT NULL,
+            state           TEXT NOT NULL DEFAULT 'new',    -- new | stored | refused (by head office)
+            code            TEXT                    -- why refused
+        );
+        CREATE INDEX outbox_files_waiting ON outbox_files (recording_id, size_bytes) WHERE state = 'new'
+        """,
+    )
+    epoch = secrets.token_hex(8)
+    for stream in STREAMS:
+        row = (stream, epoch, 0, genesis(epoch, stream))
+        db.conn.execute("INSERT INTO outbox_streams VALUES (?, ?, ?, ?)", row)
 
 
-def put(db: sqlite3.Connection, event: SyncEvent, at_utc: str) -> None:
-    """Append `event` to its stream. Only inside `sync.db.write`."""
-    raise RuntimeError("being written")
+def put(db: sqlite3.Connection, event: SyncEvent, at_utc: str) -> int:
+    """Append `event` to its stream and return its sequence number. Only inside `sync.db.write`."""
+    _need_transaction(db)
+    kind = kind_of(event)
+    stream = EVENT_TYPES[kind][1]
+    epoch, last_seq, prev = db.execute(
+        "SELECT epoch, last_seq, head FROM outbox_streams WHERE stream = ?", (stream,)
+    ).fetchone()
+    seq, eid = last_seq + 1, new_id()
+    body = entry_bytes(seq, eid, at_utc, event)
+    h = chained(prev, body)
+    db.execute(
+        "INSERT INTO outbox (epoch, stream, seq, eid, kind, at_utc, body, prev, h)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (epoch, stream, seq, eid, kind, at_utc, body, prev, h),
+    )
+    db.execute("UPDATE outbox_streams SET last_seq = ?, head = ? WHERE stream = ?", (seq, h, stream))
+    return int(seq)
 
 
 def put_file(db: sqlite3.Connection, recording_id: str, file: str, size_bytes: int, sha256: str) -> None:
-    """Queue a finished file for upload. Only inside `sync.db.write`."""
-    raise RuntimeError("being written")
+    """Queue a finished file, named below the recordings folder, for upload. Only inside `sync.db.write`."""
+    _need_transaction(db)
+    path = PurePosixPath(file)
+    if not file or path.is_absolute() or ".." in path.parts:
+        raise BadFile(f"wanted a name below the recordings folder, got {file!r}")
+    if size_bytes < 0 or not is_hash(sha256):
+        raise BadFile(
+            f"{file}: wanted a size and a SHA-256 in lower-case hex, got {size_bytes} and {sha256!r}"
+        )
+    db.execute(
+        "INSERT INTO outbox_files (recording_id, file, size_bytes, sha256) VALUES (?, ?, ?, ?)",
+        (recording_id, file, size_bytes, sha256),
+    )
+
+
+def waiting(db: sqlite3.Connection) -> Waiting:
+    """How much head office has not confirmed, for the page."""
+    entries, oldest_utc = db.execute(
+        "SELECT count(*), min(at_utc) FROM outbox WHERE state = 'new'"
+    ).fetchone()
+    files, size = db.execute(
+        "SELECT count(*), coalesce(sum(size_bytes), 0) FROM outbox_files WHERE state = 'new'"
+    ).fetchone()
+    return Waiting(entries, files, size, oldest_utc)
+
+
+def epoch_of(db: sqlite3.Connection) -> str:
+    """The epoch this database writes under."""
+    return str(db.execute("SELECT epoch FROM outbox_streams LIMIT 1").fetchone()[0])
+
+
+def heads(db: sqlite3.Connection) -> dict[str, int]:
+    """The last sequence number of every stream."""
+    return dict(db.execute("SELECT stream, last_seq FROM outbox_streams").fetchall())
+
+
+def next_run(db: sqlite3.Connection, epoch: str, stream: str, after_seq: int) -> list[EntryRow]:
+    """The next unconfirmed entries after `after_seq`: consecutive, at most one batch, [] if none."""
+    rows = db.execute(
+        "SELECT seq, body, prev, h FROM outbox WHERE epoch = ? AND stream = ? AND seq > ? AND state = 'new'"
+        " ORDER BY seq LIMIT ?",
+        (epoch, stream, after_seq, MAX_BATCH_ENTRIES),
+    )
+    run: list[EntryRow] = []
+    size = 0
+    for seq, body, prev, h in rows:
+        size += len(body)
+        if run and (seq != run[-1].seq + 1 or size > MAX_BATCH_BYTES):
+            break
+        run.append(EntryRow(seq, bytes(body), prev, h))
+    return run
+
+
+def mark_acked(
+    db: sqlite3.Connection,
+    epoch: str,
+    stream: str,
+    upto: int,
+    ranges: Iterable[Sequence[int]] = (),
+    nacks: Iterable[tuple[int, str]] = (),
+) -> None:
+    """Note what head office has: all up to `upto`, `ranges` (first, last) beyond, `nacks` it set aside."""
+    _need_transaction(db)
+    for seq, code in nacks:
+        db.execute(
+            "UPDATE outbox SET state = 'quarantined', code = ?"
+            " WHERE epoch = ? AND stream = ? AND seq = ? AND state = 'new'",
+            (code, epoch, stream, seq),
+        )
+    for first, last in [(1, upto), *ranges]:
+        db.execute(
+            "UPDATE outbox SET state = 'acked'"
+            " WHERE epoch = ? AND stream = ? AND seq BETWEEN ? AND ? AND state = 'new'",
+            (epoch, stream, first, last),
+        )
+
+
+def rewind(
+    db: sqlite3.Connection, epoch: str, stream: str, upto: int, ranges: Iterable[Sequence[int]]
+) -> int:
+    """Owe again what head office no longer has (it went back to a backup); returns the number of entries."""
+    _need_transaction(db)
+    count = 0
+    start = upto + 1
+    for first, last in [*sorted(map(tuple, ranges)), (2**62, 2**62)]:
+        count += db.execute(
+            "UPDATE outbox SET state = 'new', code = NULL"
+            " WHERE epoch = ? AND stream = ? AND seq BETWEEN ? AND ? AND state != 'new'",
+            (epoch, stream, start, first - 1),
+        ).rowcount
+        start = last + 1
+    return count
+
+
+def next_file(db: sqlite3.Connection, skip: Iterable[str] = ()) -> FileRow | None:
+    """The oldest file head office does not have, leaving out the recordings in `skip`."""
+    held = tuple(skip)
+    row = db.execute(
+        "SELECT recording_id, file, size_bytes, sha256 FROM outbox_files WHERE state = 'new'"
+        f" AND recording_id NOT IN ({','.join('?' * len(held))}) ORDER BY recording_id LIMIT 1",
+        held,
+    ).fetchone()
+    return FileRow(*row) if row else None
+
+
+def mark_file(db: sqlite3.Connection, recording_id: str, state: str, code: str | None = None) -> None:
+    """Note that head office stored the file, or refused it for the reason in `code`."""
+    _need_transaction(db)
+    db.execute(
+        "UPDATE outbox_files SET state = ?, code = ? WHERE recording_id = ?", (state, code, recording_id)
+    )
+
+
+def _need_transaction(db: sqlite3.Connection) -> None:
+    if not db.in_transaction:
+        raise NoTransaction("the outbox is only written inside sync.db.write, beside the fact it tells of")
