@@ -58,7 +58,7 @@ class _Ring:
         return max(0, self.position - self.frames * 7 // 8)
 
     def read(self, position: int, frames: int) -> Samples:
-        """A copy of `frames` frames from `position`, int16 (frames, lines); RingOvertaken if not all are there."""
+        """A copy of `frames` frames from `position`, int16 (frames, lines); RingOvertaken if one is gone."""
         if position < self.first or position + frames > self.position:
             raise RingOvertaken(position, self.first, self.position)
         at = position % self.frames

@@ -1,6 +1,6 @@
 """The branch database: its tables, as numbered migrations.
 
-One SQLite file is the only thing the recorder, the page and the syncer share besides audio files and the ring.
+One SQLite file is all that the recorder, the page and the syncer share, audio files and the ring apart.
 Times are UTC text with milliseconds (`sync.moment`), so they sort as text; flags are 0 / 1.
 The outbox tables are sync's own (`sync.outbox.migrations`).
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from edge.store.users import migrations as users_migrations
 from sync.db import connect, migrate, run_script
 from sync.outbox import migrations as outbox_migrations
 
@@ -96,5 +97,5 @@ def m001_first_call(db: Database) -> None:
 def open_store(path: Path | str) -> sqlite3.Connection:
     """Open the branch database, bringing its tables up to date."""
     db = connect(path)
-    migrate(db, migrations, outbox_migrations)
+    migrate(db, migrations, users_migrations, outbox_migrations)
     return db

@@ -1,0 +1,67 @@
+"""Finished audio: a `.part` of raw samples becomes a FLAC file that is on the disk for certain.
+
+Runs in a worker process of low priority, so nothing here shares the recorder's interpreter lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+BLOCK_SAMPLES = 1 << 16
+NICENESS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A finished file."""
+
+    file: str
+    samples: int
+    size_bytes: int
+    sha256: str  # of the file, lower-case hex
+
+
+def lower_priority() -> None:
+    """Called once in the worker process: encoding may wait, capturing may not."""
+    os.nice(NICENESS)
+
+
+def encode_flac(part: Path, target: Path, rate_hz: int) -> Encoded:
+    """Write `part` (int16, one line) to `target` as FLAC: encoded, hashed, fsynced, renamed, folder fsynced.
+
+    An odd last byte (a cut in mid-sample) is left out. Raises OSError when the disk does not take it; then
+    there is no `target`, and the part is untouched.
+    """
+    unfinished = target.with_suffix(".encoding")
+    samples = 0
+    with (
+        part.open("rb") as source,
+        soundfile.SoundFile(unfinished, "w", rate_hz, 1, subtype="PCM_16", format="FLAC") as sink,
+    ):
+        while raw := source.read(BLOCK_SAMPLES * 2):
+            block = np.frombuffer(raw[: len(raw) & ~1], "<i2")
+            sink.write(block)
+            samples += len(block)
+    digest = hashlib.sha256()
+    with unfinished.open("rb+") as file:
+        while raw := file.read(1 << 20):
+            digest.update(raw)
+        os.fsync(file.fileno())
+    unfinished.rename(target)
+    sync_folder(target.parent)
+    return Encoded(target.name, samples, target.stat().st_size, digest.hexdigest())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable: a rename without this can be taken back by a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

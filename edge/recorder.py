@@ -1,0 +1,140 @@
+"""Keeps the audio of calls: from the ring to an append-only `.part`, made durable every second.
+
+Loss bound: a power cut or a kill costs a recording at most the second since its last fsync (`SYNC_EVERY_S`).
+What the ring no longer holds, or never held, becomes silence of the same length and a `Gap` that says why,
+so that every sample in the file stands at its own time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from edge.codec import sync_folder
+from edge.ring import RingOvertaken, RingReader, RingWriter
+from edge.samples import Gap, Samples
+
+SYNC_EVERY_S = 1.0
+GAPS_KEPT = 256  # capture gaps remembered for pre-roll
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Raw audio on disk: int16 samples of one line, from `start` on."""
+
+    recording_id: str
+    path: Path
+    line: int
+    rate_hz: int
+    start: int  # position of its first sample
+    samples: int = 0
+    gaps: tuple[Gap, ...] = ()  # positions count from the first sample
+
+
+def part_name(recording_id: str) -> str:
+    """The name of a recording that is not finished."""
+    return f"{recording_id}.part"
+
+
+@dataclass(slots=True)
+class _Open:
+    part: Part
+    file: BinaryIO
+    end: int | None = None  # position where it stops, once known
+    unsynced: int = 0
+
+    @property
+    def next(self) -> int:
+        return self.part.start + self.part.samples
+
+
+@dataclass(slots=True)
+class Recorder:
+    """The open recordings of one board. `ring` is where its capture thread writes."""
+
+    folder: Path
+    ring: RingReader | RingWriter
+    _open: dict[str, _Open] = field(default_factory=dict)
+    _lost: deque[Gap] = field(default_factory=lambda: deque(maxlen=GAPS_KEPT))
+
+    def first_position(self, position: int, pre_roll_s: float) -> int:
+        """Where a recording asked for at `position` begins: its pre-roll, as far as the ring still has it."""
+        return max(self.ring.first, position - round(pre_roll_s * self.ring.rate_hz), 0)
+
+    def start(self, recording_id: str, line: int, position: int) -> None:
+        """Open a part whose first sample is the one at `position`."""
+        path = self.folder / part_name(recording_id)
+        file = path.open("xb", buffering=0)
+        sync_folder(self.folder)
+        self._open[recording_id] = _Open(Part(recording_id, path, line, self.ring.rate_hz, position), file)
+
+    def stop(self, recording_id: str, position: int) -> None:
+        """End the recording at `position`; `step` returns the part once all of it is on disk."""
+        if recording_id in self._open:
+            self._open[recording_id].end = position
+
+    def note_gaps(self, gaps: Iterable[Gap]) -> None:
+        """Samples the capture lost; open and coming recordings that cover them say so."""
+        for gap in gaps:
+            last = self._lost[-1] if self._lost else None
+            if last and last.position + last.length == gap.position and last.reason == gap.reason:
+                self._lost[-1] = Gap(last.position, last.length + gap.length, gap.reason)
+            else:
+                self._lost.append(gap)
+
+    def step(self) -> list[Part]:
+        """Write what has come in; return the parts that are complete."""
+        done = []
+        for recording in list(self._open.values()):
+            self._write(recording)
+            if recording.end is not None and recording.next >= recording.end:
+                done.append(self._close(recording))
+        return done
+
+    def close(self) -> list[Part]:
+        """Stop everything where it is (the service is going down)."""
+        self.step()
+        return [self._close(recording) for recording in list(self._open.values())]
+
+    def _write(self, recording: _Open) -> None:
+        end = self.ring.position if recording.end is None else min(recording.end, self.ring.position)
+        while (frames := min(end - recording.next, self.ring.rate_hz)) > 0:
+            try:
+                block = self.ring.read(recording.next, frames)
+            except RingOvertaken as overtaken:
+                lost = min(overtaken.first, end) - recording.next
+                self._append(recording, np.zeros(lost, np.int16))
+                self.note_gaps([Gap(recording.next - lost, lost, "ring_overtaken")])
+            else:
+                self._append(recording, block[:, recording.part.line - 1])
+        if recording.unsynced >= SYNC_EVERY_S * self.ring.rate_hz:
+            os.fdatasync(recording.file.fileno())
+            recording.unsynced = 0
+
+    def _append(self, recording: _Open, samples: Samples) -> None:
+        data = memoryview(samples.astype("<i2").tobytes())
+        while data:
+            data = data[recording.file.write(data) :]
+        recording.part = replace(recording.part, samples=recording.part.samples + len(samples))
+        recording.unsynced += len(samples)
+
+    def _close(self, recording: _Open) -> Part:
+        os.fsync(recording.file.fileno())
+        recording.file.close()
+        del self._open[recording.part.recording_id]
+        return replace(recording.part, gaps=self._gaps_of(recording.part))
+
+    def _gaps_of(self, part: Part) -> tuple[Gap, ...]:
+        end = part.start + part.samples
+        found = []
+        for gap in self._lost:
+            first, last = max(gap.position, part.start), min(gap.position + gap.length, end)
+            if last > first:
+                found.append(Gap(first - part.start, last - first, gap.reason))
+        return tuple(sorted(found, key=lambda gap: gap.position))

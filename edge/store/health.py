@@ -1,0 +1,20 @@
+"""Health: what is missing, as states with a start and an end; one open row per part while it lasts."""
+
+from __future__ import annotations
+
+import sqlite3
+
+
+def begin_trouble(db: sqlite3.Connection, part: str, detail: str, now_utc: str) -> None:
+    """`part` is lost since now; while it is, only a new detail changes the row. Inside `sync.db.write`."""
+    changed = db.execute("UPDATE health SET detail = ? WHERE part = ? AND until_utc IS NULL", (detail, part))
+    if changed.rowcount == 0:
+        db.execute(
+            "INSERT INTO health (part, state, since_utc, detail) VALUES (?, 'lost', ?, ?)",
+            (part, now_utc, detail),
+        )
+
+
+def end_trouble(db: sqlite3.Connection, part: str, now_utc: str) -> None:
+    """`part` is well again. Inside `sync.db.write`."""
+    db.execute("UPDATE health SET until_utc = ? WHERE part = ? AND until_utc IS NULL", (now_utc, part))

@@ -1,0 +1,95 @@
+"""Recordings as rows: recording -> part (closed, not yet encoded) -> ready, or lost.
+
+The row exists before its file does, and the file is on the disk before its row says ready: whatever a power cut
+leaves is named by a row, or is an orphan that start-up puts aside. Writes run inside `sync.db.write`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.codec import Encoded
+from edge.samples import Gap
+from sync import outbox
+from sync.events import GapFact, RecordingLost, RecordingReady
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow:
+    """A row of `recordings`."""
+
+    id: str
+    call_id: str
+    state: str
+    file: str
+    started_utc: str
+    rate_hz: int
+    samples: int = 0
+
+
+def begin_recording(db: sqlite3.Connection, row: RecordingRow) -> None:
+    """Name the file before it is made."""
+    db.execute(
+        "INSERT INTO recordings (id, call_id, state, file, started_utc, rate_hz) VALUES (?, ?, ?, ?, ?, ?)",
+        (row.id, row.call_id, row.state, row.file, row.started_utc, row.rate_hz),
+    )
+
+
+def close_recording(db: sqlite3.Connection, recording_id: str, samples: int, gaps: Sequence[Gap]) -> None:
+    """The part is complete on disk; its gaps are known."""
+    db.execute("UPDATE recordings SET state = 'part', samples = ? WHERE id = ?", (samples, recording_id))
+    db.executemany(
+        "INSERT OR REPLACE INTO gaps (recording_id, start_sample, length_samples, reason)"
+        " VALUES (?, ?, ?, ?)",
+        [(recording_id, gap.position, gap.length, gap.reason) for gap in gaps],
+    )
+
+
+def finish_recording(db: sqlite3.Connection, recording_id: str, encoded: Encoded, now_utc: str) -> None:
+    """The finished file is on disk: the row, the news and the upload are one transaction."""
+    db.execute(
+        "UPDATE recordings SET state = 'ready', codec = 'flac', file = ?, samples = ?, size_bytes = ?,"
+        " sha256 = ? WHERE id = ?",
+        (encoded.file, encoded.samples, encoded.size_bytes, encoded.sha256, recording_id),
+    )
+    row = db.execute("SELECT * FROM recordings WHERE id = ?", (recording_id,)).fetchone()
+    event = RecordingReady(
+        recording_id=recording_id,
+        call_id=row["call_id"],
+        started_utc=row["started_utc"],
+        rate_hz=row["rate_hz"],
+        samples=encoded.samples,
+        codec="flac",
+        size_bytes=encoded.size_bytes,
+        sha256=encoded.sha256,
+        gaps=tuple(GapFact(*gap) for gap in gaps_of(db, recording_id)),
+    )
+    outbox.put(db, event, now_utc)
+    outbox.put_file(db, recording_id, encoded.file, encoded.size_bytes, encoded.sha256)
+
+
+def lose_recording(db: sqlite3.Connection, recording_id: str, reason: str, now_utc: str) -> None:
+    """Not one sample could be kept: say so, here and at head office."""
+    db.execute("UPDATE recordings SET state = 'lost' WHERE id = ?", (recording_id,))
+    (call_id,) = db.execute("SELECT call_id FROM recordings WHERE id = ?", (recording_id,)).fetchone()
+    outbox.put(db, RecordingLost(recording_id, call_id, reason), now_utc)
+
+
+def unfinished_recordings(db: sqlite3.Connection) -> list[RecordingRow]:
+    """Recordings whose audio is still a part: to be encoded, or adopted after a crash."""
+    rows = db.execute(
+        "SELECT id, call_id, state, file, started_utc, rate_hz, samples FROM recordings"
+        " WHERE state IN ('recording', 'part') ORDER BY id"
+    ).fetchall()
+    return [RecordingRow(*row) for row in rows]
+
+
+def gaps_of(db: sqlite3.Connection, recording_id: str) -> list[tuple[int, int, str]]:
+    """(start_sample, length_samples, reason) in order."""
+    rows = db.execute(
+        "SELECT start_sample, length_samples, reason FROM gaps WHERE recording_id = ? ORDER BY start_sample",
+        (recording_id,),
+    ).fetchall()
+    return [(row[0], row[1], row[2]) for row in rows]
