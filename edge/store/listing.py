@@ -7,7 +7,7 @@ costs what page 1 costs and a call that arrives meanwhile moves nothing.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ class RecordingRow:
     codec: str | None
     size_bytes: int | None
     sha256: str | None
+    upload_state: str | None  # new | stored | refused (by head office); None: not due yet
     gaps: tuple[GapRow, ...] = ()
 
 
@@ -138,7 +139,10 @@ _CALL_COLUMNS = """
     (SELECT r.state FROM recordings r WHERE r.call_id = c.id ORDER BY r.id DESC LIMIT 1),
     (SELECT count(*) FROM gaps g JOIN recordings r ON r.id = g.recording_id WHERE r.call_id = c.id)
 """
-_RECORDING_COLUMNS = "id, call_id, state, file, started_utc, rate_hz, samples, codec, size_bytes, sha256"
+_RECORDING_COLUMNS = """
+    id, call_id, state, file, started_utc, rate_hz, samples, codec, size_bytes, sha256,
+    (SELECT f.state FROM outbox_files f WHERE f.recording_id = recordings.id)
+"""
 
 
 def lines_now(db: sqlite3.Connection) -> tuple[LineNow, ...]:
@@ -282,22 +286,22 @@ def call_facts(db: sqlite3.Connection, call_id: str) -> CallFacts | None:
         more["end_reason"],
         bool(more["hook_known"]),
         more["clock_quality"],
-        tuple(RecordingRow(*one, _gaps(db, one["id"])) for one in recordings),
+        tuple(_with_gaps(db, RecordingRow(*one)) for one in recordings),
     )
 
 
 def recording(db: sqlite3.Connection, recording_id: str) -> RecordingRow | None:
     """One recording, or None when there is no such recording."""
     row = db.execute(f"SELECT {_RECORDING_COLUMNS} FROM recordings WHERE id = ?", (recording_id,)).fetchone()
-    return RecordingRow(*row, _gaps(db, recording_id)) if row else None
+    return _with_gaps(db, RecordingRow(*row)) if row else None
 
 
-def _gaps(db: sqlite3.Connection, recording_id: str) -> tuple[GapRow, ...]:
+def _with_gaps(db: sqlite3.Connection, row: RecordingRow) -> RecordingRow:
     rows = db.execute(
         "SELECT start_sample, length_samples, reason FROM gaps WHERE recording_id = ? ORDER BY start_sample",
-        (recording_id,),
+        (row.id,),
     )
-    return tuple(GapRow(*row) for row in rows)
+    return replace(row, gaps=tuple(GapRow(*gap) for gap in rows))
 
 
 def problems(db: sqlite3.Connection) -> tuple[Problem, ...]:
