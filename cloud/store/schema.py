@@ -129,7 +129,7 @@ access_log = Table(  # who read or did what; only ever added to
     Column("id", Text, primary_key=True),
     Column("at_utc", Text, nullable=False),
     Column("user_name", Text, nullable=False),
-    Column("action", Text, nullable=False),  # cloud.access.log.ACTIONS
+    Column("action", Text, nullable=False),  # cloud.access.log.Action
     Column("subject", Text, nullable=False, default=""),  # e.g. the recording's id
     Column("session", Text, nullable=False, default=""),  # first characters of its hash
     Column("address", Text, nullable=False, default=""),

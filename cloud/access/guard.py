@@ -1,0 +1,49 @@
+"""The one decision whether a request may go on; every route of the page asks it (`cloud.web.door`).
+
+It is pure so that the whole matrix of routes and roles can be tried in a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from cloud.access.roles import Right, rights_of
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is logged in."""
+
+    user_id: str
+    name: str
+    role: str
+    session: str  # the first characters of the session's hash, for the access log
+    csrf_token: str
+
+    def may(self, right: Right) -> bool:
+        """Whether the role has `right`."""
+        return right in rights_of(self.role)
+
+
+class Open(Enum):
+    """What a route says instead of a right when it is for people who are not logged in."""
+
+    TO_ANYBODY = "open"
+
+
+class Decision(Enum):
+    """What becomes of a request."""
+
+    ADMIT = "admit"
+    LOG_IN_FIRST = "log in first"
+    REFUSE = "refuse"
+
+
+def decide(person: Person | None, needs: Right | Open) -> Decision:
+    """Whether `person` (None: not logged in) may use a route that needs `needs`."""
+    if needs is Open.TO_ANYBODY:
+        return Decision.ADMIT
+    if person is None:
+        return Decision.LOG_IN_FIRST
+    return Decision.ADMIT if person.may(needs) else Decision.REFUSE
