@@ -21,6 +21,8 @@ from sqlalchemy import (
     text,
 )
 
+from sync.inbox import add_tables
+
 metadata = MetaData(
     naming_convention={
         "ix": "%(table_name)s_by_%(column_0_N_name)s",
@@ -136,3 +138,5 @@ access_log = Table(  # who read or did what; only ever added to
     Index("access_log_by_time", "at_utc", "id"),
     Index("access_log_by_subject", "subject", "at_utc"),
 )
+
+inbox_tables = add_tables(metadata)  # what ingest has received; never read by the page
