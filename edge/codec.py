@@ -5,8 +5,10 @@ Runs in a worker process of low priority, so nothing here shares the recorder's 
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import soundfile
 
 BLOCK_SAMPLES = 1 << 16
 NICENESS = 15
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,11 @@ class Encoded:
     sha256: str  # of the file, lower-case hex
 
 
-def lower_priority() -> None:
-    """Called once in the worker process: encoding may wait, capturing may not."""
+def settle_worker() -> None:
+    """Called once in the worker process: it yields to the recorder, and does not outlive it."""
     os.nice(NICENESS)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which then ends us in order
 
 
 def encode_flac(part: Path, target: Path, rate_hz: int) -> Encoded:

@@ -60,6 +60,7 @@ class Recorder:
 
     folder: Path
     ring: RingReader | RingWriter
+    first_line: int = 1  # box number of the board's line 1
     _open: dict[str, _Open] = field(default_factory=dict)
     _lost: deque[Gap] = field(default_factory=lambda: deque(maxlen=GAPS_KEPT))
 
@@ -112,7 +113,7 @@ class Recorder:
                 self._append(recording, np.zeros(lost, np.int16))
                 self.note_gaps([Gap(recording.next - lost, lost, "ring_overtaken")])
             else:
-                self._append(recording, block[:, recording.part.line - 1])
+                self._append(recording, block[:, recording.part.line - self.first_line])
         if recording.unsynced >= SYNC_EVERY_S * self.ring.rate_hz:
             os.fdatasync(recording.file.fileno())
             recording.unsynced = 0

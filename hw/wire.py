@@ -33,7 +33,7 @@ class WireError(ValueError):
     """Bytes that are not a frame of this link, or values that do not fit one."""
 
 
-def cobs_encode(data):
+def cobs_encode(data: bytes) -> bytes:
     """Return `data` (bytes) with every zero byte replaced as in COBS (Cheshire & Baker 1999); no end mark."""
     out = bytearray()
     start = 0
@@ -51,7 +51,7 @@ def cobs_encode(data):
         start = end + 1
 
 
-def cobs_decode(data):
+def cobs_decode(data: bytes) -> bytes:
     """Undo `cobs_encode`; raises WireError for a zero byte or a run that reaches past the end."""
     out = bytearray()
     at = 0
@@ -67,7 +67,7 @@ def cobs_decode(data):
     return bytes(out)
 
 
-def pack(kind, seq, body=b""):
+def pack(kind: int, seq: int, body: bytes = b"") -> bytes:
     """Return the bytes of one frame, end mark included."""
     if len(body) > MAX_BODY:
         raise WireError("a body holds at most %d bytes, got %d" % (MAX_BODY, len(body)))
@@ -75,7 +75,7 @@ def pack(kind, seq, body=b""):
     return cobs_encode(head + struct.pack("<I", crc32(head) & 0xFFFFFFFF)) + b"\x00"
 
 
-def unpack(raw):
+def unpack(raw: bytes) -> tuple[int, int, bytes]:
     """Return (kind, seq, body) of one frame given without its end mark; raises WireError."""
     frame = cobs_decode(raw)
     if len(frame) < 7:
@@ -93,13 +93,13 @@ def unpack(raw):
 class Deframer:
     """Cuts a byte stream into frames. `feed` returns whole frames; `refused` counts what was not one."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.refused = 0
         self._rest = bytearray()
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """Take any bytes; return a list of (kind, seq, body). Never raises."""
-        frames = []
+        frames: list[tuple[int, int, bytes]] = []
         self._rest += data
         while True:
             end = self._rest.find(b"\x00")
@@ -118,7 +118,9 @@ class Deframer:
         return frames
 
 
-def pack_hello(board, lines, reset_cause=0, boot_count=0, major=1, minor=0):
+def pack_hello(
+    board: str, lines: int, reset_cause: int = 0, boot_count: int = 0, major: int = 1, minor: int = 0
+) -> bytes:
     """Body of HELLO; `board` is 1-32 ASCII characters."""
     name = board.encode()
     if not 1 <= len(name) <= 32:
@@ -126,7 +128,7 @@ def pack_hello(board, lines, reset_cause=0, boot_count=0, major=1, minor=0):
     return struct.pack("<BBBBH", major, minor, lines, reset_cause, boot_count) + name
 
 
-def unpack_hello(body):
+def unpack_hello(body: bytes) -> tuple[int, int, int, int, int, str]:
     """(major, minor, lines, reset_cause, boot_count, board)"""
     if not 7 <= len(body) <= 38:
         raise WireError("HELLO has 7-38 bytes, got %d" % len(body))
@@ -134,10 +136,11 @@ def unpack_hello(body):
         board = str(body[6:], "ascii")
     except UnicodeError:
         raise WireError("the board id in HELLO is not ASCII") from None
-    return struct.unpack("<BBBBH", body[:6]) + (board,)
+    major, minor, lines, reset_cause, boot_count = struct.unpack("<BBBBH", body[:6])
+    return major, minor, lines, reset_cause, boot_count, board
 
 
-def pack_readings(mcu_ms, first_line, readings):
+def pack_readings(mcu_ms: int, first_line: int, readings: list[tuple[float, int]]) -> bytes:
     """Body of READINGS; `readings` = [(voltage_v, ring half-waves), ...] of neighbouring lines."""
     if not 1 <= len(readings) <= MAX_LINES_PER_READINGS:
         raise WireError("READINGS holds 1-%d lines, got %d" % (MAX_LINES_PER_READINGS, len(readings)))
@@ -147,7 +150,7 @@ def pack_readings(mcu_ms, first_line, readings):
     return body
 
 
-def unpack_readings(body):
+def unpack_readings(body: bytes) -> tuple[int, int, list[tuple[float, int]]]:
     """(mcu_ms, first_line, [(voltage_v, ring half-waves), ...])"""
     if len(body) < 6 or len(body) != 6 + 3 * body[5]:
         raise WireError("READINGS of %d bytes does not hold its lines" % len(body))
@@ -156,13 +159,14 @@ def unpack_readings(body):
     return mcu_ms, first_line, [(centivolts / 100, half_waves) for centivolts, half_waves in rows]
 
 
-def pack_beat(mcu_ms, uptime_s, refused):
+def pack_beat(mcu_ms: int, uptime_s: int, refused: int) -> bytes:
     """Body of BEAT."""
     return struct.pack("<IIH", mcu_ms & 0xFFFFFFFF, uptime_s, min(refused, 65535))
 
 
-def unpack_beat(body):
+def unpack_beat(body: bytes) -> tuple[int, int, int]:
     """(mcu_ms, uptime_s, refused)"""
     if len(body) != 10:
         raise WireError("BEAT has 10 bytes, got %d" % len(body))
-    return struct.unpack("<IIH", body)
+    mcu_ms, uptime_s, refused = struct.unpack("<IIH", body)
+    return mcu_ms, uptime_s, refused

@@ -1,7 +1,7 @@
 """Calls as rows: opened with the first ring or the lifted handset, completed with the hang-up.
 
-Every write here runs inside the caller's `sync.db.write`; the last one also fills the outbox, so a call that is
-over and the news of it for head office are one transaction.
+Every write here runs inside the caller's `sync.db.write`; the last one also fills the outbox, so a call
+that is over and the news of it for head office are one transaction.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Recordings as rows: recording -> part (closed, not yet encoded) -> ready, or lost.
 
-The row exists before its file does, and the file is on the disk before its row says ready: whatever a power cut
+The row exists before its file does, and the file is on the disk before its row says ready: what a power cut
 leaves is named by a row, or is an orphan that start-up puts aside. Writes run inside `sync.db.write`.
 """
 
@@ -77,11 +77,21 @@ def lose_recording(db: sqlite3.Connection, recording_id: str, reason: str, now_u
     outbox.put(db, RecordingLost(recording_id, call_id, reason), now_utc)
 
 
+_COLUMNS = "id, call_id, state, file, started_utc, rate_hz, samples"
+
+
 def unfinished_recordings(db: sqlite3.Connection) -> list[RecordingRow]:
     """Recordings whose audio is still a part: to be encoded, or adopted after a crash."""
     rows = db.execute(
-        "SELECT id, call_id, state, file, started_utc, rate_hz, samples FROM recordings"
-        " WHERE state IN ('recording', 'part') ORDER BY id"
+        f"SELECT {_COLUMNS} FROM recordings WHERE state IN ('recording', 'part') ORDER BY id"
+    ).fetchall()
+    return [RecordingRow(*row) for row in rows]
+
+
+def recordings_of(db: sqlite3.Connection, call_id: str) -> list[RecordingRow]:
+    """The recordings of one call, in order."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM recordings WHERE call_id = ? ORDER BY id", (call_id,)
     ).fetchall()
     return [RecordingRow(*row) for row in rows]
 

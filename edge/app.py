@@ -1,0 +1,179 @@
+"""The only place that knows all parts: builds the recorder out of its settings and turns its handle.
+
+`RecordService.step` does everything once and never waits; the loop around it waits for the next audio period.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+from edge.adopt import Adopted, adopt_leftovers
+from edge.board import Board
+from edge.clock import Clock
+from edge.codec import settle_worker
+from edge.config import Config, HatSettings
+from edge.ledger import Ledger
+from edge.line.profile import PROFILES
+from edge.recorder import Recorder
+from edge.ring import RingWriter
+from edge.sources.alsa import Capture
+from edge.sources.hat import HatLink
+from edge.store import lines as line_rows
+from edge.store.health import begin_trouble, end_trouble
+from edge.store.schema import open_store
+from edge.timeline import Timeline
+from sync.db import write
+from sync.ids import new_id
+from sync.moment import to_text
+
+STEP_S = 0.02
+LOOK_EVERY_S = 0.5  # at clocks and health
+CLOCK_QUALITY_EVERY_S = 60.0
+
+
+@dataclass(slots=True)
+class BoardParts:
+    """One board and everything around it."""
+
+    settings: HatSettings
+    capture: Capture
+    link: HatLink | None
+    board: Board
+    recorder: Recorder
+    timeline: Timeline
+
+
+@dataclass(slots=True)
+class RecordService:
+    """The recorder of one box."""
+
+    config: Config
+    clock: Clock
+    db: sqlite3.Connection
+    ledger: Ledger
+    boards: list[BoardParts]
+    adopted: Adopted
+    _look_s: float = 0.0
+    _quality_s: float = 0.0
+    _troubles: dict[str, str] = field(default_factory=dict)
+    _senses: dict[int, tuple[bool, bool]] = field(default_factory=dict)
+
+    def step(self) -> None:
+        """Take what came in on every board, write down what it means."""
+        now_s, now_utc = self.clock.monotonic_s(), to_text(self.clock.utc())
+        for parts in self.boards:
+            newest = parts.capture.ring.position
+            readings = parts.link.step(now_s, newest) if parts.link else []
+            parts.recorder.note_gaps(parts.capture.take_gaps())
+            actions = parts.board.step(readings)
+            self.ledger.carry_out(actions, parts.recorder, parts.timeline, now_utc)
+            self.ledger.close_parts(parts.recorder.step())
+        self.ledger.collect(now_utc)
+        if now_s >= self._look_s:
+            self._look_s = now_s + LOOK_EVERY_S
+            self._look(now_s, now_utc)
+
+    def close(self) -> None:
+        """Stop capturing and close open recordings; their calls are ended at the next start."""
+        for parts in self.boards:
+            parts.capture.stop()
+            if parts.link:
+                parts.link.close()
+        for parts in self.boards:
+            self.ledger.close_parts(parts.recorder.close())
+        self.ledger.worker.shutdown(wait=True)
+        self.ledger.collect(to_text(self.clock.utc()))
+        self.db.close()
+
+    def _look(self, now_s: float, now_utc: str) -> None:
+        if now_s >= self._quality_s:
+            self._quality_s = now_s + CLOCK_QUALITY_EVERY_S
+            self.ledger.clock_quality = self.clock.quality()
+        for parts in self.boards:
+            parts.timeline.look(parts.capture.ring.position, self.clock.utc())
+        self._note_troubles(now_utc)
+        self._note_senses()
+
+    def _note_troubles(self, now_utc: str) -> None:
+        """A board's lost device or port is a state: written when it begins, changes and ends."""
+        troubles = {}
+        for parts in self.boards:
+            if parts.capture.trouble:
+                troubles[f"audio:{parts.settings.name}"] = parts.capture.trouble
+            if parts.link and parts.link.trouble:
+                troubles[f"readings:{parts.settings.name}"] = parts.link.trouble
+        if troubles == self._troubles:
+            return
+        with write(self.db):
+            for part in self._troubles.keys() - troubles.keys():
+                end_trouble(self.db, part, now_utc)
+            for part, detail in troubles.items():
+                begin_trouble(self.db, part, detail, now_utc)
+        self._troubles = troubles
+
+    def _note_senses(self) -> None:
+        senses = {
+            line: (parts.board.hook_known(line), parts.capture.trouble is None)
+            for parts in self.boards
+            for line in range(parts.board.first_line, parts.board.first_line + parts.settings.lines)
+        }
+        changed = {line: now for line, now in senses.items() if self._senses.get(line) != now}
+        if changed:
+            with write(self.db):
+                for line, (hook_known, audio_known) in changed.items():
+                    line_rows.show_senses(self.db, line, hook_known, audio_known)
+            self._senses = senses
+
+
+def encoding_worker() -> Executor:
+    """One process of low priority that encodes finished parts, started before there are threads."""
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=settle_worker)
+
+
+def build_record_service(config: Config, clock: Clock, worker: Executor) -> RecordService:
+    """Put the recorder together: open the store, adopt what an earlier run left, start capturing."""
+    config.recordings_dir.mkdir(parents=True, exist_ok=True)
+    db = open_store(config.database)
+    ledger = Ledger(db, config, worker, new_id, clock.quality())
+    adopted = adopt_leftovers(ledger, to_text(clock.utc()))
+    boards = [_build_board(config, hat, clock) for hat in config.hats]
+    _name_lines(db, config, to_text(clock.utc()))
+    for parts in boards:
+        parts.capture.start()
+    return RecordService(config, clock, db, ledger, boards, adopted)
+
+
+def _build_board(config: Config, hat: HatSettings, clock: Clock) -> BoardParts:
+    ring = RingWriter.create(config.ring_path(hat), hat.rate_hz, hat.lines, config.record.ring_s)
+    first = config.first_line(hat)
+    return BoardParts(
+        settings=hat,
+        capture=Capture(hat.alsa_device, ring, clock.monotonic_s),
+        link=HatLink(hat.readings_port, first, hat.lines, hat.rate_hz) if hat.readings_port else None,
+        board=Board(ring, first, PROFILES[config.box.country], config.box.country, new_id),
+        recorder=Recorder(config.recordings_dir, ring, first),
+        timeline=Timeline(hat.rate_hz, clock.utc()),
+    )
+
+
+def _name_lines(db: sqlite3.Connection, config: Config, now_utc: str) -> None:
+    total = sum(hat.lines for hat in config.hats)
+    with write(db):
+        line_rows.drop_lines_after(db, total)
+        for line in range(1, total + 1):
+            line_rows.name_line(db, line, config.line(line).name, now_utc)
+
+
+def run(service: RecordService, stop: threading.Event, ready: Callable[[], None]) -> None:
+    """Turn the handle until `stop` is set."""
+    ready()
+    try:
+        while not stop.wait(STEP_S):
+            service.step()
+    finally:
+        service.close()

@@ -1,0 +1,153 @@
+"""Carries out actions: rows in one transaction, audio files beside it, finished files from the worker.
+
+The order is what makes a power cut harmless: the row that names a file is committed before the file is made,
+and the file is safe on the disk before a row calls it ready.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+
+from edge.calls import Action, BeginCall, Call, EndCall, ShowLine, StartRecording, UpdateCall
+from edge.codec import Encoded, encode_flac
+from edge.config import Config
+from edge.recorder import Part, Recorder, part_name
+from edge.store import calls as call_rows
+from edge.store import lines as line_rows
+from edge.store import recordings as recording_rows
+from edge.store.calls import CallRow
+from edge.store.health import begin_trouble, end_trouble
+from edge.store.recordings import RecordingRow
+from edge.timeline import Timeline
+from sync.db import write
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Everything the recorder writes down. One per box."""
+
+    db: sqlite3.Connection
+    config: Config
+    worker: Executor
+    new_id: Callable[[], str]
+    clock_quality: str = "unknown"
+    _recording_of: dict[str, str] = field(default_factory=dict)  # call -> recording
+    _encoding: dict[str, Future[Encoded]] = field(default_factory=dict)  # recording -> its file to come
+
+    def carry_out(self, actions: list[Action], recorder: Recorder, timeline: Timeline, now_utc: str) -> None:
+        """Write down what `actions` say, in one transaction, then start and stop audio files."""
+        if not actions:
+            return
+        begun: list[tuple[str, int, int]] = []
+        with write(self.db):
+            for action in actions:
+                if isinstance(action, StartRecording):
+                    begun += self._begin(action, recorder, timeline)
+                else:
+                    self._note(action, timeline, now_utc)
+        for recording_id, line, position in begun:
+            recorder.start(recording_id, line, position)
+        for action in actions:
+            if isinstance(action, EndCall) and action.call.ended is not None:
+                recorder.stop(self._recording_of.pop(action.call.id, ""), action.call.ended)
+
+    def close_parts(self, parts: list[Part]) -> None:
+        """These parts are complete on disk: note their length and gaps, and have them encoded."""
+        if not parts:
+            return
+        with write(self.db):
+            for part in parts:
+                recording_rows.close_recording(self.db, part.recording_id, part.samples, part.gaps)
+        for part in parts:
+            self.encode(part.recording_id, part.rate_hz)
+
+    def encode(self, recording_id: str, rate_hz: int) -> None:
+        """Hand a closed part to the worker."""
+        part = self.config.recordings_dir / part_name(recording_id)
+        target = part.with_suffix(".flac")
+        self._encoding[recording_id] = self.worker.submit(encode_flac, part, target, rate_hz)
+
+    def collect(self, now_utc: str) -> None:
+        """Write down what the worker has finished; the part goes once its row says ready."""
+        for recording_id, future in list(self._encoding.items()):
+            if not future.done():
+                continue
+            del self._encoding[recording_id]
+            try:
+                encoded = future.result()
+            except OSError as error:
+                with write(self.db):
+                    begin_trouble(self.db, "encoding", str(error), now_utc)
+                continue  # the part stays, and is encoded at the next start
+            with write(self.db):
+                recording_rows.finish_recording(self.db, recording_id, encoded, now_utc)
+                end_trouble(self.db, "encoding", now_utc)
+            (self.config.recordings_dir / part_name(recording_id)).unlink(missing_ok=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the worker still has something of ours."""
+        return bool(self._encoding)
+
+    def _begin(
+        self, action: StartRecording, recorder: Recorder, timeline: Timeline
+    ) -> list[tuple[str, int, int]]:
+        line = self.config.line(action.call.line)
+        if not line.record:
+            return []
+        recording_id = self.new_id()
+        position = recorder.first_position(action.position, line.pre_roll_s)
+        started_utc = timeline.utc(position)
+        name = part_name(recording_id)
+        rate_hz = timeline.rate_hz
+        recording_rows.begin_recording(
+            self.db, RecordingRow(recording_id, action.call.id, "recording", name, started_utc, rate_hz)
+        )
+        self._recording_of[action.call.id] = recording_id
+        return [(recording_id, action.call.line, position)]
+
+    def _note(
+        self, action: BeginCall | UpdateCall | EndCall | ShowLine, timeline: Timeline, now_utc: str
+    ) -> None:
+        if isinstance(action, ShowLine):
+            since_utc = timeline.utc(action.position)
+            line_rows.show_line(self.db, action.line, action.state, since_utc, action.call_id)
+        elif isinstance(action, EndCall):
+            call_rows.end_call(self.db, self.row(action.call, timeline), now_utc)
+        else:
+            call_rows.save_call(self.db, self.row(action.call, timeline))
+
+    def row(self, call: Call, timeline: Timeline) -> CallRow:
+        """`call` with times for people."""
+        talked_from = call.answered if call.direction == "in" else call.started
+        talked = call.ended - talked_from if call.ended is not None and talked_from is not None else 0
+        row = CallRow(
+            id=call.id,
+            line=call.line,
+            line_name=self.config.line(call.line).name,
+            direction=call.direction,
+            started_utc=timeline.utc(call.started),
+            outcome=call.outcome,
+            answered_utc=None if call.answered is None else timeline.utc(call.answered),
+            ended_utc=None if call.ended is None else timeline.utc(call.ended),
+            duration_ms=timeline.ms(talked),
+            ring_count=call.ring_count,
+            caller_presentation="failed" if call.caller_failed else None,
+            dialled=call.dialled or None,
+            keys=call.keys or None,
+            end_reason=call.end_reason,
+            hook_known=call.hook_known,
+            clock_quality=self.clock_quality,
+        )
+        if call.caller is None:
+            return row
+        return replace(
+            row,
+            caller_number=call.caller.number,
+            caller_name=call.caller.name,
+            caller_presentation=call.caller.presentation,
+            caller_standard=call.caller.standard,
+        )
