@@ -2,14 +2,16 @@
 
     entry    {"at":"<UTC>","data":{...},"eid":"<UUIDv7>","kind":"call_ended","kv":1,"seq":12}
     chain    h(n) = SHA-256( h(n-1) + entry n ),  h(0) = SHA-256("branchline 1 <epoch> <stream>")
-    batch    zlib( {"dev":..,"entries":[ entry, ... ],"epoch":..,"head":..,"prev":..,"stream":..,"v":1} )
-             head = h(last entry), prev = h(the one before the first)
+    batch    zlib( {"box":..,"entries":[entry, ...],"epoch":..,"first":12,"head":..,"prev":..,"stream":..,"v":1} )
+             first = seq of the first entry, prev = h(first - 1), head = h(last)
 
 Entries are hashed, sent and kept as the bytes they were written as: nothing depends on encoding them again.
 
     EnvelopeError
       TooLarge       more bytes than this side takes, before or after inflating
       NotABatch      not zlib, not JSON, or a header field is missing or of the wrong type
+      NotAnEntry     the same for one entry of a batch
+      BrokenChain    the entries do not hash to the head their batch names
       WrongVersion   an envelope version this side does not speak
 """
 
@@ -18,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -26,6 +28,7 @@ from sync.events import EVENT_TYPES, SyncEvent
 
 VERSION = 1
 KIND_VERSION = 1
+MAX_SEQ = 2**53  # what every JSON reader holds exactly
 MAX_ENTRY_BYTES = 200_000  # one entry, canonical JSON: goes alone into a packet even if it does not deflate
 MAX_BATCH_ENTRIES = 100
 MAX_BATCH_BYTES = 64_000  # of entries before deflating; a larger entry travels alone
@@ -52,31 +55,52 @@ class NotABatch(EnvelopeError):
     code = "not_a_batch"
 
 
+class NotAnEntry(EnvelopeError):
+    """Not the fields of an entry."""
+
+    code = "not_an_entry"
+
+
+class BrokenChain(EnvelopeError):
+    """The entries do not hash to the head their batch names."""
+
+    code = "broken_chain"
+
+
 class WrongVersion(EnvelopeError):
     """An envelope version this side does not speak."""
 
     code = "wrong_version"
 
 
+Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
+EpochText = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
+Uuid = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Moment = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """A run of entries of one stream, their bytes untouched; unknown header fields are ignored."""
 
     v: int
-    dev: str
-    epoch: str
-    stream: str
-    prev: str
-    head: str
-    entries: list[msgspec.Raw]
+    box: Annotated[str, msgspec.Meta(max_length=64)]
+    epoch: EpochText
+    stream: Name
+    first: Seq
+    prev: Hash
+    head: Hash
+    entries: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MAX_BATCH_ENTRIES)]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One outbox entry as it travels; `data` is checked against its kind only when it is applied."""
 
-    seq: int
-    eid: str
-    kind: str
-    at: str
+    seq: Seq
+    eid: Uuid
+    kind: Name
+    at: Moment
     data: dict[str, Any]
     kv: int = 1
 
@@ -115,12 +139,15 @@ def chained(prev: str, body: bytes) -> str:
     return hashlib.sha256(bytes.fromhex(prev) + body).hexdigest()
 
 
-def pack_batch(dev: str, epoch: str, stream: str, prev: str, head: str, bodies: Sequence[bytes]) -> bytes:
-    """One batch ready to publish; `bodies` are consecutive entries of the stream."""
+def pack_batch(
+    box: str, epoch: str, stream: str, first: int, prev: str, head: str, bodies: Sequence[bytes]
+) -> bytes:
+    """One batch ready to publish: consecutive entries of a stream, the first numbered `first`."""
     fields = {
-        "dev": dev,
+        "box": box,
         "entries": [msgspec.Raw(body) for body in bodies],
         "epoch": epoch,
+        "first": first,
         "head": head,
         "prev": prev,
         "stream": stream,
@@ -153,16 +180,20 @@ def unpack_batch(payload: bytes) -> Batch:
         batch = msgspec.json.decode(data, type=Batch)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotABatch(f"not the fields of a batch: {error}") from None
-    if not 1 <= len(batch.entries) <= MAX_BATCH_ENTRIES:
-        raise NotABatch(f"a batch has 1-{MAX_BATCH_ENTRIES} entries, got {len(batch.entries)}")
-    if not (is_hash(batch.prev) and is_hash(batch.head)):
-        raise NotABatch("prev and head are 64 hex digits")
+    h = batch.prev
+    for raw in batch.entries:
+        h = chained(h, bytes(raw))
+    if h != batch.head:
+        raise BrokenChain(f"entries hash to {h}, the batch says {batch.head}")
     return batch
 
 
 def unpack_entry(body: bytes) -> Entry:
-    """The fields of one entry; msgspec.DecodeError or RecursionError if it is not one."""
-    return msgspec.json.decode(body, type=Entry)
+    """The fields of one entry; NotAnEntry if a field is missing, too long or of the wrong type."""
+    try:
+        return msgspec.json.decode(body, type=Entry)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotAnEntry(str(error)) from None
 
 
 def is_hash(text: str) -> bool:

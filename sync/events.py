@@ -69,7 +69,7 @@ class RecordingLost:
 
 SyncEvent = CallEnded | RecordingReady | RecordingLost
 
-# In the order they are sent. crit: alarms, deletions; evt: call records; meta: about recordings; log: the rest.
+# In the order they are sent. crit: alarms, deletions; evt: call records; meta: recordings; log: the rest.
 STREAMS = ("crit", "evt", "meta", "log")
 
 # kind on the wire -> (dataclass, stream it travels in)

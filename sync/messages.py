@@ -1,0 +1,135 @@
+"""Everything said besides batches: small JSON objects, each with its tag `t`, read back only if they are whole.
+
+box         hello                               open    fin        (chunks are binary: sync.chunks)
+head office welcome   ack   refused             at      stored     declined
+
+MessageError    not one of these, or a field is missing, out of range or of the wrong type
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from sync.envelope import VERSION, EpochText, Hash, Moment, Name, Seq, Uuid, canonical
+
+MAX_MESSAGE_BYTES = 20_000
+MAX_FILE_BYTES = 4 * 2**30
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Credit = Annotated[int, msgspec.Meta(ge=0, le=100)]
+FileBytes = Annotated[int, msgspec.Meta(ge=0, le=MAX_FILE_BYTES)]
+Nonce = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+Range = tuple[Seq, Seq]
+Text = Annotated[str, msgspec.Meta(max_length=500)]
+
+
+class MessageError(ValueError):
+    """Not one of the messages of this protocol."""
+
+    code = "not_a_message"
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag=str.lower):
+    """What all of them share: a tag, and fields that are never renamed."""
+
+
+class Hello(Message):
+    """A box has connected and asks where it stands."""
+
+    v: int = VERSION
+    nonce: Nonce  # comes back in the welcome, so an old one is not mistaken for it
+    epoch: EpochText
+    heads: dict[Name, Count]  # last seq of each stream
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What head office has of one stream."""
+
+    upto: Count
+    ranges: tuple[Range, ...] = ()
+
+
+class Welcome(Message):
+    """Head office knows the box and has this much of its epoch."""
+
+    nonce: Nonce
+    streams: dict[Name, Standing]
+    credit: Credit  # batches the box may have on the way
+    hq_utc: Moment
+
+
+class Ack(Message):
+    """Committed: everything up to `upto`, the `ranges` beyond, and of these `nacks` set aside with a code."""
+
+    epoch: EpochText
+    stream: Name
+    upto: Count
+    ranges: tuple[Range, ...] = ()
+    nacks: tuple[tuple[Seq, Name], ...] = ()
+    credit: Credit
+    hq_utc: Moment
+
+
+class Refused(Message):
+    """Not taken: the message with this SHA-256 (of its payload); `code` says why."""
+
+    ref: Hash
+    code: Name
+    detail: Text = ""
+
+
+class Open(Message):
+    """A file is about to come."""
+
+    rid: Uuid
+    size: FileBytes
+    sha256: Hash
+
+
+class Fin(Message):
+    """All of a file was sent."""
+
+    rid: Uuid
+
+
+class At(Message):
+    """Head office has the first `offset` bytes of a file; go on from there."""
+
+    rid: Uuid
+    offset: FileBytes
+
+
+class Stored(Message):
+    """The whole file is on head office's disk and its hash is right."""
+
+    rid: Uuid
+    sha256: Hash
+
+
+class Declined(Message):
+    """Head office will not take this file; `code` says why."""
+
+    rid: Uuid
+    code: Name
+    detail: Text = ""
+
+
+Any = Hello | Welcome | Ack | Refused | Open | Fin | At | Stored | Declined
+_decoder = msgspec.json.Decoder(Any)
+
+
+def pack(message: Any) -> bytes:
+    """The canonical JSON of a message."""
+    return canonical(message)
+
+
+def unpack(payload: bytes) -> Any:
+    """The message in `payload`; MessageError if it is none."""
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise MessageError(f"a message has at most {MAX_MESSAGE_BYTES} bytes, got {len(payload)}")
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MessageError(f"not a message of this protocol: {error}") from None

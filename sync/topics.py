@@ -1,0 +1,81 @@
+"""MQTT topics: who says what to whom, built and read in one place.
+
+    x/1/<shard>/<box>/up/<channel>      box -> head office       channels: see UP
+    x/1/<shard>/<box>/dn/<channel>      head office -> box       channels: see DOWN
+
+The bulk connection of a box has its own certificate and publishes as `<box>.b`. Only the broker's `%u` (the
+certificate's common name) may stand in the <box> level, so a topic proves its sender. The shard keeps a box on one
+ingest worker; it is the first six bits of SHA-256(box), 0-63.
+
+    TopicError    not a topic of this protocol, or its shard is not the box's
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+SHARDS = 64
+BULK_SUFFIX = ".b"
+HEAD_OFFICE = "head-office"  # common name of ingest's certificate; no box may have it
+
+UP = {
+    "e": "batches of outbox entries",
+    "p": "hello: what the box has, asked once per connection",
+    "f": "recordings: open, chunk, fin",
+}
+DOWN = {
+    "a": "answers: welcome, ack, refused; at, stored",
+}
+
+_BOX = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_TOPIC = re.compile(r"x/1/(\d{1,2})/([a-z0-9][a-z0-9-]{0,39})(\.b)?/(up|dn)/([a-z])")
+
+
+class TopicError(ValueError):
+    """Not a topic of this protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic taken apart."""
+
+    box_id: str
+    bulk: bool
+    way: str  # up | dn
+    channel: str
+
+
+def check_box_id(box_id: str) -> str:
+    """Return `box_id`; TopicError unless it is 1-40 of a-z 0-9 -, not beginning with -, and not head office."""
+    if not _BOX.fullmatch(box_id) or box_id == HEAD_OFFICE:
+        raise TopicError(f"a box id is 1-40 of a-z, 0-9 and - and not {HEAD_OFFICE!r}, got {box_id!r}")
+    return box_id
+
+
+def shard_of(box_id: str) -> int:
+    """The shard of a box, 0-63: the first six bits of SHA-256 over its id."""
+    return hashlib.sha256(box_id.encode()).digest()[0] >> 2
+
+
+def build(box_id: str, way: str, channel: str, *, bulk: bool = False) -> str:
+    """The topic of one channel of a box."""
+    known = UP if way == "up" else DOWN
+    if channel not in known:
+        raise TopicError(f"no channel {channel!r} {way} from a box; there are {', '.join(known)}")
+    name = check_box_id(box_id) + (BULK_SUFFIX if bulk else "")
+    return f"x/1/{shard_of(box_id)}/{name}/{way}/{channel}"
+
+
+def parse(topic: str) -> Topic:
+    """Take a topic apart; TopicError if it is none of ours."""
+    match = _TOPIC.fullmatch(topic)
+    if not match:
+        raise TopicError(f"not a topic of this protocol: {topic[:100]!r}")
+    shard, box_id, bulk, way, channel = match.groups()
+    if int(shard) != shard_of(check_box_id(box_id)):
+        raise TopicError(f"box {box_id} belongs to shard {shard_of(box_id)}, the topic says {shard}")
+    if channel not in (UP if way == "up" else DOWN):
+        raise TopicError(f"no channel {channel!r} {way}")
+    return Topic(box_id, bulk is not None, way, channel)
