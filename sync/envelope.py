@@ -2,7 +2,7 @@
 
     entry    {"at":"<UTC>","data":{...},"eid":"<UUIDv7>","kind":"call_ended","kv":1,"seq":12}
     chain    h(n) = SHA-256( h(n-1) + entry n ),  h(0) = SHA-256("branchline 1 <epoch> <stream>")
-    batch    zlib( {"box":..,"entries":[entry, ...],"epoch":..,"first":12,"head":..,"prev":..,"stream":..,"v":1} )
+    batch    zlib( {"box":..,"entries":[..],"epoch":..,"first":12,"head":..,"prev":..,"stream":..,"v":1} )
              first = seq of the first entry, prev = h(first - 1), head = h(last)
 
 Entries are hashed, sent and kept as the bytes they were written as: nothing depends on encoding them again.

@@ -1,8 +1,8 @@
 """The inbox: what head office has received from each box, and the one way anything gets in.
 
 `Inbox.accept` takes a batch inside the caller's transaction: new entries are applied and noted, those seen
-before are passed over by their eid, those that cannot be applied are set aside in `quarantine`. So an ack sent
-after the commit means "stored, or set aside where people see it", and one bad entry never holds up a stream.
+before are passed over by their eid, those that cannot be applied are set aside in `quarantine`. So an ack
+sent after the commit means "stored, or set aside where people see it"; no entry ever holds up its stream.
 """
 
 from __future__ import annotations

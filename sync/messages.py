@@ -1,9 +1,11 @@
-"""Everything said besides batches: small JSON objects, each with its tag `t`, read back only if they are whole.
+"""Everything said besides batches and chunks: small JSON objects, each with its tag `t`.
 
-box         hello                               open    fin        (chunks are binary: sync.chunks)
-head office welcome   ack   refused             at      stored     declined
+What is read back is whole: every field there, of its type and within its range, or it is refused.
 
-MessageError    not one of these, or a field is missing, out of range or of the wrong type
+    from a box          hello                     open   fin
+    from head office    welcome   ack   refused   at     stored   declined
+
+    MessageError    not one of these, or a field is missing, out of range or of the wrong type
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag=str.
     """What all of them share: a tag, and fields that are never renamed."""
 
 
-class Hello(Message):
+class Hello(Message, frozen=True, kw_only=True):
     """A box has connected and asks where it stands."""
 
     v: int = VERSION
@@ -51,7 +53,7 @@ class Standing(msgspec.Struct, frozen=True):
     ranges: tuple[Range, ...] = ()
 
 
-class Welcome(Message):
+class Welcome(Message, frozen=True, kw_only=True):
     """Head office knows the box and has this much of its epoch."""
 
     nonce: Nonce
@@ -60,7 +62,7 @@ class Welcome(Message):
     hq_utc: Moment
 
 
-class Ack(Message):
+class Ack(Message, frozen=True, kw_only=True):
     """Committed: everything up to `upto`, the `ranges` beyond, and of these `nacks` set aside with a code."""
 
     epoch: EpochText
@@ -72,7 +74,7 @@ class Ack(Message):
     hq_utc: Moment
 
 
-class Refused(Message):
+class Refused(Message, frozen=True, kw_only=True):
     """Not taken: the message with this SHA-256 (of its payload); `code` says why."""
 
     ref: Hash
@@ -80,7 +82,7 @@ class Refused(Message):
     detail: Text = ""
 
 
-class Open(Message):
+class Open(Message, frozen=True, kw_only=True):
     """A file is about to come."""
 
     rid: Uuid
@@ -88,27 +90,27 @@ class Open(Message):
     sha256: Hash
 
 
-class Fin(Message):
+class Fin(Message, frozen=True, kw_only=True):
     """All of a file was sent."""
 
     rid: Uuid
 
 
-class At(Message):
+class At(Message, frozen=True, kw_only=True):
     """Head office has the first `offset` bytes of a file; go on from there."""
 
     rid: Uuid
     offset: FileBytes
 
 
-class Stored(Message):
+class Stored(Message, frozen=True, kw_only=True):
     """The whole file is on head office's disk and its hash is right."""
 
     rid: Uuid
     sha256: Hash
 
 
-class Declined(Message):
+class Declined(Message, frozen=True, kw_only=True):
     """Head office will not take this file; `code` says why."""
 
     rid: Uuid
@@ -116,16 +118,16 @@ class Declined(Message):
     detail: Text = ""
 
 
-Any = Hello | Welcome | Ack | Refused | Open | Fin | At | Stored | Declined
-_decoder = msgspec.json.Decoder(Any)
+AnyMessage = Hello | Welcome | Ack | Refused | Open | Fin | At | Stored | Declined
+_decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
 
-def pack(message: Any) -> bytes:
+def pack(message: AnyMessage) -> bytes:
     """The canonical JSON of a message."""
     return canonical(message)
 
 
-def unpack(payload: bytes) -> Any:
+def unpack(payload: bytes) -> AnyMessage:
     """The message in `payload`; MessageError if it is none."""
     if len(payload) > MAX_MESSAGE_BYTES:
         raise MessageError(f"a message has at most {MAX_MESSAGE_BYTES} bytes, got {len(payload)}")

@@ -4,8 +4,8 @@
     x/1/<shard>/<box>/dn/<channel>      head office -> box       channels: see DOWN
 
 The bulk connection of a box has its own certificate and publishes as `<box>.b`. Only the broker's `%u` (the
-certificate's common name) may stand in the <box> level, so a topic proves its sender. The shard keeps a box on one
-ingest worker; it is the first six bits of SHA-256(box), 0-63.
+certificate's common name) may stand in the <box> level, so a topic proves its sender. The shard keeps a box
+on one ingest worker; it is the first six bits of SHA-256(box), 0-63.
 
     TopicError    not a topic of this protocol, or its shard is not the box's
 """
@@ -23,7 +23,8 @@ HEAD_OFFICE = "head-office"  # common name of ingest's certificate; no box may h
 UP = {
     "e": "batches of outbox entries",
     "p": "hello: what the box has, asked once per connection",
-    "f": "recordings: open, chunk, fin",
+    "f": "recordings: open, fin",
+    "c": "recordings: chunks, binary",
 }
 DOWN = {
     "a": "answers: welcome, ack, refused; at, stored",
@@ -48,7 +49,7 @@ class Topic:
 
 
 def check_box_id(box_id: str) -> str:
-    """Return `box_id`; TopicError unless it is 1-40 of a-z 0-9 -, not beginning with -, and not head office."""
+    """Return `box_id`; TopicError unless it is 1-40 of a-z 0-9 -, not - first, and not head office."""
     if not _BOX.fullmatch(box_id) or box_id == HEAD_OFFICE:
         raise TopicError(f"a box id is 1-40 of a-z, 0-9 and - and not {HEAD_OFFICE!r}, got {box_id!r}")
     return box_id
