@@ -126,10 +126,18 @@ class Recorder:
         recording.unsynced += len(samples)
 
     def _close(self, recording: _Open) -> Part:
+        if recording.end is not None and recording.next > recording.end:
+            self._cut(recording, max(recording.end, recording.part.start))
         os.fsync(recording.file.fileno())
         recording.file.close()
         del self._open[recording.part.recording_id]
         return replace(recording.part, gaps=self._gaps_of(recording.part))
+
+    def _cut(self, recording: _Open, end: int) -> None:
+        """A hang-up is known only when it has lasted; what was written meanwhile is not the call's."""
+        samples = end - recording.part.start
+        recording.file.truncate(samples * 2)
+        recording.part = replace(recording.part, samples=samples)
 
     def _gaps_of(self, part: Part) -> tuple[Gap, ...]:
         end = part.start + part.samples

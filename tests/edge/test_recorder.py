@@ -1,0 +1,180 @@
+"""The recorder: exact to the sample from pre-roll to hang-up, durable each second, honest about gaps."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.codec import encode_flac
+from edge.recorder import Recorder
+from edge.ring import RingReader, RingWriter
+from edge.samples import Gap
+from tests.fakes import wait_for
+
+RATE_HZ = 1000
+LINES = 3
+
+
+def ring_in(folder: Path, seconds: float = 10) -> RingWriter:
+    return RingWriter.create(folder / "ring", RATE_HZ, LINES, seconds)
+
+
+def count_up(ring: RingWriter, frames: int) -> None:
+    """Write frames whose samples tell position and line: position x 10 + line, modulo 30,000."""
+    rows = (np.arange(ring.position, ring.position + frames)[:, None] * 10 + np.arange(1, LINES + 1)) % 30_000
+    ring.write(rows.astype(np.int16))
+
+
+def expected(start: int, end: int, line: int) -> np.ndarray:
+    return ((np.arange(start, end) * 10 + line) % 30_000).astype(np.int16)
+
+
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=12), st.integers(1, LINES), st.data())
+def test_parts_hold_exactly_what_was_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[int], line: int, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("parts")
+    ring = ring_in(folder)
+    recorder = Recorder(folder, ring)
+    count_up(ring, 2000)
+    total = 2000 + sum(pieces)
+    start = data.draw(st.integers(0, 2000))
+    end = data.draw(st.integers(2000, total))
+    recorder.start("one", line, start)
+    parts = []
+    for frames in pieces:
+        parts += recorder.step()
+        if ring.position >= end:
+            recorder.stop("one", end)
+        count_up(ring, frames)
+    recorder.stop("one", end)
+    parts += recorder.step()
+    (part,) = parts
+    audio = np.frombuffer(part.path.read_bytes(), np.int16)
+    np.testing.assert_array_equal(audio, expected(start, end, line))
+    assert part.samples == end - start
+
+
+@pytest.mark.parametrize(("pre_roll_s", "begins"), [(0, 5000), (2, 3000), (5, 0), (60, 0)])
+def test_pre_roll_reaches_back_as_far_as_there_is_audio(tmp_path: Path, pre_roll_s: float, begins: int) -> None:
+    ring = ring_in(tmp_path)
+    count_up(ring, 5000)
+    assert Recorder(tmp_path, ring).first_position(5000, pre_roll_s) == begins
+
+
+def test_pre_roll_stops_where_the_ring_does(tmp_path: Path) -> None:
+    ring = ring_in(tmp_path, seconds=3)
+    count_up(ring, 3000)
+    count_up(ring, 3000)
+    assert Recorder(tmp_path, ring).first_position(6000, 60) == ring.first > 0
+
+
+def test_gap_of_the_capture_is_placed_within_the_recording(tmp_path: Path) -> None:
+    ring = ring_in(tmp_path)
+    recorder = Recorder(tmp_path, ring)
+    count_up(ring, 1000)
+    recorder.note_gaps([Gap(1000, 300, "overrun"), Gap(1300, 200, "overrun"), Gap(9000, 10, "overrun")])
+    ring.skip(500)
+    count_up(ring, 500)
+    recorder.start("one", 1, 1100)
+    recorder.stop("one", 2000)
+    (part,) = recorder.step()
+    assert part.gaps == (Gap(0, 400, "overrun"),), "clipped to the recording, neighbours joined"
+    audio = np.frombuffer(part.path.read_bytes(), np.int16)
+    assert not audio[:400].any()
+    np.testing.assert_array_equal(audio[400:], expected(1500, 2000, 1))
+
+
+def test_recorder_that_was_overtaken_writes_silence_and_says_so(tmp_path: Path) -> None:
+    ring = ring_in(tmp_path, seconds=2)
+    recorder = Recorder(tmp_path, ring)
+    count_up(ring, 500)
+    recorder.start("one", 2, 0)
+    recorder.step()
+    for _ in range(6):
+        count_up(ring, 1000)
+    recorder.stop("one", 6000)
+    (part,) = recorder.step()
+    (gap,) = part.gaps
+    assert gap.reason == "ring_overtaken" and gap.position == 500
+    audio = np.frombuffer(part.path.read_bytes(), np.int16)
+    assert len(audio) == 6000 and not audio[500 : 500 + gap.length].any()
+    np.testing.assert_array_equal(audio[500 + gap.length :], expected(500 + gap.length, 6000, 2))
+
+
+def test_two_lines_at_once_do_not_mix(tmp_path: Path) -> None:
+    ring = ring_in(tmp_path)
+    recorder = Recorder(tmp_path, ring, first_line=5)
+    recorder.start("five", 5, 0)
+    recorder.start("seven", 7, 0)
+    count_up(ring, 2500)
+    parts = {part.recording_id: part for part in recorder.close()}
+    for name, column in (("five", 1), ("seven", 3)):
+        audio = np.frombuffer(parts[name].path.read_bytes(), np.int16)
+        np.testing.assert_array_equal(audio, expected(0, 2500, column))
+
+
+def test_a_part_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "one.part").write_bytes(b"earlier")
+    with pytest.raises(FileExistsError):
+        Recorder(tmp_path, ring_in(tmp_path)).start("one", 1, 0)
+    assert (tmp_path / "one.part").read_bytes() == b"earlier"
+
+
+WRITER = """
+import sys, numpy as np
+from pathlib import Path
+from edge.recorder import Recorder
+from edge.ring import RingReader
+ring = RingReader.open(Path(sys.argv[1]) / "ring")
+recorder = Recorder(Path(sys.argv[1]), ring)
+recorder.start("one", 1, 0)
+print("ready", flush=True)
+while True:
+    recorder.step()
+"""
+
+
+def test_kill_keeps_every_sample_that_was_there_a_second_ago(tmp_path: Path) -> None:
+    ring = ring_in(tmp_path, seconds=60)
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as child:
+        assert child.stdout and child.stdout.readline() == b"ready\n"
+        for _ in range(50):
+            count_up(ring, 100)
+        part = tmp_path / "one.part"
+        wait_for(lambda: part.stat().st_size >= 4000 * 2, what="all but the last second in the file")
+        os.kill(child.pid, signal.SIGKILL)
+    audio = np.frombuffer(part.read_bytes(), np.int16)
+    np.testing.assert_array_equal(audio, expected(0, len(audio), 1))
+
+
+@pytest.mark.parametrize("extra", [b"", b"\x01"], ids=["whole", "cut in mid-sample"])
+def test_flac_gives_back_the_same_samples(tmp_path: Path, extra: bytes) -> None:
+    samples = np.random.default_rng(7).integers(-32768, 32768, 150_001).astype("<i2")
+    part = tmp_path / "one.part"
+    part.write_bytes(samples.tobytes() + extra)
+    encoded = encode_flac(part, tmp_path / "one.flac", 8000)
+    audio, rate_hz = soundfile.read(tmp_path / "one.flac", dtype="int16")
+    np.testing.assert_array_equal(audio, samples)
+    assert (rate_hz, encoded.samples, encoded.file) == (8000, 150_001, "one.flac")
+    assert encoded.size_bytes == (tmp_path / "one.flac").stat().st_size
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["one.flac", "one.part"]
+
+
+def test_reader_ring_serves_the_recorder_too(tmp_path: Path) -> None:
+    ring = ring_in(tmp_path)
+    count_up(ring, 1500)
+    recorder = Recorder(tmp_path, RingReader.open(tmp_path / "ring"))
+    recorder.start("one", 3, 100)
+    recorder.stop("one", 1200)
+    (part,) = recorder.step()
+    np.testing.assert_array_equal(np.frombuffer(part.path.read_bytes(), np.int16), expected(100, 1200, 3))
