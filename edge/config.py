@@ -13,7 +13,7 @@ from sync.settings import SettingsError, read_toml, setting
 MOST_LINES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoxSettings:
     """Who this box is and where it keeps things."""
 
@@ -28,7 +28,7 @@ class BoxSettings:
     time_zone: str = setting("Asia/Shanghai", about="time zone the page shows")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HatSettings:
     """One board on the lines."""
 
@@ -39,7 +39,7 @@ class HatSettings:
     rate_hz: int = setting(8000, about="samples per second", minimum=8000, maximum=16000)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineSettings:
     """One line."""
 
@@ -49,14 +49,14 @@ class LineSettings:
     pre_roll_s: float = setting(5.0, about="audio kept from before the call, seconds", minimum=0, maximum=60)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordSettings:
     """The recorder as a whole."""
 
     ring_s: float = setting(90.0, about="seconds of every line kept in memory", minimum=10, maximum=600)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebPageSettings:
     """The branch page."""
 
@@ -66,7 +66,7 @@ class WebPageSettings:
     tls_key: str = setting("", about="its key file")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeadOfficeSettings:
     """The way to head office; without a host the box works alone."""
 
@@ -79,7 +79,7 @@ class HeadOfficeSettings:
     bulk_key: str = setting("", about="its key")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole file."""
 
