@@ -13,7 +13,7 @@ from typing import Any
 from cloud.access.guard import Person
 from cloud.access.roles import Right
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 Grades = dict[str, Right]  # column -> the right to see it
 
 _CALLS, _PLAY, _BRANCHES = Right.READ_CALLS, Right.PLAY_RECORDINGS, Right.READ_BRANCHES
@@ -56,6 +56,7 @@ RECORDING_GRADES: Grades = {
     "lost_reason": _CALLS,
 }
 GAP_GRADES: Grades = {"start_sample": _CALLS, "length_samples": _CALLS, "reason": _CALLS}
+BOX_NAME_GRADES: Grades = {"id": _CALLS, "name": _CALLS}
 BRANCH_GRADES: Grades = {
     "id": _BRANCHES,
     "name": _BRANCHES,
@@ -124,6 +125,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxName:
+    """A branch to choose in a filter."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Branch:
     """A branch's box and how far its data has come."""
 
@@ -148,6 +157,13 @@ def recording(row: Row, gaps: Iterable[Row], person: Person) -> Recording:
     playable = row["state"] == "stored" and person.may(Right.PLAY_RECORDINGS)
     audio = f"/api/recordings/{row['id']}/audio" if playable else None
     return Recording(**_seen(row, RECORDING_GRADES, person), gaps=own, audio=audio)
+
+
+def box_names(rows: Iterable[Row], person: Person) -> tuple[BoxName, ...]:
+    """Rows of boxes as choices for `person`; none without the right to read calls."""
+    if not person.may(_CALLS):
+        return ()
+    return tuple(BoxName(**_seen(row, BOX_NAME_GRADES, person)) for row in rows)
 
 
 def branch(row: Row, person: Person) -> Branch:

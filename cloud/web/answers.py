@@ -1,0 +1,124 @@
+"""Answers that are pages, and answers that say what went wrong.
+
+A failed request gets a sentence in the reader's language and an id that also stands in the service's log.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from cloud.access.guard import Person
+from cloud.access.roles import Right
+from cloud.web.headers import SECURITY_HEADERS
+from cloud.web.parts import parts_of
+from sync.ids import new_id
+from sync.locale import LANGUAGES, marked
+
+_log = logging.getLogger(__name__)
+
+MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it needs
+    "/calls": (marked("Calls"), Right.READ_CALLS),
+    "/branches": (marked("Branches"), Right.READ_BRANCHES),
+    "/api": (marked("API"), Right.ENTER),
+}
+API_PATHS = ("/api/", "/openapi.json")
+
+
+def page(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+    """The template as a page, with what every template may use."""
+    person: Person | None = getattr(request.state, "person", None)
+    parts = parts_of(request)
+    common = {
+        "person": person,
+        "menu": {path: name for path, (name, right) in MENU.items() if person and person.may(right)},
+        "here": here(request),
+        "now_utc": parts.clock.now_utc(),
+        "may_play": person is not None and person.may(Right.PLAY_RECORDINGS),
+    }
+    text = parts.views.render(template, language_of(request), {**common, **facts})
+    return HTMLResponse(text, status)
+
+
+def language_of(request: Request) -> str:
+    """The reader's choice, or the one in the settings."""
+    chosen = request.cookies.get("language", "")
+    return chosen if chosen in LANGUAGES else parts_of(request).settings.language
+
+
+def translate(request: Request, text: str, **values: object) -> str:
+    """A marked text in the reader's language."""
+    return parts_of(request).views.translate(text, language_of(request), **values)
+
+
+def see_other(path: str) -> RedirectResponse:
+    """An answer that sends the browser on to a page of ours."""
+    return RedirectResponse(path, status_code=303)
+
+
+def here(request: Request) -> str:
+    """The path and query asked for, as a link back."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def local_path(path: str) -> str:
+    """`path` if it surely leads nowhere but to this site, else the first page."""
+    plain = path.isascii() and path.isprintable() and "\\" not in path
+    return path if plain and path.startswith("/") and not path.startswith("//") else "/"
+
+
+def went_wrong(request: Request, error: Exception) -> Response:
+    """The answer to a request that was refused (`HTTPException`)."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 401 and not _is_api(request):
+        return _to_log_in(request)
+    known = {404: marked("There is no such page."), 405: marked("This address does not do that.")}
+    detail = error.detail
+    if detail == HTTPStatus(error.status_code).phrase:  # raised by the framework, which has no sentence
+        detail = known.get(error.status_code, detail)
+    return _problem(request, error.status_code, translate(request, detail), new_id())
+
+
+def not_understood(request: Request, error: Exception) -> Response:
+    """The answer to fields that do not fit the route."""
+    assert isinstance(error, RequestValidationError)
+    names = ", ".join(sorted({str(fault["loc"][-1]) for fault in error.errors()}))
+    sentence = translate(request, marked("Not understood: %(names)s"), names=names[:200])
+    return _problem(request, 422, sentence, new_id())
+
+
+def broken(request: Request, error: Exception) -> Response:
+    """The answer when the fault is ours: an id to copy, and nothing of the inside."""
+    error_id = new_id()
+    _log.error("request failed, id %s", error_id, exc_info=error)
+    sentence = translate(request, marked("Something broke here. It has been noted."))
+    answer = _problem(request, 500, sentence, error_id)
+    answer.headers.update(
+        SECURITY_HEADERS | {"Cache-Control": "no-store"}
+    )  # sent from outside the middleware
+    return answer
+
+
+def _problem(request: Request, status: int, sentence: str, error_id: str) -> Response:
+    if _is_api(request):
+        problem = {"title": HTTPStatus(status).phrase, "status": status, "detail": sentence, "id": error_id}
+        return JSONResponse(problem, status, media_type="application/problem+json")
+    return page(request, "error.html", status, sentence=sentence, code=status, error_id=error_id)
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith(API_PATHS)
+
+
+def _to_log_in(request: Request) -> Response:
+    if "hx-request" in request.headers:  # a part of a page: the page itself has to go
+        return Response(status_code=401, headers={"HX-Redirect": "/log-in"})
+    back = here(request) if request.method == "GET" else "/"
+    return see_other(f"/log-in?back={quote(back, safe='')}")

@@ -1,0 +1,81 @@
+"""The API: calls as JSON, behind the same guard and serialiser as the pages, and its description."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from cloud.access.roles import Right
+from cloud.access.shape import Call
+from cloud.web.answers import MENU, page, see_other, translate
+from cloud.web.calls import CallPage, fetch_call, fetch_page
+from cloud.web.door import person_of
+from cloud.web.parts import parts_of
+from cloud.web.query import SENTENCES, FilterRefused, read_query
+
+ABOUT = (
+    "Calls and recordings of all branches. Requests carry the session cookie of a log-in; every field is "
+    "what that person's role may see. Times are UTC. Errors are problem documents (RFC 9457)."
+)
+
+
+class CallFields(BaseModel):
+    """What may be asked of the list of calls; `cloud.web.query` checks the values."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    branch: str = Field("", description="id of a branch's box")
+    party: str = Field(
+        "", description="number or name; * stands for anything, without one the text may stand anywhere"
+    )
+    direction: str = Field("", description="in, out or unknown")
+    outcome: str = Field("", description="answered, missed or unknown")
+    from_day: str = Field(
+        "", alias="from", description="first day, e.g. 2026-02-03, in head office's time zone"
+    )
+    to_day: str = Field("", alias="to", description="last day")
+    cursor: str = Field("", description="`next` of the page before")
+    limit: str = Field("", description="calls per page: 1 to 200, 50 if not given")
+
+
+def list_calls(request: Request, fields: Annotated[CallFields, Query()]) -> CallPage:
+    """Calls of all branches, newest first."""
+    try:
+        query = read_query(fields.model_dump(by_alias=True), parts_of(request).settings.zone)
+    except FilterRefused as refused:
+        sentences = (translate(request, SENTENCES[field]) for field in refused.fields)
+        raise HTTPException(422, " ".join(sentences)) from refused
+    return fetch_page(request, query)
+
+
+def get_call(request: Request, call_id: Annotated[str, Path(max_length=64)]) -> Call:
+    """One call with its recordings."""
+    return fetch_call(request, call_id)
+
+
+def description(request: Request) -> JSONResponse:
+    """The OpenAPI document."""
+    return JSONResponse(request.app.openapi())
+
+
+def description_page(request: Request) -> Response:
+    """The OpenAPI document as a page to read; nothing is loaded from elsewhere."""
+    document: dict[str, Any] = request.app.openapi()
+    operations = [
+        (method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return page(request, "api.html", document=document, operations=operations)
+
+
+def first_page(request: Request) -> RedirectResponse:
+    """On to the first page of the menu that the person may see."""
+    person = person_of(request)
+    path = next(path for path, (_, right) in MENU.items() if right is Right.ENTER or person.may(right))
+    return see_other(path)

@@ -1,0 +1,95 @@
+"""Builds the page: every route in one table with the right it needs.
+
+A route that is not in ROUTES does not exist, and each is built with the guard of its line, so none can be
+forgotten; a test walks the finished application all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from cloud.access.guard import Open
+from cloud.access.roles import Right
+from cloud.web import api, audio, branches, calls, log_in
+from cloud.web.answers import broken, not_understood, went_wrong
+from cloud.web.door import guarded
+from cloud.web.headers import SecureAnswers
+from cloud.web.parts import Parts
+
+STATIC = Path(__file__).with_name("static")
+ANYBODY = Open.TO_ANYBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What answers an address, and the right it takes."""
+
+    endpoint: Callable[..., Any]
+    needs: Right | Open
+
+
+# Pages and parts of pages; method and path -> route.
+PAGES: dict[str, Route] = {
+    "GET /": Route(api.first_page, Right.ENTER),
+    "GET /log-in": Route(log_in.log_in_form, ANYBODY),
+    "POST /log-in": Route(log_in.log_in, ANYBODY),
+    "POST /log-out": Route(log_in.log_out, Right.ENTER),
+    "POST /language": Route(log_in.choose_language, ANYBODY),
+    "GET /calls": Route(calls.calls_page, Right.READ_CALLS),
+    "GET /calls/rows": Route(calls.calls_rows, Right.READ_CALLS),
+    "GET /calls/{call_id}": Route(calls.call_page, Right.READ_CALLS),
+    "GET /branches": Route(branches.branches_page, Right.READ_BRANCHES),
+    "GET /api": Route(api.description_page, Right.ENTER),
+    "GET /openapi.json": Route(api.description, Right.ENTER),
+}
+# What the API's description lists.
+API: dict[str, Route] = {
+    "GET /api/calls": Route(api.list_calls, Right.READ_CALLS),
+    "GET /api/calls/{call_id}": Route(api.get_call, Right.READ_CALLS),
+    "GET /api/recordings/{recording_id}/audio": Route(audio.recording_audio, Right.PLAY_RECORDINGS),
+}
+ROUTES = PAGES | API
+
+
+def build_app(parts: Parts) -> FastAPI:
+    """The application; it holds no state besides `parts`."""
+    app = FastAPI(
+        title="Branchline",
+        version="1",
+        description=api.ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.parts = parts
+    for address, route in ROUTES.items():
+        _add(app, address, route)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(SecureAnswers)
+    app.add_exception_handler(HTTPException, went_wrong)
+    app.add_exception_handler(RequestValidationError, not_understood)
+    app.add_exception_handler(Exception, broken)
+    return app
+
+
+def _add(app: FastAPI, address: str, route: Route) -> None:
+    method, path = address.split(" ")
+    is_api = address in API
+    app.add_api_route(
+        path,
+        route.endpoint,
+        methods=[method],
+        dependencies=[Depends(guarded(route.needs))],
+        include_in_schema=is_api,
+        response_model=None if not is_api or route.endpoint is audio.recording_audio else ...,
+        name=route.endpoint.__name__,
+    )

@@ -1,0 +1,25 @@
+"""The branches: each box, when it was last heard of, and how far its data has come."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cloud.access import shape
+from cloud.store import boxes
+from cloud.store.database import read
+from cloud.web.answers import page
+from cloud.web.door import person_of
+from cloud.web.parts import parts_of
+from sync.moment import to_text
+
+
+def branches_page(request: Request) -> Response:
+    """Every branch, by name."""
+    parts, person = parts_of(request), person_of(request)
+    midnight = (
+        parts.clock.now().astimezone(parts.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    )
+    with read(parts.engine) as connection:
+        rows = boxes.list_branches(connection, to_text(midnight))
+    return page(request, "branches.html", branches=[shape.branch(row, person) for row in rows])

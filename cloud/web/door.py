@@ -1,0 +1,115 @@
+"""The door of the page: who is asking, may they, and did the request come from our own pages?
+
+`guarded` is put in front of every route by `cloud.web.app`; a route without it cannot be built.
+
+    NotAdmitted (HTTPException)     401 log in first, 403 refused or forged
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from cloud.access.guard import Decision, Open, Person, decide
+from cloud.access.roles import Right
+from cloud.store import people
+from cloud.store.database import read, write
+from cloud.web.parts import Parts, parts_of
+from sync.locale import marked
+from sync.moment import from_text, to_text
+
+LONGEST_SESSION = timedelta(hours=12)
+LONGEST_PAUSE = timedelta(hours=1)
+TOUCH_EVERY = timedelta(minutes=1)
+SAFE_METHODS = ("GET", "HEAD")
+
+
+class NotAdmitted(HTTPException):
+    """The request may not go on: log in first (401), or refused (403)."""
+
+
+def guarded(needs: Right | Open) -> Callable[[Request], Awaitable[None]]:
+    """The dependency that lets a request reach its route, or raises NotAdmitted."""
+
+    async def admit(request: Request) -> None:
+        person = await run_in_threadpool(_find_person, request)
+        request.state.person = person
+        decision = decide(person, needs)
+        if decision is Decision.LOG_IN_FIRST:
+            raise NotAdmitted(401, marked("Log in first."))
+        if decision is Decision.REFUSE:
+            raise NotAdmitted(403, marked("Your role does not allow this."))
+        if request.method not in SAFE_METHODS:
+            await _refuse_forged(request, person)
+
+    return admit
+
+
+def person_of(request: Request) -> Person:
+    """Who is asking, on a route that needs a right."""
+    person: Person | None = request.state.person
+    if person is None:
+        raise NotAdmitted(401, marked("Log in first."))
+    return person
+
+
+def session_cookie(parts: Parts) -> str:
+    """The cookie's name; over TLS the browser itself ties it to this host."""
+    return "__Host-session" if parts.settings.web.https else "session"
+
+
+def session_token(request: Request) -> str | None:
+    """The token the browser sent."""
+    return request.cookies.get(session_cookie(parts_of(request)))
+
+
+def is_from_elsewhere(headers: Mapping[str, str]) -> bool:
+    """Whether a request that changes something did not come from a page of this host.
+
+    Browsers say so in Sec-Fetch-Site or at least in Origin; a request with neither is not from our pages.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None and site != "same-origin":
+        return True
+    origin = headers.get("origin")
+    if origin is None:
+        return site is None
+    return urlsplit(origin).netloc.casefold() != headers.get("host", "").casefold()
+
+
+async def _refuse_forged(request: Request, person: Person | None) -> None:
+    if is_from_elsewhere(request.headers):
+        raise NotAdmitted(403, marked("The request did not come from this site."))
+    if person is None:
+        return
+    token = request.headers.get("x-csrf-token")
+    if token is None:
+        token = str((await request.form()).get("csrf_token", ""))
+    if not hmac.compare_digest(token.encode(), person.csrf_token.encode()):
+        raise NotAdmitted(403, marked("This form is out of date. Load the page again."))
+
+
+def _find_person(request: Request) -> Person | None:
+    token = session_token(request)
+    if not token:
+        return None
+    parts = parts_of(request)
+    now = parts.clock.now()
+    with read(parts.engine) as connection:
+        row = people.find_session(connection, token)
+    if row is None or now - from_text(row["created_utc"]) >= LONGEST_SESSION:
+        return None
+    pause = now - from_text(row["last_used_utc"])
+    if pause >= LONGEST_PAUSE:
+        return None
+    # A page that refreshes itself is not a person using it.
+    if pause >= TOUCH_EVERY and "hx-request" not in request.headers:
+        with write(parts.engine) as connection:
+            people.touch_session(connection, token, to_text(now))
+    return Person(row["user_id"], row["name"], row["role"], row["token_sha256"][:16], row["csrf_token"])

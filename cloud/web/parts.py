@@ -1,0 +1,58 @@
+"""What every route of the page works with, made once by `build_app` and hung on the application."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Engine
+from starlette.requests import Request
+
+from cloud.config import Settings
+from cloud.web.views import Views
+from sync.accounts import Throttle
+from sync.moment import to_text
+
+
+class Objects(Protocol):
+    """What the page needs of the object store (`cloud.objects`)."""
+
+    def size(self, key: str) -> int | None:
+        """Bytes of the object; None when it is not there."""
+
+    def read(self, key: str, start: int, length: int) -> Iterator[bytes]:
+        """`length` bytes from `start` on, in pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The two clocks: one for people and the database, one for pauses."""
+
+    now: Callable[[], datetime]
+    monotonic_s: Callable[[], float]
+
+    def now_utc(self) -> str:
+        """The moment as the database keeps it."""
+        return to_text(self.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Settings, database, recordings, templates, clocks and the log-in throttle."""
+
+    settings: Settings
+    engine: Engine
+    objects: Objects
+    views: Views
+    clock: Clock
+    throttle: Throttle = field(default_factory=Throttle)
+    throttle_lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that serves `request`."""
+    parts: Parts = request.app.state.parts
+    return parts

@@ -1,0 +1,26 @@
+"""What people call the values that boxes send; translated where they are shown."""
+
+from __future__ import annotations
+
+from sync.locale import marked
+
+DIRECTIONS = {"in": marked("Incoming"), "out": marked("Outgoing"), "unknown": marked("Unknown")}
+OUTCOMES = {"answered": marked("Answered"), "missed": marked("Missed"), "unknown": marked("Unknown")}
+PRESENTATIONS = {
+    "withheld": marked("Number withheld"),
+    "unavailable": marked("Number unavailable"),
+    "failed": marked("Number not readable"),
+}
+STANDARDS = {"bell202": marked("Bell 202 (FSK)"), "v23": marked("V.23 (FSK)"), "dtmf": marked("DTMF")}
+END_REASONS = {
+    "hung_up": marked("Hung up"),
+    "not_answered": marked("Not answered"),
+    "line_lost": marked("The line was lost"),
+    "recorder_restarted": marked("The recorder restarted"),
+}
+CLOCKS = {
+    "ntp": marked("set by the network"),
+    "rtc": marked("from the box's clock chip"),
+    "unsynced": marked("not set"),
+    "unknown": marked("Unknown"),
+}
