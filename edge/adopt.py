@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from edge.codec import sync_folder
+from edge.codec import ENCODING, FINISHED, sync_folder
 from edge.ledger import Ledger
 from edge.recorder import part_name
 from edge.store import recordings as recording_rows
@@ -39,7 +39,7 @@ class Adopted:
 def adopt_leftovers(ledger: Ledger, now_utc: str) -> Adopted:
     """Finish every open call and unfinished recording of an earlier run."""
     folder = ledger.config.recordings_dir
-    for half in folder.glob("*.encoding"):
+    for half in folder.glob(f"*{ENCODING}"):
         half.unlink()
     unfinished = recording_rows.unfinished_recordings(ledger.db)
     samples = {row.id: _samples_in(folder / part_name(row.id)) for row in unfinished}
@@ -86,7 +86,8 @@ def _cut_short(call: CallRow, ends_utc: list[str]) -> CallRow:
 def _put_orphans_aside(folder: Path, db: sqlite3.Connection) -> int:
     """Move audio files no row names to quarantine/; they are never deleted."""
     known = {row[0] for row in db.execute("SELECT file FROM recordings")}
-    known |= {part_name(row.id) for row in recording_rows.unfinished_recordings(db)}
+    for row in recording_rows.unfinished_recordings(db):  # its finished file may lack only the row's word
+        known |= {part_name(row.id), row.id + FINISHED}
     orphans = [file for file in folder.iterdir() if file.is_file() and file.name not in known]
     if orphans:
         quarantine = folder / "quarantine"

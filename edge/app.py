@@ -135,11 +135,11 @@ def encoding_worker() -> Executor:
     return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=settle_worker)
 
 
-def build_record_service(config: Config, clock: Clock, worker: Executor) -> RecordService:
+def build_record_service(config: Config, clock: Clock, new_worker: Callable[[], Executor]) -> RecordService:
     """Put the recorder together: open the store, adopt what an earlier run left, start capturing."""
     config.recordings_dir.mkdir(parents=True, exist_ok=True)
     db = open_store(config.database)
-    ledger = Ledger(db, config, worker, new_id, clock.quality())
+    ledger = Ledger(db, config, new_worker, new_id, clock.quality())
     adopted = adopt_leftovers(ledger, to_text(clock.utc()))
     boards = [_build_board(config, hat, clock) for hat in config.hats]
     _name_lines(db, config, to_text(clock.utc()))

@@ -16,6 +16,8 @@ import numpy as np
 import soundfile
 
 BLOCK_SAMPLES = 1 << 16
+ENCODING = ".encoding"  # the worker's file until it is whole
+FINISHED = ".flac"
 NICENESS = 15
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -43,16 +45,11 @@ def encode_flac(part: Path, target: Path, rate_hz: int) -> Encoded:
     An odd last byte (a cut in mid-sample) is left out. Raises OSError when the disk does not take it; then
     there is no `target`, and the part is untouched.
     """
-    unfinished = target.with_suffix(".encoding")
-    samples = 0
-    with (
-        part.open("rb") as source,
-        soundfile.SoundFile(unfinished, "w", rate_hz, 1, subtype="PCM_16", format="FLAC") as sink,
-    ):
-        while raw := source.read(BLOCK_SAMPLES * 2):
-            block = np.frombuffer(raw[: len(raw) & ~1], "<i2")
-            sink.write(block)
-            samples += len(block)
+    unfinished = target.with_suffix(ENCODING)
+    try:
+        samples = _write_flac(part, unfinished, rate_hz)
+    except soundfile.SoundFileError as error:
+        raise OSError(f"{unfinished.name} cannot be written: {error}") from error
     digest = hashlib.sha256()
     with unfinished.open("rb+") as file:
         while raw := file.read(1 << 20):
@@ -61,6 +58,19 @@ def encode_flac(part: Path, target: Path, rate_hz: int) -> Encoded:
     unfinished.rename(target)
     sync_folder(target.parent)
     return Encoded(target.name, samples, target.stat().st_size, digest.hexdigest())
+
+
+def _write_flac(part: Path, target: Path, rate_hz: int) -> int:
+    samples = 0
+    with (
+        part.open("rb") as source,
+        soundfile.SoundFile(target, "w", rate_hz, 1, subtype="PCM_16", format="FLAC") as sink,
+    ):
+        while raw := source.read(BLOCK_SAMPLES * 2):
+            block = np.frombuffer(raw[: len(raw) & ~1], "<i2")
+            sink.write(block)
+            samples += len(block)
+    return samples
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field, replace
 
 from edge.calls import Action, BeginCall, Call, EndCall, ShowLine, StartRecording, UpdateCall
-from edge.codec import Encoded, encode_flac
+from edge.codec import FINISHED, Encoded, encode_flac
 from edge.config import Config
 from edge.recorder import Part, Recorder, part_name
 from edge.store import calls as call_rows
@@ -31,11 +31,15 @@ class Ledger:
 
     db: sqlite3.Connection
     config: Config
-    worker: Executor
+    new_worker: Callable[[], Executor]
     new_id: Callable[[], str]
     clock_quality: str = "unknown"
+    worker: Executor = field(init=False)
     _recording_of: dict[str, str] = field(default_factory=dict)  # call -> recording
     _encoding: dict[str, Future[Encoded]] = field(default_factory=dict)  # recording -> its file to come
+
+    def __post_init__(self) -> None:
+        self.worker = self.new_worker()
 
     def carry_out(self, actions: list[Action], recorder: Recorder, timeline: Timeline, now_utc: str) -> None:
         """Write down what `actions` say, in one transaction, then start and stop audio files."""
@@ -67,7 +71,7 @@ class Ledger:
     def encode(self, recording_id: str, rate_hz: int) -> None:
         """Hand a closed part to the worker."""
         part = self.config.recordings_dir / part_name(recording_id)
-        target = part.with_suffix(".flac")
+        target = part.with_suffix(FINISHED)
         self._encoding[recording_id] = self.worker.submit(encode_flac, part, target, rate_hz)
 
     def collect(self, now_utc: str) -> None:
@@ -78,14 +82,19 @@ class Ledger:
             del self._encoding[recording_id]
             try:
                 encoded = future.result()
-            except OSError as error:
-                with write(self.db):
-                    begin_trouble(self.db, "encoding", str(error), now_utc)
-                continue  # the part stays, and is encoded at the next start
+            except (OSError, BrokenExecutor) as error:  # the part stays, and is encoded at the next start
+                self._not_encoded(error, now_utc)
+                continue
             with write(self.db):
                 recording_rows.finish_recording(self.db, recording_id, encoded, now_utc)
                 end_trouble(self.db, "encoding", now_utc)
             (self.config.recordings_dir / part_name(recording_id)).unlink(missing_ok=True)
+
+    def _not_encoded(self, error: Exception, now_utc: str) -> None:
+        with write(self.db):
+            begin_trouble(self.db, "encoding", str(error) or type(error).__name__, now_utc)
+        if isinstance(error, BrokenExecutor):
+            self.worker = self.new_worker()
 
     @property
     def busy(self) -> bool:

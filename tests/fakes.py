@@ -1,4 +1,4 @@
-"""Stand-ins for tests: a clock that is moved by hand, an executor that works at once, a way to wait for facts."""
+"""Stand-ins for tests: a clock moved by hand, an executor that works at once, a way to wait for facts."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.callerid import CallerId
 from edge.calls import (
     TABLE,
     TIMEOUTS,
@@ -20,7 +21,6 @@ from edge.calls import (
     ShowLine,
     StartRecording,
 )
-from edge.callerid import CallerId
 from edge.line import events as line_events
 from edge.line.events import (
     CallerIdFailed,
@@ -99,7 +99,12 @@ def test_recording_starts_with_the_answer_not_the_ring() -> None:
 def test_missed_call_ends_where_the_last_ring_did() -> None:
     actions = play(line_calls(), [(1, RingStarted), (2, RingStopped), (6, RingStarted), (7, RingStopped)], 20)
     (call,) = ended(actions)
-    assert (call.outcome, call.end_reason, call.ended, call.answered) == ("missed", "not_answered", at(7), None)
+    assert (call.outcome, call.end_reason, call.ended, call.answered) == (
+        "missed",
+        "not_answered",
+        at(7),
+        None,
+    )
     assert states(actions) == ["ringing", "idle"]
 
 
@@ -189,14 +194,16 @@ def test_call_says_when_the_hook_was_unknown_for_a_moment() -> None:
 
 
 EVERY_EVENT = [
-    RingStarted(3, 1), RingStopped(3, 1), OffHook(3, 1), OnHook(3, 1), HookFlashed(3, 1), PolarityReversed(3, 1),
-    LineLost(3, 1), LineFound(3, 1), CallerIdRead(3, 1, WANG), CallerIdFailed(3, 1, "dtmf", "not_plausible"),
+    RingStarted(3, 1), RingStopped(3, 1), OffHook(3, 1), OnHook(3, 1), HookFlashed(3, 1),
+    PolarityReversed(3, 1), LineLost(3, 1), LineFound(3, 1), CallerIdRead(3, 1, WANG), CallerIdFailed(3, 1, "dtmf", "not_plausible"),
     DigitKeyed(3, 1, "5", 2), ToneHeard(3, 1, "busy", "cn"),
 ]  # fmt: skip
 
 
 def test_the_list_of_every_event_is_complete() -> None:
-    kinds = {kind for kind in vars(line_events).values() if isinstance(kind, type) and issubclass(kind, LineEvent)}
+    kinds = {
+        kind for kind in vars(line_events).values() if isinstance(kind, type) and issubclass(kind, LineEvent)
+    }
     assert kinds - {LineEvent} == {type(event) for event in EVERY_EVENT}
 
 

@@ -66,7 +66,8 @@ def test_lines_are_counted_through_all_boards(tmp_path: Path) -> None:
 def test_all_faults_at_once_with_the_nearest_key(tmp_path: Path) -> None:
     found = faults(
         tmp_path,
-        '[box]\nid = 12\ndata_dri = "/data"\ncountry = "chn"\n[[hats]]\nname = "h"\nlines = 99\n[web]\nport = "80"\n',
+        '[box]\nid = 12\ndata_dri = "/data"\ncountry = "chn"\n'
+        '[[hats]]\nname = "h"\nlines = 99\n[web]\nport = "80"\n',
     )
     text = "\n".join(found)
     for part in (

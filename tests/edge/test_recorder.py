@@ -65,7 +65,9 @@ def test_parts_hold_exactly_what_was_asked_for(
 
 
 @pytest.mark.parametrize(("pre_roll_s", "begins"), [(0, 5000), (2, 3000), (5, 0), (60, 0)])
-def test_pre_roll_reaches_back_as_far_as_there_is_audio(tmp_path: Path, pre_roll_s: float, begins: int) -> None:
+def test_pre_roll_reaches_back_as_far_as_there_is_audio(
+    tmp_path: Path, pre_roll_s: float, begins: int
+) -> None:
     ring = ring_in(tmp_path)
     count_up(ring, 5000)
     assert Recorder(tmp_path, ring).first_position(5000, pre_roll_s) == begins

@@ -21,7 +21,9 @@ def numbered(position: int, frames: int, lines: int) -> np.ndarray:
 
 
 @given(st.lists(st.integers(0, 900), max_size=30), st.integers(1, 4))
-def test_any_pieces_read_back_as_one(tmp_path_factory: pytest.TempPathFactory, pieces: list[int], lines: int) -> None:
+def test_any_pieces_read_back_as_one(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[int], lines: int
+) -> None:
     path = tmp_path_factory.mktemp("ring") / "r"
     writer = RingWriter.create(path, RATE_HZ, lines, seconds=2)
     reader = RingReader.open(path)

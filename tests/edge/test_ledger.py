@@ -1,0 +1,309 @@
+"""Actions become rows and files, in an order that a power cut at any moment leaves whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge.adopt import adopt_leftovers
+from edge.callerid import CallerId
+from edge.calls import Action, BeginCall, Call, EndCall, LineState, ShowLine, StartRecording, UpdateCall
+from edge.config import BoxSettings, Config, HatSettings, LineSettings
+from edge.ledger import Ledger
+from edge.recorder import Recorder
+from edge.ring import RingWriter
+from edge.samples import Gap
+from edge.store.lines import name_line
+from edge.store.schema import open_store
+from edge.timeline import Timeline
+from sync.db import write
+from tests.fakes import AtOnce
+
+RATE_HZ = 1000
+NOW = "2026-03-02T09:00:30.000Z"
+NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class Box:
+    """A branch database, a ring of two lines and a recorder, without boards or threads."""
+
+    def __init__(self, folder: Path, record: bool = True) -> None:
+        self.config = Config(
+            box=BoxSettings(id="b", data_dir=folder),
+            hats=(HatSettings(name="hat0", alsa_device="x", lines=2),),
+            lines=(LineSettings(line=2, name="柜台", pre_roll_s=1.0, record=record),),
+        )
+        self.config.recordings_dir.mkdir(exist_ok=True)
+        self.numbers = count(1)
+        self.timeline = Timeline(RATE_HZ, NINE)
+        self.ring = RingWriter.create(folder / "ring", RATE_HZ, 2, 30)
+        self.start()
+
+    def start(self) -> None:
+        self.db = open_store(self.config.database)
+        self.ledger = Ledger(self.db, self.config, AtOnce, lambda: f"id-{next(self.numbers)}", "ntp")
+        self.recorder = Recorder(self.config.recordings_dir, self.ring)
+        with write(self.db):
+            name_line(self.db, 2, "柜台", NOW)
+
+    def feed(self, seconds: float) -> None:
+        frames = round(seconds * RATE_HZ)
+        rows = np.arange(self.ring.position, self.ring.position + frames)[:, None] % 30_000
+        self.ring.write(np.repeat(rows.astype(np.int16), 2, axis=1))
+
+    def do(self, *actions: Action) -> None:
+        self.ledger.carry_out(list(actions), self.recorder, self.timeline, NOW)
+        self.ledger.close_parts(self.recorder.step())
+        self.ledger.collect(NOW)
+
+    def one(self, query: str) -> sqlite3.Row:
+        (row,) = self.db.execute(query).fetchall()
+        return row
+
+    def kinds(self) -> list[str]:
+        return [row[0] for row in self.db.execute("SELECT kind FROM outbox ORDER BY stream, seq")]
+
+
+WANG = CallerId("bell202", "mdmf", number="02155501234", name="王芳")
+RINGING = Call("call-a", 2, "in", 3000, ring_count=1)
+TALKING = replace(RINGING, answered=8000, caller=WANG)
+OVER = replace(TALKING, ended=20_000, outcome="answered", end_reason="hung_up", keys="1")
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+def through_the_call(box: Box) -> None:
+    box.feed(4)
+    box.do(BeginCall(RINGING), ShowLine(2, LineState.RINGING, 3000, "call-a"))
+    box.feed(5)
+    box.do(UpdateCall(TALKING), StartRecording(TALKING, 8000), ShowLine(2, LineState.TALKING, 8000, "call-a"))
+    box.feed(11.5)
+
+
+def test_a_call_becomes_rows_a_file_and_news(box: Box) -> None:
+    through_the_call(box)
+    assert box.one("SELECT state, caller_name FROM calls")["state"] == "open"
+    assert box.kinds() == []
+    box.do(EndCall(OVER), ShowLine(2, LineState.IDLE, 20_000, None))
+    call = box.one("SELECT * FROM calls")
+    assert (call["state"], call["outcome"], call["line_name"]) == ("ended", "answered", "柜台")
+    assert (call["started_utc"], call["answered_utc"]) == (
+        "2026-03-02T09:00:03.000Z",
+        "2026-03-02T09:00:08.000Z",
+    )
+    assert (call["ended_utc"], call["duration_ms"]) == ("2026-03-02T09:00:20.000Z", 12_000)
+    assert (call["caller_number"], call["caller_name"], call["keys"]) == ("02155501234", "王芳", "1")
+    recording = box.one("SELECT * FROM recordings")
+    assert (recording["state"], recording["samples"], recording["codec"]) == ("ready", 13_000, "flac")
+    assert recording["started_utc"] == "2026-03-02T09:00:07.000Z", "one second of pre-roll"
+    audio, _ = soundfile.read(box.config.recordings_dir / recording["file"], dtype="int16")
+    np.testing.assert_array_equal(audio, np.arange(7000, 20_000) % 30_000)
+    assert box.kinds() == ["call_ended", "recording_ready"]
+    assert box.one("SELECT file FROM outbox_files")["file"] == recording["file"]
+    assert [file.suffix for file in box.config.recordings_dir.iterdir()] == [".flac"]
+    line = box.one("SELECT * FROM lines")
+    assert (line["state"], line["call_id"], line["since_utc"]) == ("idle", None, "2026-03-02T09:00:20.000Z")
+
+
+def test_the_row_stands_before_the_file_is_made(box: Box) -> None:
+    box.feed(9)
+    box.do(BeginCall(RINGING))
+    files_before = {row["file"] for row in box.db.execute("SELECT file FROM recordings")}
+    box.do(StartRecording(TALKING, 8000))
+    named = {row["file"] for row in box.db.execute("SELECT file FROM recordings")} - files_before
+    assert named == {file.name for file in box.config.recordings_dir.iterdir()}
+
+
+def test_a_line_that_is_not_recorded_has_its_call_logged_and_no_file(tmp_path: Path) -> None:
+    box = Box(tmp_path, record=False)
+    through_the_call(box)
+    box.do(EndCall(OVER))
+    assert box.kinds() == ["call_ended"]
+    assert not list(box.config.recordings_dir.iterdir())
+    assert not box.db.execute("SELECT * FROM recordings").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("facts", "shown"),
+    [
+        ({"caller": WANG}, ("02155501234", "available")),
+        ({"caller": CallerId("bell202", "mdmf", presentation="withheld")}, (None, "withheld")),
+        ({"caller": CallerId("bell202", "mdmf", presentation="unavailable")}, (None, "unavailable")),
+        ({"caller_failed": True}, (None, "failed")),
+        ({}, (None, None)),
+    ],
+)
+def test_withheld_unavailable_failed_and_nothing_are_four_things(box: Box, facts: dict, shown: tuple) -> None:
+    row = box.ledger.row(replace(RINGING, **facts), box.timeline)
+    assert (row.caller_number, row.caller_presentation) == shown
+
+
+@pytest.mark.parametrize(
+    ("facts", "duration_ms"),
+    [
+        ({"answered": 8000, "ended": 20_000}, 12_000),
+        ({"ended": 7000}, 0),
+        ({"direction": "out", "ended": 7000}, 4000),
+        ({"direction": "unknown", "ended": 7000}, 4000),
+    ],
+)
+def test_duration_is_talking_time(box: Box, facts: dict, duration_ms: int) -> None:
+    assert box.ledger.row(replace(RINGING, **facts), box.timeline).duration_ms == duration_ms
+
+
+def test_a_failed_transaction_leaves_neither_row_nor_file(box: Box) -> None:
+    box.feed(9)
+    broken = replace(TALKING, id=None)  # type: ignore[arg-type]
+    with pytest.raises(sqlite3.IntegrityError):
+        box.do(BeginCall(RINGING), StartRecording(broken, 8000))
+    assert not box.db.execute("SELECT * FROM calls").fetchall()
+    assert not list(box.config.recordings_dir.iterdir())
+
+
+def test_gaps_travel_with_the_recording(box: Box) -> None:
+    through_the_call(box)
+    box.recorder.note_gaps([Gap(9000, 500, "overrun")])
+    box.do(EndCall(OVER))
+    gap = box.one("SELECT * FROM gaps")
+    assert (gap["start_sample"], gap["length_samples"], gap["reason"]) == (2000, 500, "overrun")
+    body = box.one("SELECT body FROM outbox WHERE kind = 'recording_ready'")["body"]
+    assert b'"overrun"' in body
+
+
+def test_encoder_without_room_keeps_the_part_and_says_so(box: Box) -> None:
+    through_the_call(box)
+    (part,) = box.config.recordings_dir.iterdir()
+    part.with_suffix(".encoding").mkdir()
+    box.do(EndCall(OVER))
+    assert box.one("SELECT state FROM recordings")["state"] == "part"
+    assert box.one("SELECT part, until_utc FROM health")["part"] == "encoding"
+    assert part.exists() and box.kinds() == ["call_ended"]
+
+
+# -- what the next start makes of a kill
+
+
+def restart(box: Box) -> None:
+    box.db.close()
+    box.start()
+    box.adopted = adopt_leftovers(box.ledger, NOW)
+    box.ledger.collect(NOW)
+
+
+def test_kill_in_mid_call_ends_the_call_where_its_audio_ends(box: Box) -> None:
+    through_the_call(box)
+    box.recorder.step()
+    restart(box)
+    call = box.one("SELECT * FROM calls")
+    assert (call["state"], call["outcome"], call["end_reason"]) == ("ended", "answered", "recorder_restarted")
+    assert (call["ended_utc"], call["duration_ms"]) == ("2026-03-02T09:00:20.500Z", 12_500)
+    recording = box.one("SELECT * FROM recordings")
+    assert (recording["state"], recording["samples"]) == ("ready", 13_500)
+    assert box.kinds() == ["call_ended", "recording_ready"]
+    assert (box.adopted.calls, box.adopted.recordings) == (1, 1)
+
+
+def test_kill_while_ringing_leaves_an_unknown_outcome(box: Box) -> None:
+    box.feed(4)
+    box.do(BeginCall(RINGING))
+    restart(box)
+    call = box.one("SELECT * FROM calls")
+    assert (call["outcome"], call["duration_ms"], call["ended_utc"]) == ("unknown", 0, call["started_utc"])
+
+
+def test_kill_between_row_and_file_loses_the_recording_loudly(box: Box) -> None:
+    through_the_call(box)
+    for part in box.config.recordings_dir.iterdir():
+        part.unlink()
+    restart(box)
+    assert box.one("SELECT state FROM recordings")["state"] == "lost"
+    assert box.kinds() == ["call_ended", "recording_lost"]
+
+
+def test_kill_between_finished_file_and_its_row_encodes_again(box: Box) -> None:
+    through_the_call(box)
+    box.ledger.worker = Never()
+    box.do(EndCall(OVER))
+    (part,) = box.config.recordings_dir.iterdir()
+    part.with_suffix(".flac").write_bytes(b"finished, but its row was never written")
+    part.with_suffix(".encoding").write_bytes(b"half")
+    restart(box)
+    recording = box.one("SELECT * FROM recordings")
+    assert recording["state"] == "ready"
+    audio, _ = soundfile.read(box.config.recordings_dir / recording["file"], dtype="int16")
+    assert len(audio) == 13_000
+    assert [file.name for file in box.config.recordings_dir.iterdir()] == [recording["file"]]
+
+
+def test_clean_stop_keeps_the_time_of_a_call_that_goes_on(box: Box) -> None:
+    through_the_call(box)
+    box.ledger.close_parts(box.recorder.close())
+    box.ledger.collect(NOW)
+    restart(box)
+    assert box.one("SELECT * FROM calls")["ended_utc"] == "2026-03-02T09:00:20.500Z"
+
+
+def test_files_nobody_knows_are_put_aside_not_deleted(box: Box) -> None:
+    folder = box.config.recordings_dir
+    (folder / "stranger.part").write_bytes(b"1234")
+    (folder / "stranger.flac").write_bytes(b"5678")
+    restart(box)
+    assert sorted(file.name for file in (folder / "quarantine").iterdir()) == [
+        "stranger.flac",
+        "stranger.part",
+    ]
+    assert box.one("SELECT detail FROM health WHERE part = 'quarantine'")["detail"].startswith(
+        "2 audio files"
+    )
+
+
+def test_start_twice_changes_nothing_more(box: Box) -> None:
+    through_the_call(box)
+    box.recorder.step()
+    restart(box)
+    before = [tuple(row) for row in box.db.execute("SELECT * FROM calls")]
+    restart(box)
+    assert [tuple(row) for row in box.db.execute("SELECT * FROM calls")] == before
+    assert (box.adopted.calls, box.adopted.recordings, box.adopted.orphans) == (0, 0, 0)
+    assert box.kinds() == ["call_ended", "recording_ready"]
+
+
+class Never(AtOnce):
+    """A worker that was killed before it did anything."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return Future()
+
+
+def test_a_worker_that_was_killed_is_replaced(box: Box) -> None:
+    through_the_call(box)
+    box.ledger.worker = Killed()
+    box.do(EndCall(OVER))
+    assert box.one("SELECT part, until_utc FROM health")["part"] == "encoding"
+    assert isinstance(box.ledger.worker, AtOnce)
+    restart(box)
+    assert box.one("SELECT state FROM recordings")["state"] == "ready"
+    assert box.one("SELECT until_utc FROM health")["until_utc"] == NOW
+
+
+class Killed(Executor):
+    """What a process pool answers once its process is gone."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_exception(BrokenProcessPool("the worker is gone"))
+        return future
