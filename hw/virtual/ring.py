@@ -29,13 +29,22 @@ MAGIC = 0x54414856
 VERSION = 1
 HEADER_BYTES = 4096
 HEADER = np.dtype(
-    {
-        "names": "magic version rate channels frames clock_turn epoch_ns epoch_frame speed written overruns "
-        "gone starved".split(),
-        "formats": ["<u4"] * 6 + ["<u8", "<u8", "<f8", "<u8", "<u4", "<u4", "<u8"],
-        "offsets": [0, 4, 8, 12, 16, 20, 24, 32, 40, 48, 56, 60, 64],
-        "itemsize": HEADER_BYTES,
-    }
+    [
+        ("magic", "<u4"),
+        ("version", "<u4"),
+        ("rate", "<u4"),
+        ("channels", "<u4"),
+        ("frames", "<u4"),
+        ("clock_turn", "<u4"),
+        ("epoch_ns", "<u8"),
+        ("epoch_frame", "<u8"),
+        ("speed", "<f8"),
+        ("written", "<u8"),
+        ("overruns", "<u4"),
+        ("gone", "<u4"),
+        ("starved", "<u8"),
+        ("zero", f"V{HEADER_BYTES - 72}"),
+    ]
 )
 
 Samples = NDArray[np.int16]
@@ -48,8 +57,9 @@ class RingError(ValueError):
 class Ring:
     """One direction of one virtual HAT. Open with `Ring.create` or `Ring.open`; close it, or use `with`."""
 
-    def __init__(self, path: Path, map_: mmap.mmap) -> None:
+    def __init__(self, path: Path, map_: mmap.mmap, inode: int) -> None:
         self.path = path
+        self._inode = inode
         self._map = map_
         self._header = np.frombuffer(map_, HEADER, 1)
         self.rate_hz = int(self._header["rate"][0])
@@ -59,8 +69,16 @@ class Ring:
         self._samples = flat.reshape(self.frames, self.channels)
 
     @classmethod
-    def create(cls, path: Path, rate_hz: int, channels: int, frames: int, speed: float = 1.0) -> Ring:
-        """Make a silent ring whose position 0 is now; a ring already at `path` goes, its readers see it unplugged."""
+    def create(
+        cls,
+        path: Path,
+        rate_hz: int,
+        channels: int,
+        frames: int,
+        speed: float = 1.0,
+        epoch_ns: int | None = None,
+    ) -> Ring:
+        """Make a silent ring, position 0 at `epoch_ns` (now); one already at `path` is unplugged first."""
         if not (4000 <= rate_hz <= 192_000 and 1 <= channels <= 64 and frames >= 64 and speed > 0):
             raise RingError(
                 f"a ring has 4000-192000 Hz, 1-64 channels, at least 64 frames and a speed above 0, "
@@ -73,7 +91,8 @@ class Ring:
         header = np.zeros(1, HEADER)
         header["magic"], header["version"] = MAGIC, VERSION
         header["rate"], header["channels"], header["frames"] = rate_hz, channels, frames
-        header["epoch_ns"], header["speed"] = time.monotonic_ns(), speed
+        header["epoch_ns"] = time.monotonic_ns() if epoch_ns is None else epoch_ns
+        header["speed"] = speed
         with half_made.open("r+b") as file:
             file.write(header.tobytes())
         half_made.rename(path)  # nobody ever opens a half-made ring
@@ -83,7 +102,8 @@ class Ring:
     def open(cls, path: Path) -> Ring:
         """Map the ring at `path`; raises RingError if it is none, OSError if it cannot be read."""
         with path.open("r+b") as file:
-            size = os.fstat(file.fileno()).st_size
+            status = os.fstat(file.fileno())
+            size = status.st_size
             if size <= HEADER_BYTES:
                 raise RingError(f"{path} has {size} bytes, a ring has more than {HEADER_BYTES}")
             map_ = mmap.mmap(file.fileno(), size)
@@ -92,7 +112,7 @@ class Ring:
         if header["magic"] != MAGIC or header["version"] != VERSION or size < needed:
             map_.close()
             raise RingError(f"{path} is not a ring of version {VERSION}, or shorter than its header says")
-        return cls(path, map_)
+        return cls(path, map_, status.st_ino)
 
     def __enter__(self) -> Ring:
         return self
@@ -101,6 +121,12 @@ class Ring:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         self.close()
+
+    def remove(self) -> None:
+        """Unplug the card and delete the file, unless another ring has taken its place."""
+        self.set_gone(True)
+        if self.path.exists() and self.path.stat().st_ino == self._inode:
+            self.path.unlink()
 
     def close(self) -> None:
         """Unmap; the file stays."""
@@ -119,6 +145,11 @@ class Ring:
         """The CLOCK_MONOTONIC time at which the card reaches `position`."""
         frames = position - self._get("epoch_frame")
         return self._get("epoch_ns") + int(np.ceil(frames / (self.speed * self.rate_hz / 1e9)))
+
+    @property
+    def epoch_ns(self) -> int:
+        """The CLOCK_MONOTONIC time of position 0, as long as the speed was not changed."""
+        return self._get("epoch_ns")
 
     @property
     def speed(self) -> float:
@@ -145,7 +176,11 @@ class Ring:
         run = min(len(samples), self.frames - at)
         self._samples[at : at + run] = samples[:run]
         self._samples[: len(samples) - run] = samples[run:]
-        self._header["written"][0] = position + len(samples)
+        self.declare_written(position + len(samples))
+
+    def declare_written(self, position: int) -> None:
+        """Let everything below `position` count as audio; far ahead, the ring plays round and round."""
+        self._header["written"][0] = position
 
     def read(self, position: int, frames: int) -> Samples:
         """A copy of the frames at `position`, whoever wrote them."""
