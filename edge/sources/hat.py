@@ -21,6 +21,7 @@ SILENT_AFTER_S = 3.0
 RETRY_S = 1.0
 LOOKS = 64  # clock comparisons the time fit rests on
 READ_BYTES = 4096
+MOST_BYTES = 1 << 16  # taken in one step, however much a broken sender piles up
 
 
 @dataclass(slots=True)
@@ -112,17 +113,18 @@ class HatLink:
         self._fit.reset()
 
     def _read(self, now_s: float) -> bytes:
-        if self._handle is None or not select.select([self._handle], [], [], 0)[0]:
-            return b""
-        try:
-            data = os.read(self._handle, READ_BYTES)
-        except BlockingIOError:
-            return b""
-        except OSError as error:
-            self._lose(now_s, str(error))
-            return b""
-        if not data:
-            self._lose(now_s, "closed at the other end")
+        data = b""
+        while self._handle is not None and len(data) < MOST_BYTES:
+            if not select.select([self._handle], [], [], 0)[0]:
+                break
+            try:
+                piece = os.read(self._handle, READ_BYTES)
+            except OSError as error:
+                self._lose(now_s, str(error))
+                break
+            if not piece:
+                self._lose(now_s, "closed at the other end")
+            data += piece
         return data
 
     def _lose(self, now_s: float, reason: str) -> None:

@@ -195,7 +195,8 @@ def test_call_says_when_the_hook_was_unknown_for_a_moment() -> None:
 
 EVERY_EVENT = [
     RingStarted(3, 1), RingStopped(3, 1), OffHook(3, 1), OnHook(3, 1), HookFlashed(3, 1),
-    PolarityReversed(3, 1), LineLost(3, 1), LineFound(3, 1), CallerIdRead(3, 1, WANG), CallerIdFailed(3, 1, "dtmf", "not_plausible"),
+    PolarityReversed(3, 1), LineLost(3, 1), LineFound(3, 1), CallerIdRead(3, 1, WANG),
+    CallerIdFailed(3, 1, "dtmf", "not_plausible"),
     DigitKeyed(3, 1, "5", 2), ToneHeard(3, 1, "busy", "cn"),
 ]  # fmt: skip
 
