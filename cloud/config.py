@@ -85,7 +85,7 @@ class Settings:
     database_url: str = setting(
         "", check=_check_database_url, about="empty: SQLite in the data folder; else a PostgreSQL address"
     )
-    objects: str = setting("", about="folder of the recordings; empty: objects in the data folder")
+    objects: str = setting("", about="folder of the recordings; empty: recordings in the data folder")
     organisation: str = setting("Branchline", about="name shown at the top of every page")
     language: str = setting("zh", choices=LANGUAGES, about="language of the pages until a person picks one")
     time_zone: str = setting(
@@ -100,7 +100,7 @@ class Settings:
     @property
     def objects_folder(self) -> Path:
         """The folder of the recordings, the default filled in."""
-        return Path(self.objects) if self.objects else self.data / "objects"
+        return Path(self.objects) if self.objects else self.data / "recordings"
 
     @property
     def zone(self) -> ZoneInfo:

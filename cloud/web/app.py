@@ -46,6 +46,7 @@ PAGES: dict[str, Route] = {
     "GET /calls": Route(calls.calls_page, Right.READ_CALLS),
     "GET /calls/rows": Route(calls.calls_rows, Right.READ_CALLS),
     "GET /calls/{call_id}": Route(calls.call_page, Right.READ_CALLS),
+    "GET /calls/{call_id}/recordings": Route(calls.call_recordings, Right.READ_CALLS),
     "GET /branches": Route(branches.branches_page, Right.READ_BRANCHES),
     "GET /api": Route(api.description_page, Right.ENTER),
     "GET /openapi.json": Route(api.description, Right.ENTER),

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cloud.access import shape
+from cloud.access.roles import Right
 from cloud.store import boxes
 from cloud.store.database import read
 from cloud.web.answers import page
@@ -22,4 +23,5 @@ def branches_page(request: Request) -> Response:
     )
     with read(parts.engine) as connection:
         rows = boxes.list_branches(connection, to_text(midnight))
-    return page(request, "branches.html", branches=[shape.branch(row, person) for row in rows])
+    shaped = [shape.branch(row, person) for row in rows]
+    return page(request, "branches.html", branches=shaped, may_read_calls=person.may(Right.READ_CALLS))

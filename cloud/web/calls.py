@@ -63,8 +63,15 @@ def calls_rows(request: Request) -> Response:
 def call_page(request: Request, call_id: str) -> Response:
     """One call: what is known of it, its timeline, its recordings."""
     call = fetch_call(request, call_id)
-    drawings = {one.id: draw_recording(one, call) for one in call.recordings}
-    return page(request, "call.html", call=call, steps=steps_of(call), drawings=drawings)
+    return page(request, "call.html", steps=steps_of(call), **_recordings(call))
+
+
+def call_recordings(request: Request, call_id: str) -> Response:
+    """The recordings of a call alone, when they differ from those the page has (`seen`); else 204."""
+    call = fetch_call(request, call_id)
+    if request.query_params.get("seen") == _digest(call.recordings):
+        return Response(status_code=204)
+    return page(request, "_recordings.html", **_recordings(call))
 
 
 def fetch_page(request: Request, query: CallQuery) -> CallPage:
@@ -107,9 +114,7 @@ def _list_page(
     )
 
 
-def _rows(
-    typed: Mapping[str, str], found: CallPage, live: bool, newest_seen: str | None
-) -> dict[str, Any]:
+def _rows(typed: Mapping[str, str], found: CallPage, live: bool, newest_seen: str | None) -> dict[str, Any]:
     plain = {field: value for field, value in typed.items() if field != "cursor"}
     newest = max((call.received_utc for call in found.calls), default="")
     poll = urlencode(plain | {"seen": _digest(found), "newest": newest})
@@ -117,10 +122,23 @@ def _rows(
     return {
         "calls": found.calls,
         "poll": f"/calls/rows?{poll}" if live else None,
+        "newest_page": f"/calls?{urlencode(plain)}",
         "next_page": f"/calls?{onward}" if onward else None,
         "newest_seen": newest_seen,
     }
 
 
-def _digest(found: CallPage) -> str:
-    return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+def _recordings(call: Call) -> dict[str, Any]:
+    # No recording yet of a call in which people talked: its announcement may arrive after the call.
+    waiting = any(one.state == "announced" for one in call.recordings) or (
+        call.duration_ms > 0 and not call.recordings
+    )
+    return {
+        "call": call,
+        "drawings": {one.id: draw_recording(one, call) for one in call.recordings},
+        "seen": _digest(call.recordings) if waiting else None,
+    }
+
+
+def _digest(shown: object) -> str:
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from sqlalchemy import Engine
 from starlette.requests import Request
 
 from cloud.config import Settings
+from cloud.objects import Objects
 from cloud.web.views import Views
 from sync.accounts import Throttle
 from sync.moment import to_text
-
-
-class Objects(Protocol):
-    """What the page needs of the object store (`cloud.objects`)."""
-
-    def size(self, key: str) -> int | None:
-        """Bytes of the object; None when it is not there."""
-
-    def read(self, key: str, start: int, length: int) -> Iterator[bytes]:
-        """`length` bytes from `start` on, in pieces."""
 
 
 @dataclass(frozen=True, slots=True)

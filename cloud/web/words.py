@@ -11,6 +11,11 @@ PRESENTATIONS = {
     "unavailable": marked("Number unavailable"),
     "failed": marked("Number not readable"),
 }
+RECORDING_STATES = {
+    "stored": marked("Stored"),
+    "announced": marked("On its way"),
+    "lost": marked("Lost"),
+}
 STANDARDS = {"bell202": marked("Bell 202 (FSK)"), "v23": marked("V.23 (FSK)"), "dtmf": marked("DTMF")}
 END_REASONS = {
     "hung_up": marked("Hung up"),
