@@ -1,6 +1,6 @@
 """Caller ID as DTMF keys, sent on hook before or between rings: China in part, India, Taiwan, the Nordics.
 
-    A number C       D number C       A number #           C, # or nothing at all ends it
+    A number C       D number C       A number #           nothing but C or # ends it
     A number D redirecting number B code C                 any part may be left out
     B 0 0 C  not available      B 1 0 C  withheld          codes of absence with an end of C ...
     D 1 #    withheld           D 2 #, D 3 #  not available                 ... and with an end of #
@@ -16,8 +16,8 @@ import re
 from edge.callerid.caller import CallerId, NotPlausible, NotThisStandard, WrongLength
 
 STARTS = "ABCD*#"
+ENDS = "C#"
 CONFIDENCE = 0.9
-CONFIDENCE_WITHOUT_END = 0.7
 MIN_DIGITS, MAX_DIGITS = 3, 20
 REDIRECTING_NUMBER = 0x1A
 
@@ -38,11 +38,11 @@ def parse(digits: str, standard: str = "dtmf") -> CallerId:
         raise WrongLength(f"at least a start key, a digit and an end key, got {digits!r}")
     if digits[0] not in STARTS:
         raise NotThisStandard(f"the start key is one of {STARTS}, got {digits[0]!r}")
-    ended = digits[-1] in STARTS
-    keys = digits[:-1] if ended else digits
-    confidence = CONFIDENCE if ended else CONFIDENCE_WITHOUT_END
+    if digits[-1] not in ENDS:
+        raise WrongLength(f"the end key is one of {ENDS}, got {digits[-1]!r}")
+    keys = digits[:-1]
     if keys in _ABSENT:
-        return CallerId(standard, "dtmf", presentation=_ABSENT[keys], confidence=confidence)
+        return CallerId(standard, "dtmf", presentation=_ABSENT[keys], confidence=CONFIDENCE)
     parts = _PARTS.findall(keys)
     if "".join(parts) != keys or len(parts) > 3:
         raise NotPlausible(f"a start key, then digits, up to three times, got {digits!r}")
@@ -50,7 +50,7 @@ def parse(digits: str, standard: str = "dtmf") -> CallerId:
     if not MIN_DIGITS <= len(number) <= MAX_DIGITS:
         raise WrongLength(f"a number has {MIN_DIGITS}-{MAX_DIGITS} digits, got {len(number)}")
     other = tuple((REDIRECTING_NUMBER, part[1:].encode("ascii")) for part in parts[1:] if part[0] == "D")
-    return CallerId(standard, "dtmf", number, confidence=confidence, other=other)
+    return CallerId(standard, "dtmf", number, confidence=CONFIDENCE, other=other)
 
 
 def build(caller: CallerId) -> str:

@@ -1,23 +1,49 @@
-"""DTMF on the sending side and the table both sides share (ITU-T Q.23).
+"""DTMF keys of all lines at once, and their transmitter (ITU-T Q.23, Q.24).
 
-         1209   1336   1477   1633 Hz
-697 Hz     1      2      3      A
-770 Hz     4      5      6      B
-852 Hz     7      8      9      C
-941 Hz     *      0      #      D
+             1209   1336   1477   1633 Hz
+    697 Hz     1      2      3      A
+    770 Hz     4      5      6      B
+    852 Hz     7      8      9      C
+    941 Hz     *      0      #      D
+
+A key is three hops (30 ms) in a row in which one low and one high tone hold their frequency and strength and
+most of the energy between 600 and 1700 Hz. Its length is measured by how much of each hop the tones fill.
+
+    limit                     accepted         refused
+    level per tone            -45 .. 0 dBm0    -55 dBm0
+    high over low (twist)     -8 .. +4 dB      -14, +12 dB
+    frequency                 +-1.5 %          +-3.5 %
+    length                    40 ms            23 ms
+    pause between two keys    20 ms
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.dsp.hops import HOP_MS, HopBank, Hops
 from edge.dsp.level import amplitude
+from edge.samples import Samples
 
 LOW_HZ = (697.0, 770.0, 852.0, 941.0)
 HIGH_HZ = (1209.0, 1336.0, 1477.0, 1633.0)
 KEYS = ("123A", "456B", "789C", "*0#D")
 DIGITS = "".join(KEYS)
+
+BAND_HZ = tuple(float(hz) for hz in range(600, 1800, 100))  # what a key must dominate; no hum, no dial tone
+WINDOW = 3  # hops
+MIN_TONE = amplitude(-50.0) ** 2 / 2
+MIN_TWIST, MAX_TWIST = 10 ** (-11 / 10), 10 ** (8 / 10)
+MIN_SHARE = 0.72  # of the pair in the energy of the band
+MAX_DEVIATION = 0.023  # of the frequency
+MIN_COHERENCE = 0.75
+MIN_STEADY = 0.3  # weakest hop against strongest, as power
+MIN_TONE_MS = 32.0
+HELD = 0.5  # a hop filled less than this ends a key
 
 
 def digit_pair(digit: str) -> tuple[float, float]:
@@ -48,3 +74,148 @@ def dtmf_signal(
         low, high = (2 * np.pi * hz * times_s for hz in digit_pair(digit))
         pieces += [peaks[0] * np.sin(low) + peaks[1] * np.sin(high), gap]
     return np.concatenate(pieces).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFound:
+    """A key was held on `line` from `start` to `end` (positions)."""
+
+    line: int
+    start: int
+    end: int
+    digit: str
+
+
+@dataclass(slots=True)
+class _Held:
+    """A key being held: how much of each hop its tones fill, from two hops before it was recognised."""
+
+    key: int
+    start_hop: int
+    strength: float
+    filled: list[float] = field(default_factory=list)
+
+
+class DtmfReceiver:
+    """Finds keys in blocks of any length; a key is reported when it ends."""
+
+    HZ = LOW_HZ + HIGH_HZ + BAND_HZ
+
+    def __init__(self, lines: int, rate_hz: int, bank: HopBank | None = None) -> None:
+        self._bank = bank or HopBank(lines, rate_hz, self.HZ)
+        self._tones = self._bank.columns(LOW_HZ + HIGH_HZ)
+        self._band = self._bank.columns(BAND_HZ)
+        self._turn = np.array(LOW_HZ + HIGH_HZ) * HOP_MS / 1000
+        self._held: dict[int, _Held] = {}
+        self._past_tones = np.zeros((WINDOW, lines, 8), np.complex64)
+        self._past_band = np.zeros((WINDOW, lines), np.float32)
+
+    def feed(self, samples: Samples, position: int) -> list[KeyFound]:
+        """Take int16 (frames, lines) from `position` on; return the keys that ended."""
+        return self.take(self._bank.feed(samples, position))
+
+    def take(self, hops: Hops) -> list[KeyFound]:
+        """The same on hops measured by a bank shared with other receivers."""
+        if not len(hops):
+            return []
+        lines = hops.power.shape[1]
+        if hops.restarted:
+            self._held.clear()
+            self._past_tones = np.zeros_like(self._past_tones)
+            self._past_band = np.zeros_like(self._past_band)
+        phase = np.exp(-2j * np.pi * np.outer(np.arange(hops.index, hops.index + len(hops)), self._turn))
+        tones = hops.spectra[:, :, self._tones] * phase[:, None, :].astype(np.complex64)
+        band = (np.abs(hops.spectra[:, :, self._band]) ** 2).sum(axis=2)
+        tones = np.concatenate([self._past_tones, tones])
+        band = np.concatenate([self._past_band, band])
+        strength = tones.real**2 + tones.imag**2
+        keys = _keys(tones, strength, band)
+        found: list[KeyFound] = []
+        first = hops.position - WINDOW * self._bank.hop
+        for column in np.flatnonzero((keys >= 0).any(axis=0) | self._active(lines)):
+            found += self._follow(int(column), keys[:, column], strength[:, column], first)
+        self._past_tones, self._past_band = tones[-WINDOW:], band[-WINDOW:]
+        return sorted(found, key=lambda key: key.end)
+
+    def _active(self, lines: int) -> NDArray[np.bool_]:
+        active = np.zeros(lines, np.bool_)
+        active[list(self._held)] = True
+        return active
+
+    def _follow(
+        self, column: int, keys: NDArray[np.int8], strength: NDArray[np.float32], first: int
+    ) -> list[KeyFound]:
+        """Walk the new hops of one line: open a key, follow how its tones fill the hops, close it."""
+        hop = self._bank.hop
+        found: list[KeyFound] = []
+        for at, key in enumerate(keys, WINDOW):
+            held = self._held.get(column)
+            if held is not None:
+                held.filled.append(_filled(strength[at], held))
+                if held.filled[-1] >= HELD and key in (-1, held.key):
+                    continue
+                found += self._close(column, held)
+            if key >= 0:
+                core = strength[at - WINDOW + 1 : at + 1]
+                start = first + (at - WINDOW) * hop
+                held = _Held(int(key), start, float(_weaker(core, int(key)).mean()))
+                held.filled = [_filled(one, held) for one in strength[at - WINDOW : at + 1]]
+                self._held[column] = held
+        return found
+
+    def _close(self, column: int, held: _Held) -> list[KeyFound]:
+        del self._held[column]
+        hop = self._bank.hop
+        length = sum(held.filled)
+        if length * HOP_MS < MIN_TONE_MS:
+            return []
+        start = held.start_hop + round((1 - held.filled[0]) * hop)
+        return [KeyFound(column + 1, start, start + round(length * hop), DIGITS[held.key])]
+
+
+def _weaker(strength: NDArray[np.float32], key: int) -> NDArray[np.float32]:
+    """The weaker tone of a key, relative to nothing: what the key stands or falls with; (..., 8) -> (...)."""
+    row, column = divmod(key, 4)
+    return np.minimum(strength[..., row], strength[..., 4 + column])
+
+
+def _filled(strength: NDArray[np.float32], held: _Held) -> float:
+    return min(1.0, float(np.sqrt(_weaker(strength, held.key) / held.strength)))
+
+
+def _keys(
+    tones: NDArray[np.complex64], strength: NDArray[np.float32], band: NDArray[np.float32]
+) -> NDArray[np.int8]:
+    """Return the key 0-15 that fills the three hops up to each new hop, or -1; (hops, lines)."""
+    count = len(tones) - WINDOW
+    power = np.mean([strength[1 + back : 1 + back + count] for back in range(WINDOW)], axis=0)
+    total = np.mean([band[1 + back : 1 + back + count] for back in range(WINDOW)], axis=0)
+    low, high = power[..., :4].argmax(axis=2), power[..., 4:].argmax(axis=2) + 4
+    p_low = np.take_along_axis(power, low[..., None], 2)[..., 0]
+    p_high = np.take_along_axis(power, high[..., None], 2)[..., 0]
+    good = (p_low > MIN_TONE) & (p_high > MIN_TONE)
+    good &= (p_high > MIN_TWIST * p_low) & (p_high < MAX_TWIST * p_low)
+    good &= p_low + p_high > MIN_SHARE * total
+    if not good.any():
+        return np.full(good.shape, -1, np.int8)
+    for chosen, mean in ((low, p_low), (high, p_high)):
+        good &= _steady(tones, chosen, mean)
+    return np.where(good, low * 4 + high - 4, -1).astype(np.int8)
+
+
+def _steady(
+    tones: NDArray[np.complex64], chosen: NDArray[np.intp], mean: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Does the chosen tone hold frequency, phase and strength over the window?"""
+    count = len(tones) - WINDOW
+    picked = [
+        np.take_along_axis(tones[1 + back : 1 + back + count], chosen[..., None], 2)[..., 0]
+        for back in range(WINDOW)
+    ]
+    powers = np.stack([np.abs(one) ** 2 for one in picked])
+    turned = np.mean([later * earlier.conj() for earlier, later in pairwise(picked)], axis=0)
+    nominal_hz = np.array(LOW_HZ + HIGH_HZ)[chosen]
+    off_hz = np.angle(turned) / (2 * np.pi * HOP_MS / 1000)
+    steady = powers.min(axis=0) > MIN_STEADY * powers.max(axis=0)
+    steady &= np.abs(off_hz) < MAX_DEVIATION * nominal_hz
+    return np.asarray(steady & (np.abs(turned) > MIN_COHERENCE * mean))

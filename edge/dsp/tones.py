@@ -1,17 +1,31 @@
-"""Call-progress tones as rows of data per country, and their transmitter (ITU-T E.180; China GB 3380).
+"""Call-progress tones of all lines at once, as rows of data per country, and their transmitter (ITU-T E.180).
 
 A row is a name, the frequencies that sound together, and the cadence as on, off, on, off ... seconds (empty:
 continuous). A new country is one more list; nothing else changes.
+
+    limit                     accepted                      refused
+    level per frequency       -45 .. 0 dBm0                 -58 dBm0
+    frequency, single tones   +-20 Hz (cn: 450 +-25)        +-60 Hz
+    frequency, dual tones     +-5 Hz                        +-30 Hz
+    cadence                   +-10 % in every part          +-35 %
+    noise                     10 dB below the tone, any floor in the pauses
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.dsp.level import amplitude
+from edge.dsp.cadence import SILENCE, CadenceFollower, Heard, Pattern, continuous_s
+from edge.dsp.hops import HOP_MS, HopBank, Hops
+from edge.dsp.level import amplitude, level_dbm0
+from edge.samples import Samples
+
+Number = TypeVar("Number", np.float32, np.complex64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,15 @@ TONES: dict[str, tuple[ToneRow, ...]] = {
     ),
 }
 
+BAND_HZ = tuple(float(hz) for hz in range(300, 3500, 100))  # a tone must dominate it; hum lies below
+SINGLE_OFFSETS_HZ = (-20.0, 0.0, 20.0)
+WINDOW = 5  # hops; 50 ms tell 440 from 480 Hz
+SINGLE_WINDOW = 3
+MIN_TONE = amplitude(-52.0) ** 2 / 2
+MIN_SHARE = 0.5
+MAX_TWIST = 10 ** (8 / 10)
+STABLE = 3  # hops a sound must last to count
+
 
 def tone_row(tone: str, country: str) -> ToneRow:
     """Return the row; raises KeyError naming what there is."""
@@ -71,3 +94,175 @@ def tone_signal(
         slot = np.searchsorted(edges_s, times_s % edges_s[-1], side="right")
         sound = np.where(slot % 2 == 0, sound, 0.0)
     return (amplitude(level_dbm0) * sound).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class ToneFound:
+    """A tone was recognised on `line` (`ended` False), or is over (`ended` True)."""
+
+    line: int
+    start: int
+    end: int  # position: of what was heard so far, or of the last burst
+    tone: str
+    level_dbm0: float
+    ended: bool
+
+
+def sounds_of(country: str) -> list[tuple[float, ...]]:
+    """Return the different sounds of a country, the ones with more frequencies first."""
+    return sorted({row.hz for row in TONES[country]}, key=lambda hz: (-len(hz), hz))
+
+
+def bank_hz(country: str) -> tuple[float, ...]:
+    """Return all frequencies the receiver needs to have measured."""
+    wanted = [hz + off for sound in sounds_of(country) for hz in sound for off in _offsets(sound)]
+    return tuple(dict.fromkeys([*BAND_HZ, *wanted]))
+
+
+def _offsets(sound: tuple[float, ...]) -> tuple[float, ...]:
+    return SINGLE_OFFSETS_HZ if len(sound) == 1 else (0.0,)
+
+
+class ToneReceiver:
+    """Finds the tones of one country in blocks of any length: once when recognised, once when over."""
+
+    def __init__(self, lines: int, rate_hz: int, country: str, bank: HopBank | None = None) -> None:
+        self._bank = bank or HopBank(lines, rate_hz, bank_hz(country))
+        self._sounds = sounds_of(country)
+        self._patterns = _patterns(country)
+        self._band = self._bank.columns(BAND_HZ)
+        wanted = tuple(
+            dict.fromkeys(hz + off for sound in self._sounds for hz in sound for off in _offsets(sound))
+        )
+        self._columns = self._bank.columns(wanted)
+        self._turn = np.array(wanted) * HOP_MS / 1000
+        self._place = {hz: at for at, hz in enumerate(wanted)}
+        self._lines = lines
+        self._forget()
+
+    def feed(self, samples: Samples, position: int) -> list[ToneFound]:
+        """Take int16 (frames, lines) from `position` on; return what was recognised and what ended."""
+        return self.take(self._bank.feed(samples, position))
+
+    def take(self, hops: Hops) -> list[ToneFound]:
+        """The same on hops measured by a bank shared with other receivers."""
+        if not len(hops):
+            return []
+        found: list[ToneFound] = []
+        if hops.restarted:
+            for column, follower in enumerate(self._followers):
+                found += self._findings(column, follower.stop())
+            self._forget()
+        sounds, power = self._sounds_heard(hops)
+        for line in np.flatnonzero((sounds != SILENCE).any(axis=0) | ~self._quiet()):
+            found += self._follow(int(line), sounds[:, line], power[:, line], hops.position)
+        return sorted(found, key=lambda tone: tone.end)
+
+    def _forget(self) -> None:
+        wanted = len(self._columns)
+        self._past = np.zeros((WINDOW - 1, self._lines, wanted), np.complex64)
+        self._past_band = np.zeros((WINDOW - 1, self._lines), np.float32)
+        self._past_raw = np.full((STABLE, self._lines), SILENCE, np.int8)
+        self._followers = [CadenceFollower(self._patterns) for _ in range(self._lines)]
+        self._level = np.zeros(self._lines)
+
+    def _quiet(self) -> NDArray[np.bool_]:
+        return np.array([follower.quiet for follower in self._followers])
+
+    def _sounds_heard(self, hops: Hops) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+        """Return which sound each hop carries, debounced, and its power; both (hops, lines)."""
+        phase = np.exp(-2j * np.pi * np.outer(np.arange(hops.index, hops.index + len(hops)), self._turn))
+        tones = hops.spectra[:, :, self._columns] * phase[:, None, :].astype(np.complex64)
+        band = (np.abs(hops.spectra[:, :, self._band]) ** 2).sum(axis=2)
+        tones = np.concatenate([self._past, tones])
+        band = np.concatenate([self._past_band, band])
+        self._past, self._past_band = tones[1 - WINDOW :], band[1 - WINDOW :]
+        raw = np.full((len(hops), self._lines), SILENCE, np.int8)
+        power = np.zeros((len(hops), self._lines), np.float32)
+        for number, sound in enumerate(self._sounds):
+            present, strength = self._present(sound, tones, band)
+            new = present & (raw == SILENCE)
+            raw[new], power[new] = number, strength[new]
+        joined = np.concatenate([self._past_raw, raw])
+        settled = _settled(joined)
+        self._past_raw = joined[-STABLE:].copy()
+        self._past_raw[0] = settled[-1]
+        return settled, power
+
+    def _present(
+        self, sound: tuple[float, ...], tones: NDArray[np.complex64], band: NDArray[np.float32]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        window = WINDOW if len(sound) > 1 else SINGLE_WINDOW
+        total = _running_mean(band, window)
+        parts = []
+        for hz in sound:
+            places = [self._place[hz + off] for off in _offsets(sound)]
+            parts.append((np.abs(_running_mean(tones[:, :, places], window)) ** 2).max(axis=2))
+        strength = np.stack(parts)
+        weakest = strength.min(axis=0)
+        present = (strength.sum(axis=0) > MIN_SHARE * total) & (weakest > MIN_TONE)
+        present &= strength.max(axis=0) < MAX_TWIST * np.maximum(weakest, 1e-20)
+        return np.asarray(present), np.asarray(strength.max(axis=0), np.float32)
+
+    def _follow(
+        self, column: int, sounds: NDArray[np.int8], power: NDArray[np.float32], position: int
+    ) -> list[ToneFound]:
+        """Hand the runs of one line to its follower; `position` is that of the first hop."""
+        hop, rate_hz = self._bank.hop, self._bank.rate_hz
+        edges = [0, *(np.flatnonzero(np.diff(sounds)) + 1), len(sounds)]
+        heard: list[ToneFound] = []
+        for start, end in pairwise(edges):
+            if sounds[start] != SILENCE:
+                before = self._level[column] if start == 0 else 0.0
+                self._level[column] = max(before, power[start:end].max())
+            times_s = (position + start * hop) / rate_hz, (position + end * hop) / rate_hz
+            steps = self._followers[column].step(int(sounds[start]), *times_s)
+            heard += self._findings(column, steps)
+        return heard
+
+    def _findings(self, column: int, heard: list[Heard]) -> list[ToneFound]:
+        delay_s = STABLE * HOP_MS / 1000  # of the debounce and half a window
+        level = level_dbm0(float(self._level[column]))
+        rate_hz = self._bank.rate_hz
+        return [
+            ToneFound(
+                column + 1,
+                max(0, round((one.start_s - delay_s) * rate_hz)),
+                max(0, round((one.end_s - delay_s) * rate_hz)),
+                one.name,
+                round(level, 1),
+                one.ended,
+            )
+            for one in heard
+        ]
+
+
+def _patterns(country: str) -> list[Pattern]:
+    sounds = sounds_of(country)
+    cadences = [(sounds.index(row.hz), row.cadence_s) for row in TONES[country]]
+    return [
+        Pattern(row.name, sound, cadence, 0.0 if cadence else continuous_s(sound, cadences))
+        for row, (sound, cadence) in zip(TONES[country], cadences, strict=True)
+    ]
+
+
+def _running_mean(values: NDArray[Number], window: int) -> NDArray[Number]:
+    """Mean over `window` hops ending at each new hop; the first WINDOW - 1 rows are the past."""
+    count = len(values) - WINDOW + 1
+    rows = [values[WINDOW - 1 - back : WINDOW - 1 - back + count] for back in range(window)]
+    return np.asarray(np.mean(rows, axis=0), values.dtype)
+
+
+def _settled(joined: NDArray[np.int8]) -> NDArray[np.int8]:
+    """A sound counts once it has lasted STABLE hops; until then the one before goes on.
+
+    Row 0 of `joined` holds the sound that counted last, the next STABLE - 1 rows raw ones, then the new hops.
+    """
+    count = len(joined) - STABLE
+    new = joined[STABLE:]
+    stable = np.all(
+        [joined[STABLE - back : STABLE - back + count] == new for back in range(1, STABLE)], axis=0
+    )
+    rows = np.where(stable, np.arange(1, count + 1)[:, None], 0)
+    latest = np.maximum.accumulate(rows, axis=0)
+    return np.take_along_axis(np.concatenate([joined[:1], new]), latest, 0)

@@ -1,0 +1,110 @@
+"""Caller ID by FSK on all lines: the gate says where, the decoders say what, checksum and field rules decide.
+
+While a line is open it is looked at every 50 ms, so a message is reported as soon as its last byte is there.
+What must have been a message but could not be read is reported as refused, once, when the burst ends.
+
+    limit                     accepted                refused
+    level                     -50 .. 0 dBm0           -62 dBm0
+    space against mark        -10 .. +10 dB
+    bit rate                  1200 +-2 %
+    mark before the message   40 bits, no seizure     none
+    stop bit                  1 .. 11 bits
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from edge.callerid import MESSAGE_FORMATS, CallerId, CallerIdError, NotThisStandard, parse_message
+from edge.dsp.fsk import BELL202, V23
+from edge.dsp.fsk_baseband import RATE_HZ, analytic
+from edge.dsp.fsk_gate import BAND_HZ, FskGate, Look
+from edge.dsp.fsk_uart import Characters, read_characters
+from edge.dsp.history import History
+from edge.dsp.hops import HopBank, Hops
+from edge.samples import Samples
+
+HISTORY_S = 5
+BEFORE_S = 0.3  # of the mark run that is read with it: seizure, and the filter settles
+MIN_MARGIN = 0.15  # of the weakest bit, to trust a checksum alone
+MIN_BYTES_REFUSED = 6  # fewer are not worth a refusal
+NOT_CALLERS = (0x06, 0x82, 0x86, 0x89)  # message waiting, charge, SMS: good messages that name nobody
+
+
+@dataclass(frozen=True, slots=True)
+class CallerFound:
+    """A message on `line` from its first start bit to its last stop bit; `error` when it was refused."""
+
+    line: int
+    start: int
+    end: int
+    caller: CallerId | None
+    standard: str
+    reason: str = ""
+
+
+class CallerIdReceiver:
+    """Reads FSK caller ID in blocks of any length."""
+
+    HZ = BAND_HZ
+
+    def __init__(self, lines: int, rate_hz: int, bank: HopBank | None = None) -> None:
+        self._bank = bank or HopBank(lines, rate_hz, self.HZ)
+        self._rate_hz = rate_hz
+        self._gate = FskGate(lines, self._bank)
+        self._history = History(lines, HISTORY_S * rate_hz)
+
+    def feed(self, samples: Samples, position: int) -> list[CallerFound]:
+        """Take int16 (frames, lines) from `position` on; return the messages that are complete."""
+        found: list[CallerFound] = []
+        for at in range(0, len(samples), self._rate_hz):  # no longer than the history can hold
+            piece = samples[at : at + self._rate_hz]
+            found += self.take(self._bank.feed(piece, position + at), piece, position + at)
+        return found
+
+    def take(self, hops: Hops, samples: Samples, position: int) -> list[CallerFound]:
+        """The same on hops measured by a bank shared with other receivers; at most a second at a time."""
+        self._history.feed(samples, position)
+        found: list[CallerFound] = []
+
+        def done(look: Look) -> bool:
+            one = self._look(look)
+            found.extend([one] if one else [])
+            return one is not None
+
+        self._gate.take(hops, done)
+        return sorted(found, key=lambda one: one.end)
+
+    def _look(self, look: Look) -> CallerFound | None:
+        start, samples = self._history.read(
+            look.line - 1, look.start - round(BEFORE_S * self._rate_hz), look.end
+        )
+        signal = analytic(samples, self._rate_hz)
+        refused: CallerFound | None = None
+        for characters in read_characters(signal):
+            one = self._judge(characters, look.line, start)
+            if one is not None and one.caller is not None:
+                return one
+            refused = refused or one
+        return refused if look.last else None
+
+    def _judge(self, characters: Characters, line: int, start: int) -> CallerFound | None:
+        """Return the message or why it is none; None while it may still be coming, or never was one."""
+        message = characters.message
+        if len(message) < 2 or message[0] not in {*MESSAGE_FORMATS, *NOT_CALLERS}:
+            return None
+        wanted = message[1] + 3
+        scale = self._rate_hz / RATE_HZ
+        standard = BELL202 if characters.mark_hz < (BELL202.mark_hz + V23.mark_hz) / 2 else V23
+        place = start + round(characters.start * scale), start + round(characters.end * scale)
+        try:
+            caller = parse_message(message[:wanted], standard.name)
+        except NotThisStandard:
+            return None
+        except CallerIdError as error:
+            worth = len(message) >= MIN_BYTES_REFUSED
+            return CallerFound(line, *place, None, standard.name, error.reason) if worth else None
+        weakest = min(characters.margins[:wanted])
+        if weakest < MIN_MARGIN:
+            return CallerFound(line, *place, None, standard.name, "uncertain")
+        return CallerFound(line, *place, replace(caller, confidence=min(1.0, 0.5 + weakest)), standard.name)

@@ -1,0 +1,99 @@
+"""Says when a line may be carrying a caller-ID burst, for all lines at once, so that decoding is rare.
+
+A burst shows as a run of mark tone, which no burst is without, followed by energy that stays between 1000 and
+2400 Hz. Everything here is a share of the energy between 300 and 3400 Hz, so level, hum and DC do not matter.
+
+    mark run ......... >= 20 ms at 1150-1350 Hz with >= 35 % of the band      opens
+    data ............. >= 55 % of the band in 1000-2400 Hz over 80 ms         keeps open
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.dsp.hops import HopBank, Hops
+from edge.dsp.level import amplitude
+
+BAND_HZ = tuple(float(hz) for hz in range(300, 3500, 100))
+MARK_HZ = (1200.0, 1300.0)
+DATA_HZ = tuple(float(hz) for hz in range(1000, 2500, 100))
+
+MIN_MARK_SHARE = 0.35
+MIN_DATA_SHARE = 0.55
+MIN_POWER = amplitude(-58.0) ** 2 / 2
+DATA_WINDOW = 8  # hops
+LOOK_EVERY = 5  # hops
+LONGEST = 400  # hops
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """It is time to look at what `line` has carried since `start`; `last`: the burst is over or too long."""
+
+    line: int
+    start: int  # position where the mark run began
+    end: int
+    last: bool
+
+
+class FskGate:
+    """Follows all lines; while one is open, asks every 50 ms for a look at it."""
+
+    def __init__(self, lines: int, bank: HopBank) -> None:
+        self._bank = bank
+        self._band = bank.columns(BAND_HZ)
+        self._mark = bank.columns(MARK_HZ)
+        self._data = bank.columns(DATA_HZ)
+        self._past = np.zeros((DATA_WINDOW, lines, 3), np.float32)
+        self._open: dict[int, int] = {}  # column -> hops since it opened
+
+    def take(self, hops: Hops, done: Callable[[Look], bool]) -> None:
+        """Call `done` for each look that is due; when it returns True the line waits for the next mark run."""
+        if not len(hops):
+            return
+        if hops.restarted:
+            self._open.clear()
+            self._past[:] = 0
+        power = np.abs(hops.spectra) ** 2
+        groups = [power[:, :, group].sum(axis=2) for group in (self._band, self._mark, self._data)]
+        energy = np.concatenate([self._past, np.stack(groups, axis=2)])
+        opens, holds = _marks(energy), _holds(energy)
+        self._past = energy[-DATA_WINDOW:]
+        hop = self._bank.hop
+        for column in sorted({*self._open, *map(int, np.flatnonzero(opens.any(axis=0)))}):
+            for at in range(len(hops)):
+                look = self._step(column, bool(opens[at, column]), bool(holds[at, column]))
+                if look and (done(self._placed(look, hops.position + (at + 1) * hop)) or look.last):
+                    del self._open[column]
+
+    def _placed(self, look: Look, end: int) -> Look:
+        return replace(look, start=end + look.start * self._bank.hop, end=end)
+
+    def _step(self, column: int, opens: bool, holds: bool) -> Look | None:
+        """One hop of one line; a look is placed relative to now, in hops."""
+        age = self._open.get(column, 0)
+        if not age:
+            if opens:
+                self._open[column] = 2
+            return None
+        age = self._open[column] = age + 1
+        over = age > LONGEST or (age > DATA_WINDOW + 4 and not holds)
+        return Look(column + 1, -age, 0, over) if over or age % LOOK_EVERY == 0 else None
+
+
+def _marks(energy: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Is this hop the second in a row that is mostly mark? (hops, lines)"""
+    band, mark = energy[..., 0], energy[..., 1]
+    pure = (mark > MIN_MARK_SHARE * band) & (mark > MIN_POWER)
+    return np.asarray((pure[1:] & pure[:-1])[DATA_WINDOW - 1 :])
+
+
+def _holds(energy: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Did the last 80 ms look like data? (hops, lines)"""
+    total = np.cumsum(energy, axis=0, dtype=np.float64)
+    window = total[DATA_WINDOW:] - total[:-DATA_WINDOW]
+    return np.asarray(window[..., 2] > MIN_DATA_SHARE * window[..., 0])

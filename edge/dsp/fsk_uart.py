@@ -1,0 +1,84 @@
+"""Reads FSK bytes one bit at a time, as a UART with soft bits does: quick, and right whenever the eye is open.
+
+A bit window slides over the burst: d = mark - space, each relative to its own strength (twist). Where d crosses
+zero downwards after a mark, a byte starts half a bit later:
+
+    mark ----+      b0    b1   ...   b7   +---- stop (any length, fractions too)
+             |start                       |
+             +----+                       +
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.dsp.fsk_baseband import RATE_HZ, tone_sums
+
+BIT = RATE_HZ // 1200
+MARK_HZ, SPACE_HZ = 1230.0, 2170.0  # between Bell 202 and V.23: a bit is too short to tell them apart
+MIN_MARK_BITS = 9.3
+
+
+@dataclass(frozen=True, slots=True)
+class Characters:
+    """Bytes read in a row after a run of marks; `margins` holds the weakest bit of each (1: clean)."""
+
+    start: int  # of the first start bit, in samples at 24 kHz
+    end: int  # of the last stop bit
+    mark_hz: float
+    message: bytes
+    margins: tuple[float, ...]
+
+
+def read_characters(signal: NDArray[np.complex64]) -> list[Characters]:
+    """Return what stands after each long run of marks; `signal` as from `analytic`."""
+    if len(signal) < 12 * BIT:
+        return []
+    soft = soft_bits(signal)
+    falls = np.flatnonzero((soft[:-1] >= 0) & (soft[1:] < 0)) + 1
+    rises = np.flatnonzero((soft[:-1] < 0) & (soft[1:] >= 0)) + 1
+    found = []
+    for fall in falls:
+        before = rises[: np.searchsorted(rises, fall)]
+        mark_start = int(before[-1]) if len(before) else 0
+        if fall - mark_start >= MIN_MARK_BITS * BIT:
+            found.append(_read(soft, falls, int(fall), _tone_hz(signal[mark_start + BIT : fall])))
+    return [characters for characters in found if characters.message]
+
+
+def soft_bits(signal: NDArray[np.complex64]) -> NDArray[np.float64]:
+    """Return d for a bit window starting at each sample: +1 mark, -1 space; shape (n - BIT + 1,)."""
+    strength = []
+    for hz in (MARK_HZ, SPACE_HZ):
+        sums = tone_sums(signal, hz)
+        window = np.abs(sums[BIT:] - sums[:-BIT])
+        strength.append(window / max(1e-12, float(np.quantile(window, 0.9))))
+    return np.asarray(strength[0] - strength[1])
+
+
+def _read(soft: NDArray[np.float64], falls: NDArray[np.intp], fall: int, mark_hz: float) -> Characters:
+    """Follow start bits from the crossing at `fall` until one is missing or a stop bit is not a mark."""
+    first = start = fall + BIT // 2
+    message, margins = bytearray(), []
+    end = first
+    while start + 9 * BIT < len(soft):
+        bits = soft[start : start + 9 * BIT + 1 : BIT]
+        if bits[0] > 0 or bits[9] < 0:
+            break
+        message.append(int(np.packbits(bits[1:9] > 0, bitorder="little")[0]))
+        margins.append(float(np.abs(bits).min()))
+        end = start + 10 * BIT
+        at = int(np.searchsorted(falls, start + int(8.8 * BIT)))
+        if at >= len(falls) or falls[at] > start + 32 * BIT:
+            break
+        start = int(falls[at]) + BIT // 2
+    return Characters(first, end, mark_hz, bytes(message), tuple(margins))
+
+
+def _tone_hz(signal: NDArray[np.complex64]) -> float:
+    """Return the mean frequency of a tone."""
+    turn = np.vdot(signal[:-1], signal[1:])
+    return float(np.angle(turn) * RATE_HZ / (2 * np.pi))
