@@ -1,0 +1,121 @@
+"""The Calls page: find calls by number, line, direction, outcome and day; the address is the search."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from bottle import HTTPResponse
+
+from edge.store.listing import CallFilter, CallKey, CallsPage, calls_page, line_names
+from edge.web import shown
+from edge.web.site import Visit
+from edge.web.strip import strip
+from sync.locale import marked
+
+PAGE_SIZE = 50
+LONGEST_TEXT = 64
+FIELDS = ("text", "line", "direction", "outcome", "from", "to")
+_KEY = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~([0-9A-Za-z-]{1,64})")
+
+
+class AskedBadly(ValueError):
+    """A search that cannot be meant; the message is a marked text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What the address asks for."""
+
+    wanted: CallFilter
+    older_than: CallKey | None
+    newer_than: CallKey | None
+
+
+def show(visit: Visit) -> HTTPResponse:
+    """The form, and the calls that pass; what was asked badly is said, and finds nothing."""
+    asked = {name: visit.query.get(name, "").strip() for name in FIELDS}
+    fault, page = "", CallsPage((), None, None)
+    try:
+        search = read_search(visit.query, visit.site.settings.zone)
+        page = calls_page(visit.db, search.wanted, PAGE_SIZE, search.older_than, search.newer_than)
+    except AskedBadly as error:
+        fault = str(error)
+    return visit.page(
+        "calls.html",
+        400 if fault else 200,
+        strip=strip(visit),
+        asked=asked,
+        fault=fault,
+        calls=page.calls,
+        newer=_link(asked, "newer", page.newer_than),
+        older=_link(asked, "older", page.older_than),
+        filtered=any(asked.values()),
+        line_names=line_names(visit.db),
+    )
+
+
+def read_search(query: Mapping[str, str], zone: ZoneInfo) -> Search:
+    """The search in an address; AskedBadly says what is wrong with it."""
+    text = query.get("text", "").strip()
+    if len(text) > LONGEST_TEXT:
+        raise AskedBadly(marked("The number or name is too long."))
+    first, last = _day(query.get("from", "")), _day(query.get("to", ""))
+    if first and last and last < first:
+        raise AskedBadly(marked("The last day is before the first."))
+    wanted = CallFilter(
+        text,
+        _line(query.get("line", "")),
+        _one_of(query.get("direction", ""), shown.DIRECTIONS),
+        _one_of(query.get("outcome", ""), shown.OUTCOMES),
+        shown.midnight_utc(first, zone) if first else "",
+        shown.midnight_utc(last + timedelta(days=1), zone) if last else "",
+    )
+    return Search(wanted, _key(query.get("older", "")), _key(query.get("newer", "")))
+
+
+def _day(text: str) -> date | None:
+    if not text.strip():
+        return None
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError as error:
+        raise AskedBadly(marked("A day is written like 2026-11-22.")) from error
+    if not 2000 <= day.year <= 9000:
+        raise AskedBadly(marked("A day is written like 2026-11-22."))
+    return day
+
+
+def _line(text: str) -> int | None:
+    if not text.strip():
+        return None
+    if not re.fullmatch(r"[0-9]{1,3}", text.strip()):
+        raise AskedBadly(marked("There is no such line."))
+    return int(text)
+
+
+def _one_of(text: str, table: Mapping[str, object]) -> str:
+    if text and text not in table:
+        raise AskedBadly(marked("There is no such choice."))
+    return text
+
+
+def _key(text: str) -> CallKey | None:
+    if not text:
+        return None
+    match = _KEY.fullmatch(text)
+    if match is None:
+        raise AskedBadly(marked("There is no such page."))
+    return CallKey(*match.groups())
+
+
+def _link(asked: Mapping[str, str], way: str, key: CallKey | None) -> str:
+    """The address of the page beside this one, or nothing."""
+    if key is None:
+        return ""
+    kept = {name: value for name, value in asked.items() if value}
+    return "/calls?" + urlencode({**kept, way: f"{key.started_utc}~{key.id}"})

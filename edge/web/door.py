@@ -1,0 +1,189 @@
+"""The door every request comes through: whose it is, whether it may, and what every answer carries.
+
+Nothing is allowed because nobody thought of it: a route names the right it needs, a POST must come from a
+form of ours, and the headers are set on every answer, refusals and errors included.
+
+    request -> Host ours? -> session -> right? -> POST: same origin, form token? -> page function -> headers
+                  | 421       |           | 303 to log-in, 401, 403    | 403
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from bottle import HTTPError, HTTPResponse, request, response
+
+from edge.store.users import Operation, log_operation, session_user, touch_session
+from edge.web import sessions
+from edge.web.rights import Right, allowed
+from edge.web.site import Site, Visit, see_other
+from sync.locale import LANGUAGES, Language
+from sync.moment import to_text
+
+Page = Callable[..., HTTPResponse]  # (visit, **parts of the path)
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # no-referrer would blank the Origin of our own forms
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class Route(NamedTuple):
+    """One line of the table of routes."""
+
+    path: str
+    method: str
+    right: Right
+    page: Page
+
+
+def door(site: Site, route: Route) -> Callable[..., HTTPResponse]:
+    """What the web framework calls for `route`: the checks, then the page function."""
+
+    def enter(**parts: str) -> HTTPResponse:
+        if not host_is_ours(request.get_header("Host", ""), site.settings.host_names):
+            raise HTTPError(421)
+        with closing(site.open_db()) as db:
+            visit = _who(_anybody(site, db))
+            refusal = _refusal(visit, route)
+            return refusal or route.page(visit, **parts)
+
+    return enter
+
+
+def _anybody(site: Site, db: Any) -> Visit:
+    """The request before anybody asked whose it is."""
+    back = quote(request.path) + (f"?{request.query_string}" if request.query_string else "")
+    return Visit(
+        site=site,
+        db=db,
+        now=site.clock.utc(),
+        address=request.environ.get("REMOTE_ADDR", ""),
+        language=_language(site, None),
+        path=back,
+        query=_texts(request.query),
+        form=_texts(request.forms) if request.method == "POST" else {},
+    )
+
+
+def _texts(fields: Any) -> Mapping[str, str]:
+    """Form fields as text; one that is not UTF-8 counts as empty."""
+    return {name: fields.getunicode(name, "") for name in fields}
+
+
+def _who(visit: Visit) -> Visit:
+    """The visit with its session's user and language, when it has a live session."""
+    token = request.get_cookie(sessions.cookie_name(visit.site.settings.tls))
+    if not token:
+        return visit
+    key = sessions.token_hash(token)
+    user = session_user(visit.db, key, visit.now, sessions.IDLE, sessions.ABSOLUTE)
+    if user is None:
+        return visit
+    touch_session(visit.db, key, visit.now, sessions.TOUCH_EVERY)
+    return replace(visit, user=user, token=token, language=_language(visit.site, user.language))
+
+
+def _language(site: Site, preferred: str | None) -> Language:
+    """The user's language, else the browser's cookie, else the box's."""
+    candidates = (preferred, request.get_cookie("language"), site.settings.language)
+    return next(LANGUAGES[code] for code in candidates if code in LANGUAGES)
+
+
+def _refusal(visit: Visit, route: Route) -> HTTPResponse | None:
+    """The answer to a request that may not go on, or None."""
+    if not allowed(visit.user, route.right):
+        return _not_allowed(visit, route)
+    if route.method == "POST" and not (_same_origin() and _form_is_ours(visit)):
+        return _log_refusal(visit, route, "not from a form of this page")
+    return None
+
+
+def _not_allowed(visit: Visit, route: Route) -> HTTPResponse:
+    if visit.user is not None:
+        return _log_refusal(visit, route, f"needs the right {route.right.value}")
+    wants_page = "text/html" in request.get_header("Accept", "")
+    if route.method != "GET" or not wants_page:
+        return visit.page("error.html", 401, code=401, error_id="")
+    if request.get_header("Sec-Fetch-Site") == "cross-site":
+        # A link from elsewhere: the browser kept the strict cookie back. Asked again from here, it sends it.
+        return visit.page("again.html", path=visit.path)
+    return see_other(f"/log-in?next={quote(visit.path, safe='')}")
+
+
+def _log_refusal(visit: Visit, route: Route, reason: str) -> HTTPResponse:
+    if visit.user is not None:
+        operation = Operation(
+            route.page.__name__, "refused", visit.address, visit.user.name, visit.path[:200], reason
+        )
+        log_operation(visit.db, operation, visit.now)
+    return visit.page("error.html", 403, code=403, error_id="")
+
+
+def _same_origin() -> bool:
+    """Whether the browser says that this request comes from one of our pages; silence is a no."""
+    origin = request.get_header("Origin")
+    if origin:
+        parts = request.urlparts
+        return bool(urlsplit(origin)[:2] == (parts.scheme, parts.netloc))
+    return bool(request.get_header("Sec-Fetch-Site") == "same-origin")
+
+
+def _form_is_ours(visit: Visit) -> bool:
+    """Whether the form carries this session's token; without a session there is none to carry."""
+    return visit.token is None or sessions.form_token_matches(visit.token, visit.form.get("form_token", ""))
+
+
+def host_is_ours(host: str, names: tuple[str, ...]) -> bool:
+    """Whether `host` (a Host header) is an IP address or one of our names; others are DNS rebinding."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name in names:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def add_headers() -> None:
+    """Put what every answer carries on the one being made."""
+    for name, value in HEADERS.items():
+        response.set_header(name, value)
+    if "Cache-Control" not in response.headers:
+        response.set_header("Cache-Control", "no-store")
+
+
+def error_page(site: Site, error: HTTPError) -> str:
+    """The page for an answer that is an error; a fault of ours gets an id that stands in the log too."""
+    add_headers()
+    error_id = secrets.token_hex(4) if error.status_code == 500 else ""
+    if error_id:
+        request.environ["wsgi.errors"].write(f"error id {error_id} at {to_text(site.clock.utc())}\n")
+    response.content_type = "text/html; charset=utf-8"
+    template = site.templates[_language(site, None).code].get_template("error.html")
+    return template.render(
+        code=error.status_code,
+        error_id=error_id,
+        user=None,
+        now_utc=to_text(site.clock.utc()),
+        here="/",
+        form_token="",
+    )

@@ -1,0 +1,47 @@
+// Keeps the Lines page as the box is: parts that changed come as server-sent events and replace their elements.
+// The HTML was escaped on the box; nothing here builds markup from data.
+
+const tiles = document.querySelector("[data-stream]");
+const stale = document.getElementById("stale");
+const ahead = Date.parse(document.documentElement.dataset.now) - Date.now(); // the box's clock against ours
+
+function swap(id, html) {
+  const old = document.getElementById(id);
+  if (!old) {
+    location.reload(); // a line that was not there when the page was made
+    return;
+  }
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = template.content.firstElementChild;
+  const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  old.replaceWith(fresh);
+  if (focused) fresh.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function showTimers() {
+  for (const timer of document.querySelectorAll(".timer[data-since]")) {
+    const seconds = Math.max(0, Math.floor((Date.now() + ahead - Date.parse(timer.dataset.since)) / 1000));
+    const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+    const two = (number) => String(number).padStart(2, "0");
+    timer.textContent = hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+  }
+}
+
+function listen() {
+  const source = new EventSource(tiles.dataset.stream);
+  source.addEventListener("open", () => { stale.hidden = true; });
+  source.addEventListener("parts", (event) => {
+    for (const [id, html] of Object.entries(JSON.parse(event.data))) swap(id, html);
+    showTimers();
+  });
+  source.addEventListener("error", () => {
+    stale.hidden = false;
+    // Refused for good: the session has ended, or too many pages are open. A fresh page says which.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+  });
+}
+
+listen();
+showTimers();
+setInterval(showTimers, 500);

@@ -1,0 +1,56 @@
+"""The status strip at the top of every page: is the box well, and what does head office still lack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.store.listing import Problem, problems
+from edge.web.site import Visit
+from sync.locale import marked
+from sync.outbox import Waiting, waiting
+
+HEAD_OFFICE = "head_office"
+
+# kind of part, before the colon of its name -> what its loss means
+LOSSES = {
+    "audio": marked("No audio from %(device)s"),
+    "readings": marked("No line voltage from %(device)s"),
+    HEAD_OFFICE: marked("Head office cannot be reached"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that is lost, in words."""
+
+    text: str  # marked; may name the device
+    device: str
+    since_utc: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """What the strip says."""
+
+    recorder_runs: bool
+    troubles: tuple[Trouble, ...]
+    office: Trouble | None  # None: head office is reached
+    waiting: Waiting
+
+
+def strip(visit: Visit) -> Strip:
+    """The strip as of now."""
+    found = problems(visit.db)
+    return Strip(
+        visit.site.pulse.beats(visit.site.clock.monotonic_s()),
+        tuple(_trouble(problem) for problem in found if problem.part != HEAD_OFFICE),
+        next((_trouble(problem) for problem in found if problem.part == HEAD_OFFICE), None),
+        waiting(visit.db),
+    )
+
+
+def _trouble(problem: Problem) -> Trouble:
+    kind, _, device = problem.part.partition(":")
+    text = LOSSES.get(kind, marked("Not working: %(device)s"))
+    return Trouble(text, device or problem.part, problem.since_utc, problem.detail)
