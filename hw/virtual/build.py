@@ -46,7 +46,7 @@ def playback_path(ring: Path) -> Path:
 def alsa_config(plugin: Path, rings: Mapping[str, Path]) -> str:
     """Text for ALSA_CONFIG_PATH: one full-duplex device per HAT name, captured from its ring.
 
-    libasound reads it once per process, so set the variable before the first open.
+    libasound reads it at the next open, and again when the variable names another file.
     """
     text = f'</usr/share/alsa/alsa.conf>\npcm_type.vhat {{ lib "{_quotable(plugin)}" }}\n'
     for name, ring in rings.items():
