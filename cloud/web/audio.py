@@ -15,7 +15,6 @@ from starlette.responses import Response, StreamingResponse
 
 from cloud.access import shape
 from cloud.access.log import Action, is_new_play
-from cloud.objects import NoSuchObject
 from cloud.store import calls, people
 from cloud.store.database import read, write
 from cloud.store.people import Deed
@@ -30,10 +29,9 @@ MEDIA_TYPES = {"flac": "audio/flac"}
 def recording_audio(request: Request, recording_id: Annotated[str, Path(max_length=64)]) -> Response:
     """The audio of a recording. A Range header gets a part of it."""
     row = _playable_row(request, recording_id)
-    try:
-        size_bytes = parts_of(request).objects.size(row["object_key"])
-    except NoSuchObject as error:
-        raise HTTPException(404, marked("The audio is not in the store.")) from error
+    size_bytes = parts_of(request).objects.size(row["object_key"])
+    if size_bytes is None:
+        raise HTTPException(404, marked("The audio is not in the store."))
     headers = {
         "Accept-Ranges": "bytes",
         "ETag": f'"{row["sha256"]}"',
@@ -45,12 +43,12 @@ def recording_audio(request: Request, recording_id: Annotated[str, Path(max_leng
     except RangeNotSatisfiable:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{size_bytes}"})
     _log_play(request, recording_id)
-    first, end = (part.first, part.last + 1) if part else (0, size_bytes)
-    headers["Content-Length"] = str(end - first)
+    first, length = (part.first, part.length) if part else (0, size_bytes)
+    headers["Content-Length"] = str(length)
     if part:
         headers["Content-Range"] = part.content_range
     return StreamingResponse(
-        parts_of(request).objects.read(row["object_key"], first, end),
+        parts_of(request).objects.read(row["object_key"], first, length),
         status_code=206 if part else 200,
         headers=headers,
         media_type=MEDIA_TYPES.get(row["codec"], "application/octet-stream"),

@@ -1,0 +1,123 @@
+"""Head office's command line: `python -m cloud ingest | web | admin ...`, all with the same settings file.
+
+A wrong setting or a request that cannot be carried out ends with a sentence on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
+
+from cloud import admin, app
+from cloud.access.roles import ROLES
+from cloud.admin import AdminError, NewUser
+from cloud.config import Settings, read_settings
+from sync.settings import SettingsError
+
+DEFAULT_CONFIG = Path("/etc/branchline/head-office.toml")
+REFUSED = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; returns the exit code."""
+    asked = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        settings = read_settings(asked.config)
+        asked.run(settings, asked)
+    except (SettingsError, AdminError) as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+    except OperationalError as error:
+        print(f"the database cannot be used: {error.orig}", file=sys.stderr)
+        return REFUSED
+    except OSError as error:  # a folder, a certificate, the port
+        print(error, file=sys.stderr)
+        return REFUSED
+    return 0
+
+
+def _run_web(settings: Settings, _asked: argparse.Namespace) -> None:
+    app.run_web(settings)
+
+
+def _run_ingest(settings: Settings, _asked: argparse.Namespace) -> None:
+    app.run_ingest(settings)
+
+
+def _add_user(settings: Settings, asked: argparse.Namespace) -> None:
+    user = NewUser(asked.name, asked.role, asked.password_file)
+    password = admin.add_user(settings, user, datetime.now(UTC))
+    print(f"user {asked.name} added, role {asked.role}")
+    if password:
+        print(f"password (shown only now): {password}")
+
+
+def _init_ca(settings: Settings, asked: argparse.Namespace) -> None:
+    print(f"certificates are in {admin.init_ca(settings, asked.host, datetime.now(UTC))}")
+
+
+def _add_box(settings: Settings, asked: argparse.Namespace) -> None:
+    files = admin.add_box(settings, asked.id, asked.name, asked.out, datetime.now(UTC))
+    print(f"box {asked.id} ({asked.name}) is registered; copy these files to it:")
+    for file in files:
+        print(f"  {file}")
+
+
+def _broker_config(settings: Settings, asked: argparse.Namespace) -> None:
+    print(admin.write_broker_config(settings, asked.out, asked.bind, asked.user))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m cloud", description="Branchline's head office")
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"settings ({DEFAULT_CONFIG})")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("ingest", help="take in what the boxes send").set_defaults(run=_run_ingest)
+    commands.add_parser("web", help="serve the page").set_defaults(run=_run_web)
+    _add_admin(commands.add_parser("admin", help="users, certificates, boxes, broker"))
+    return parser
+
+
+def _add_admin(parser: argparse.ArgumentParser) -> None:
+    things = parser.add_subparsers(required=True, metavar="THING")
+    user = things.add_parser("user", help="people who may log in").add_subparsers(
+        required=True, metavar="add"
+    )
+    add = user.add_parser("add", help="add a person")
+    add.add_argument("name")
+    add.add_argument("--role", required=True, choices=list(ROLES))
+    add.add_argument("--password-file", type=Path, help="file holding the password; else one is made up")
+    add.set_defaults(run=_add_user)
+
+    ca = things.add_parser("ca", help="certificates").add_subparsers(required=True, metavar="init")
+    init = ca.add_parser("init", help="make the authority, the broker's certificate and ingest's")
+    init.add_argument("--host", action="append", default=[], help="another name or address of the broker")
+    init.set_defaults(run=_init_ca)
+
+    box = things.add_parser("box", help="boxes").add_subparsers(required=True, metavar="add")
+    add = box.add_parser("add", help="register a box and make its certificates")
+    add.add_argument("id", help="lower-case letters, digits and -; cannot be changed later")
+    add.add_argument("--name", required=True, help="the branch, as people say it")
+    add.add_argument("--out", type=Path, required=True, help="folder for the files to copy to the box")
+    add.set_defaults(run=_add_box)
+
+    config = things.add_parser("broker-config", help="write mosquitto's configuration")
+    config.add_argument(
+        "--out", type=Path, required=True, help="folder for mosquitto.conf and its access list"
+    )
+    config.add_argument("--bind", default="0.0.0.0", help="address the broker listens on (every network)")
+    config.add_argument(
+        "--user", default="mosquitto", help="user mosquitto runs as; must be able to read its key"
+    )
+    config.set_defaults(run=_broker_config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

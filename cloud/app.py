@@ -1,0 +1,60 @@
+"""Puts head office's processes together from their parts; the only place that knows all of them."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from datetime import UTC, datetime
+
+import uvicorn
+
+from cloud.config import Settings
+from cloud.objects import FolderObjects
+from cloud.store.database import open_engine
+from cloud.web.app import build_app
+from cloud.web.parts import Clock, Parts
+from cloud.web.views import Views
+
+_log = logging.getLogger(__name__)
+
+
+def system_clock() -> Clock:
+    """The machine's own clocks."""
+    return Clock(now=lambda: datetime.now(UTC), monotonic_s=time.monotonic)
+
+
+def open_parts(settings: Settings, clock: Clock) -> Parts:
+    """What the page works with; makes the data folder and the tables that are missing."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Parts(
+        settings=settings,
+        engine=open_engine(settings.database),
+        objects=FolderObjects(settings.objects_folder),
+        views=Views(settings.organisation, settings.zone),
+        clock=clock,
+    )
+
+
+def run_web(settings: Settings) -> None:
+    """Serve the page until the process is told to stop (SIGTERM, SIGINT)."""
+    web = settings.web
+    config = uvicorn.Config(
+        build_app(open_parts(settings, system_clock())),
+        ssl_certfile=web.cert or None,
+        ssl_keyfile=web.key or None,
+        proxy_headers=bool(web.public_url),  # believed from this machine only
+        access_log=False,  # addresses hold the numbers that were searched for
+        server_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=5,
+    )
+    config.load()
+    with socket.create_server((web.host, web.port), reuse_port=False) as listener:
+        _log.info("listening on %s://%s:%d", "https" if web.cert else "http", web.host, web.port)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def run_ingest(settings: Settings) -> None:
+    """Take in what the boxes send until the process is told to stop."""
+    raise NotImplementedError(settings)
