@@ -15,7 +15,7 @@ VENDOR := edge/web/static/vendor cloud/web/static/vendor
 ASSETS := node_modules/@picocss/pico/css/pico.min.css node_modules/htmx.org/dist/htmx.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-test check measure bench faults lock clean
+.PHONY: help run test setup setup-test check measure bench faults lock install-box clean
 
 help:   ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,13 @@ lock:   ## make the lock files in requirements/ anew from pyproject.toml
 	@$(call compile,all,--extra edge --extra cloud --extra test)
 	@$(call compile,edge,--extra edge -c requirements/all.txt)
 	@$(call compile,cloud,--extra cloud -c requirements/all.txt)
+
+install-box: setup  ## on a Pi: user, folders, settings and services of the box (as root)
+	@id branchline >/dev/null 2>&1 || useradd --system --home /var/lib/branchline --groups audio,dialout branchline
+	@install -d -o branchline -g branchline -m 750 /var/lib/branchline /etc/branchline
+	@test -e /etc/branchline/box.toml || install -o branchline -m 640 edge/box.example.toml /etc/branchline/box.toml
+	@install -m 644 edge/systemd/*.service /etc/systemd/system/ && systemctl daemon-reload
+	@echo "install: settings in /etc/branchline/box.toml; then: python -m edge doctor"
 
 clean:  ## remove everything make has made, the demo's data included
 	rm -rf build .venv node_modules $(VENDOR)

@@ -1,0 +1,155 @@
+"""`python -m edge ...`: the box's three services and its tools. Bad input is one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.config import Config, read_config
+from sync.settings import SettingsError
+
+DEFAULT_CONFIG = Path("/etc/branchline/box.toml")
+
+
+def record(options: argparse.Namespace, config: Config) -> int:
+    """Capture, detect, record: the service that must not stop."""
+    from edge.app import build_record_service, encoding_worker, run
+    from edge.clock import SystemClock
+
+    stop = _stop_on_signal()
+    service = build_record_service(config, SystemClock(), encoding_worker)
+    found = service.adopted
+    if found.calls or found.recordings or found.lost or found.orphans:
+        print(
+            f"recorder: took over {found.calls} calls and {found.recordings} recordings from an earlier run;"
+            f" {found.lost} recordings had no audio, {found.orphans} files were put aside",
+            flush=True,
+        )
+    run(service, stop, lambda: print("recorder: ready", flush=True))
+    return 0
+
+
+def web(options: argparse.Namespace, config: Config) -> int:
+    """Serve the branch page."""
+    from edge.app import web_settings
+    from edge.web.server import serve
+
+    serve(web_settings(config), _stop_on_signal(), lambda address: print(f"page: {address}", flush=True))
+    return 0
+
+
+def sync(options: argparse.Namespace, config: Config) -> int:
+    """Send what is in the outbox to head office, and the recordings after it."""
+    from edge.app import sync_settings
+    from edge.syncer import run
+
+    stop = _stop_on_signal()
+    if not config.head_office.host:
+        print("sync: no head office is set ([head_office] host); waiting for a new configuration", flush=True)
+        stop.wait()
+        return 0
+    print("sync: ready", flush=True)
+    run(sync_settings(config), stop)
+    return 0
+
+
+def user_add(options: argparse.Namespace, config: Config) -> int:
+    """Make a log-in for the page; without --password-file it is asked for, or made and printed once."""
+    from edge.store.schema import open_store
+    from edge.store.users import add_user
+
+    config.box.data_dir.mkdir(parents=True, exist_ok=True)
+    if options.password_file:
+        password = options.password_file.read_text(encoding="utf-8").strip()
+    elif sys.stdin.isatty():
+        password = getpass.getpass(f"password for {options.name}: ")
+    else:
+        password = secrets.token_urlsafe(12)
+        print(f"user {options.name}: password {password} (shown only now)")
+    db = open_store(config.database)
+    try:
+        add_user(db, options.name, password, options.role)
+    finally:
+        db.close()
+    return 0
+
+
+def doctor(options: argparse.Namespace, config: Config) -> int:
+    """Look at everything the box needs and say what to do about what is missing."""
+    from edge.doctor import examine, print_findings
+
+    return print_findings(examine(config), as_json=options.json)
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Run an audio file through the whole pipeline."""
+    from edge.replay import replay_file
+
+    return replay_file(options.file, options.line, options.country, options.keep)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
+    "record": record,
+    "web": web,
+    "sync": sync,
+    "user": user_add,
+    "doctor": doctor,
+}
+
+
+def _stop_on_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m edge", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, about in (("record", record), ("web", web), ("sync", sync), ("doctor", doctor)):
+        command = commands.add_parser(name, help=about.__doc__)
+        command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
+        if name == "doctor":
+            command.add_argument("--json", action="store_true", help="one JSON object per finding")
+    user = commands.add_parser("user", help="log-ins for the page").add_subparsers(required=True)
+    add = user.add_parser("add", help=user_add.__doc__)
+    add.add_argument("name")
+    add.add_argument("--role", default="super", help="super, leader or operator")
+    add.add_argument("--password-file", type=Path, help="file whose first line is the password")
+    add.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
+    play = commands.add_parser("replay", help=replay.__doc__)
+    play.add_argument("file", type=Path, help="an audio file; each of its channels is a line")
+    play.add_argument("--line", type=int, default=1, help="the file's first channel is this line")
+    play.add_argument("--country", default="cn", help="tones and line times: cn, us, uk or eu")
+    play.add_argument("--keep", type=Path, help="folder to keep the database and recordings in")
+    commands.add_parser("decode", help="find caller IDs, keys and tones in audio files", add_help=False)
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; the exit code is 2 for anything that was given wrong."""
+    if arguments[:1] == ["decode"]:
+        from edge.decode import main as decode
+
+        return decode(arguments[1:])
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "replay":
+            return replay(options)
+        return COMMANDS[options.command](options, read_config(options.config))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,174 @@
+"""The box's side of the events connection: outbox rows out, acks in, driven by sync.session.Sender."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+
+from sync import outbox, topics
+from sync.db import write
+from sync.envelope import (
+    MAX_BATCH_ENTRIES,
+    MAX_ENTRY_BYTES,
+    chained,
+    genesis,
+    is_hash,
+    opaque_bytes,
+    pack_batch,
+)
+from sync.events import STREAMS
+from sync.messages import Ack, AnyMessage, Hello, MessageError, Refused, Standing, Welcome, pack, unpack
+from sync.outbox import EntryRow
+from sync.session import Read, SayHello, Sender, reference
+from sync.transport import Arrived, Link, PacketTooLarge
+
+MOST_PER_STEP = 8
+
+REFUSALS = {
+    "unknown_box": "head office does not know this box; it has to be registered there",
+}
+
+
+class EntriesEnd:
+    """Sends what the outbox holds and marks what head office has."""
+
+    def __init__(self, box_id: str, db: sqlite3.Connection, link: Link) -> None:
+        self._box_id = box_id
+        self._db = db
+        self._link = link
+        self._epoch = outbox.epoch_of(db)
+        self._sender = Sender()
+        self._up = False
+        self._inbox: list[AnyMessage] = []
+        self.busy = False  # stopped before there was nothing left to do
+
+    @property
+    def welcome(self) -> bool:
+        """Whether head office has answered on this connection."""
+        return self._sender.welcome
+
+    @property
+    def failure(self) -> str | None:
+        """Why head office takes nothing though the broker is reached; "" well, None not known yet."""
+        if self._sender.refusal:
+            code = self._sender.refusal
+            return REFUSALS.get(code, f"head office refuses what this box sends: {code}")
+        if self._sender.unanswered > 1:
+            return f"the broker {self._link.address} is reached, but head office does not answer"
+        return "" if self._sender.welcome else None
+
+    def woken(self) -> None:
+        """The outbox may have new entries."""
+        self._sender.woken()
+
+    def take(self, arrived: Arrived) -> None:
+        """Keep an answer until `step`; what is none is dropped, our timers see to the rest."""
+        try:
+            self._inbox.append(unpack(arrived.payload))
+        except MessageError:
+            self._sender.ignored += 1
+
+    def step(self, up: bool, now_s: float) -> None:
+        """Handle what has arrived, in one transaction, and send what may be sent."""
+        if up != self._up:
+            self._up = up
+            if up:
+                self._sender.connected(now_s)
+            else:
+                self._sender.lost()
+        messages, self._inbox = self._inbox, []
+        self._mark([message for message in messages if isinstance(message, Ack)], now_s)
+        for message in messages:
+            if isinstance(message, Welcome) and self._sender.welcomed(message):
+                self._agree(message, now_s)
+            elif isinstance(message, Refused):
+                self._sender.refused(message, now_s)
+        self._send(now_s)
+
+    def _mark(self, acks: list[Ack], now_s: float) -> None:
+        true = [ack for ack in acks if self._sender.knows(ack, self._epoch)]
+        if not true:
+            return
+        with write(self._db):
+            for ack in true:
+                outbox.mark_acked(self._db, self._epoch, ack.stream, ack.upto, ack.ranges, ack.nacks)
+        for ack in true:
+            self._sender.acked(ack, now_s)
+
+    def _agree(self, welcome: Welcome, now_s: float) -> None:
+        """Bring our marks in line with head office; begin a new epoch if our past is not its past."""
+        standings = [
+            (stream, welcome.streams.get(stream) or Standing(0, genesis(self._epoch, stream)))
+            for stream in STREAMS
+        ]
+        with write(self._db):
+            for stream, there in standings:
+                if not outbox.agrees(self._db, self._epoch, stream, there.upto, there.head):
+                    self._epoch = outbox.start_epoch(self._db)
+                    self._sender.connected(now_s)
+                    return
+            for stream, there in standings:
+                outbox.rewind(self._db, self._epoch, stream, there.upto, there.ranges)
+                outbox.mark_acked(self._db, self._epoch, stream, there.upto, there.ranges)
+
+    def _send(self, now_s: float) -> None:
+        for _ in range(MOST_PER_STEP):
+            if self._link.room <= 0:
+                break
+            action = self._sender.next(now_s)
+            if isinstance(action, SayHello):
+                self._hello(now_s)
+            elif isinstance(action, Read):
+                self._send_run(action, now_s)
+            else:
+                self.busy = False
+                return
+        self.busy = self._link.room > 0
+
+    def _hello(self, now_s: float) -> None:
+        heads = outbox.heads(self._db)
+        hello = Hello(nonce=secrets.token_hex(8), epoch=self._epoch, heads=heads)
+        payload = pack(hello)
+        self._link.publish(topics.build(self._box_id, "up", "p"), payload)
+        self._sender.said_hello(hello, reference(payload), now_s)
+
+    def _send_run(self, read: Read, now_s: float) -> None:
+        limit = read.limit or MAX_BATCH_ENTRIES
+        run = outbox.next_run(self._db, self._epoch, read.stream, read.after_seq, limit)
+        if not run:
+            self._sender.nothing(read)
+            return
+        if self._must_wrap(read, run[0]):
+            self._publish(read, run[:1], now_s, self._wrapped(run[0]))
+            return
+        sound = next((at for at, row in enumerate(run) if self._must_wrap(read, row)), len(run))
+        self._publish(read, run[:sound], now_s)
+
+    def _must_wrap(self, read: Read, row: EntryRow) -> bool:
+        return self._sender.wraps(read.stream, row.seq) or not row.whole
+
+    def _wrapped(self, row: EntryRow) -> EntryRow:
+        room = min(MAX_ENTRY_BYTES, self._link.max_packet) // 2
+        body = opaque_bytes(row.eid, row.at_utc, row.body, row.seq, room)
+        prev = row.prev if is_hash(row.prev) else "0" * 64
+        return EntryRow(row.seq, row.eid, row.at_utc, body, prev, chained(prev, body))
+
+    def _publish(
+        self, read: Read, run: list[EntryRow], now_s: float, instead: EntryRow | None = None
+    ) -> None:
+        rows = [instead] if instead else run
+        payload = pack_batch(
+            self._box_id,
+            self._epoch,
+            read.stream,
+            rows[0].seq,
+            rows[0].prev,
+            rows[-1].h,
+            [row.body for row in rows],
+        )
+        ref = reference(payload)
+        self._sender.sent(read, rows[0].seq, rows[-1].seq, ref, now_s)
+        try:
+            self._link.publish(topics.build(self._box_id, "up", "e"), payload)
+        except PacketTooLarge as error:  # not sent: as if head office had refused it
+            self._sender.refused(Refused(ref=ref, code="too_large", detail=str(error)), now_s)

@@ -1,0 +1,162 @@
+"""Who may import whom, read off the code itself: each room's walls stand here as data.
+
+`MAY` says which of our modules a room may import (its own apart); a longer name is a stricter room inside a
+wider one. `PURE` rooms see no clock, thread, socket, database, log or web module. `ONLY_IN` gives each
+library that touches the world its one place.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = ("firmware", "hw", "edge", "sync", "cloud", "tests")
+
+MAY: dict[str, tuple[str, ...]] = {
+    "hw": (),
+    "hw.virtual": ("hw", "edge.dsp", "edge.callerid"),  # its sounds are the receivers' own transmitters
+    "firmware": ("hw",),
+    "sync": (),
+    "cloud": ("sync",),
+    "cloud.access": ("sync.moment", "sync.locale"),
+    "edge": ("hw.wire", "sync"),
+    "edge.samples": (),
+    "edge.clock": (),
+    "edge.timeline": ("sync.moment",),
+    "edge.ring": ("edge.samples",),
+    "edge.dsp": ("edge.samples",),
+    "edge.callerid": ("edge.dsp", "edge.samples"),
+    "edge.line": ("edge.dsp", "edge.callerid", "edge.samples"),
+    "edge.calls": ("edge.callerid", "edge.line.events"),
+    "edge.triggers": ("edge.line.events", "edge.calls"),
+    "edge.answering": ("edge.line.events", "edge.calls"),
+    "edge.sources": ("edge.samples", "edge.ring", "hw.wire"),
+    "edge.board": ("edge.calls", "edge.line", "edge.ring", "edge.samples"),
+    "edge.codec": (),
+    "edge.recorder": ("edge.codec", "edge.ring", "edge.samples"),
+    "edge.config": ("sync.settings",),
+    "edge.store": ("edge.codec", "edge.samples", "sync"),
+    "edge.web": ("edge.store", "edge.clock", "edge.ring", "edge.samples", "edge.dsp.level", "sync"),
+    "edge.syncer": ("edge.store", "sync"),
+}
+FREE = ("edge.app", "edge.__main__", "edge.ledger", "edge.adopt", "edge.replay", "edge.decode", "edge.doctor")
+
+PURE = (
+    "edge.dsp", "edge.callerid", "edge.line", "edge.triggers", "edge.calls", "edge.answering", "edge.board",
+    "edge.timeline", "sync.session", "sync.chunks", "sync.envelope", "sync.topics", "cloud.access", "hw.wire",
+)  # fmt: skip
+WORLDLY = {
+    "time", "threading", "socket", "select", "sqlite3", "sqlalchemy", "sqlite_utils", "logging", "subprocess",
+    "bottle", "cheroot", "fastapi", "starlette", "paho", "multiprocessing", "asyncio", "alsaaudio",
+}  # fmt: skip
+
+ONLY_IN: dict[str, tuple[str, ...]] = {
+    "alsaaudio": ("edge.sources.alsa",),
+    "paho": ("sync.transport",),
+    "soundfile": ("edge.codec", "edge.sources.wav", "hw.virtual"),
+    "bottle": ("edge.web",),
+    "cheroot": ("edge.web",),
+    "fastapi": ("cloud",),
+    "sqlalchemy": ("cloud", "sync.inbox"),
+    "termios": ("edge.sources.hat", "hw.virtual"),
+    "argon2": ("sync.accounts",),
+}
+
+
+def modules() -> dict[str, Path]:
+    """Every Python file of ours outside tests, by module name."""
+    found = {}
+    for top in OURS[:-1]:
+        for path in sorted((ROOT / top).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path: Path) -> list[tuple[int, str]]:
+    """(line, module) of everything a file imports; `from a import b` counts as a.b where that is a module."""
+    known = modules()
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, name.name) for name in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            inner = [f"{node.module}.{name.name}" for name in node.names]
+            found += [(node.lineno, name if name in known else node.module) for name in inner]
+        elif isinstance(node, ast.ImportFrom):
+            found.append((node.lineno, "a relative import"))
+    return found
+
+
+def inside(module: str, room: str) -> bool:
+    return module == room or module.startswith(room + ".")
+
+
+def room_of(module: str) -> str:
+    """The strictest room a module lies in."""
+    return max((room for room in MAY if inside(module, room)), key=len)
+
+
+def fault(module: str, imported: str) -> str | None:
+    """The rule that this import breaks, if any."""
+    if imported == "a relative import":
+        return "imports are absolute here"
+    top = imported.split(".")[0]
+    places = ONLY_IN.get(top)
+    if places and not any(inside(module, place) for place in places):
+        return f"{top} may be imported only in {', '.join(places)}"
+    if top in WORLDLY and any(inside(module, pure) for pure in PURE):
+        return f"a pure room imports no {top}"
+    if top not in OURS:
+        return None
+    room = room_of(module)
+    if module in FREE:
+        allowed: tuple[str, ...] = ("edge", "hw.wire", "sync")
+    else:
+        allowed = (*MAY[room], room)
+    if any(inside(imported, one) for one in allowed) and not (
+        inside(imported, "hw.virtual") and room != "hw.virtual"
+    ):
+        return None
+    return f"{room} may import {', '.join(MAY[room]) or 'nothing of ours'}"
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_walls_hold(module: str) -> None:
+    path = modules()[module]
+    broken = [
+        f"{path.relative_to(ROOT)}:{line} imports {imported}: {rule}"
+        for line, imported in imports(path)
+        if (rule := fault(module, imported))
+    ]
+    assert not broken, "\n".join(broken)
+
+
+@pytest.mark.parametrize(
+    ("module", "imported", "allowed"),
+    [
+        ("edge.dsp.fsk", "numpy", True),
+        ("edge.dsp.fsk", "time", False),
+        ("edge.dsp.fsk", "edge.line.events", False),
+        ("edge.line.audio", "edge.dsp.fsk", True),
+        ("edge.calls", "edge.line.voltage", False),
+        ("edge.web.calls", "edge.store.calls", True),
+        ("edge.web.calls", "edge.app", False),
+        ("edge.app", "edge.web.server", True),
+        ("edge.app", "cloud.ingest", False),
+        ("edge.app", "hw.virtual.ring", False),
+        ("cloud.ingest", "edge.samples", False),
+        ("cloud.ingest", "sync.inbox", True),
+        ("sync.outbox", "edge.config", False),
+        ("sync.outbox", "paho.mqtt.client", False),
+        ("sync.transport", "paho.mqtt.client", True),
+        ("hw.wire", "edge.dsp", False),
+        ("hw.virtual.exchange", "edge.dsp.fsk", True),
+        ("edge.recorder", "alsaaudio", False),
+    ],
+)
+def test_the_rules_themselves(module: str, imported: str, allowed: bool) -> None:
+    assert (fault(module, imported) is None) is allowed
