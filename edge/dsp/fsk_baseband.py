@@ -1,7 +1,7 @@
 """A burst of samples as an analytic signal at 24 kHz, where one bit of 1200 bit/s is twenty samples.
 
-Everything that reads FSK starts here: bit windows need not fall on 8 kHz samples, and hum, DC and the image at
-negative frequencies are gone.
+Everything that reads FSK starts here: bit windows need not fall on 8 kHz samples, and hum, DC and the image
+at negative frequencies are gone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LOW_HZ, HIGH_HZ, SLOPE_HZ = 500.0, 3000.0, 200.0
 
 
 def analytic(samples: Samples, rate_hz: int) -> NDArray[np.complex64]:
-    """Return int16 (n,) as complex64 at 24 kHz, band 500-3000 Hz; |x| of a sine is its peak (1 = full scale)."""
+    """Return int16 (n,) as complex64 at 24 kHz, band 500-3000 Hz; |x| of a sine is its peak, 0..1."""
     unit = rate_hz // 1000 * 50  # 50 ms: keeps both transforms at lengths of small factors
     length = -(-len(samples) // unit) * unit
     spectrum = np.fft.rfft(samples.astype(np.float64) / FULL_SCALE, length)

@@ -52,7 +52,7 @@ class FskGate:
         self._open: dict[int, int] = {}  # column -> hops since it opened
 
     def take(self, hops: Hops, done: Callable[[Look], bool]) -> None:
-        """Call `done` for each look that is due; when it returns True the line waits for the next mark run."""
+        """Call `done` for each look that is due; once it returns True the line waits for the next mark."""
         if not len(hops):
             return
         if hops.restarted:

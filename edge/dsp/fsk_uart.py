@@ -1,7 +1,7 @@
-"""Reads FSK bytes one bit at a time, as a UART with soft bits does: quick, and right whenever the eye is open.
+"""Reads FSK bytes one bit at a time, as a UART with soft bits does: quick, and right while the eye is open.
 
-A bit window slides over the burst: d = mark - space, each relative to its own strength (twist). Where d crosses
-zero downwards after a mark, a byte starts half a bit later:
+A bit window slides over the burst: d = mark - space, each relative to its own strength (twist). Where d
+crosses zero downwards after a mark, a byte starts half a bit later:
 
     mark ----+      b0    b1   ...   b7   +---- stop (any length, fractions too)
              |start                       |

@@ -1,4 +1,4 @@
-"""The last seconds of all lines, so that a burst can be read from its beginning once it is known to be one."""
+"""The last seconds of all lines, so that a burst can be read from its beginning once it is known as one."""
 
 from __future__ import annotations
 

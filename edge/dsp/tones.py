@@ -62,6 +62,10 @@ TONES: dict[str, tuple[ToneRow, ...]] = {
         ToneRow("busy", (425,), (0.48, 0.48)),
         ToneRow("congestion", (425,), (0.24, 0.24)),
     ),
+    "fax": (  # ITU-T T.30, the same everywhere: a calling and an answering machine
+        ToneRow("cng", (1100,), (0.5, 3.0)),
+        ToneRow("ced", (2100,)),
+    ),
 }
 
 BAND_HZ = tuple(float(hz) for hz in range(300, 3500, 100))  # a tone must dominate it; hum lies below

@@ -1,7 +1,7 @@
-"""What a country's lines do, as rows of data: the times and voltages by which readings become line events.
+"""What a country's lines do, as rows of data: times and voltages by which readings become line events.
 
-Sources: hook flash and pulses from ETSI and Telcordia practice, ringing from GB 3380 and ITU-T E.180; the rest
-is chosen so that 24, 48 and 60 V lines work alike. A new country is one more row.
+Hook flash and pulses follow ETSI and Telcordia practice, ringing GB 3380 and ITU-T E.180; the rest is chosen
+so that 24, 48 and 60 V lines work alike. A new country is one more row.
 """
 
 from __future__ import annotations
@@ -43,5 +43,5 @@ PROFILES: dict[str, LineProfile] = {
     "cn": LineProfile("cn", flash_min_s=0.08, flash_max_s=0.6, ring_pause_s=4.0),
     "us": LineProfile("us", flash_min_s=0.3, flash_max_s=1.0, ring_pause_s=4.0),
     "uk": LineProfile("uk", flash_min_s=0.05, flash_max_s=0.13, ring_pause_s=2.0),
-    "eu": LineProfile("eu", flash_min_s=0.08, flash_max_s=0.5, ring_off_s=0.1, ring_on_s=0.1),
+    "eu": LineProfile("eu", flash_min_s=0.08, flash_max_s=0.5),
 }

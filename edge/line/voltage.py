@@ -6,8 +6,8 @@
        |----------------- low         off hook      (leaves low above 72 %)
        |----------------- dead        below 3 V, until above 5 V
 
-A level must last before it counts; line events carry the position where it began. Ringing voltage swings through
-all of these, so while it rings only ring half-waves count.
+A level must last before it counts; line events carry the position where it began. Ringing voltage swings
+through all of these, so while it rings only ring half-waves count.
 
     high after low    shorter than flash_min: a dial pulse, nothing said
                       flash_min .. flash_max: HookFlashed
@@ -55,6 +55,7 @@ class VoltageWatcher:
         self._ring_since = self._ring_last = 0
         self._quiet_since = 0  # since when nothing has moved, for learning
         self._sign, self._new_sign_since = 0, -1
+        self._broken_since = -1  # since when the level is high while off hook
 
     def feed(self, reading: LineReading) -> list[LineEvent]:
         """Take the next reading of this line; return what it makes certain."""
@@ -196,8 +197,6 @@ class VoltageWatcher:
         ):
             return [HookFlashed(self._line, broken)]
         return []
-
-    _broken_since = -1
 
     def _enter(self, state: str, found: list[LineEvent]) -> list[LineEvent]:
         self.state, self._broken_since = state, -1

@@ -1,0 +1,129 @@
+"""One story per line from two witnesses: the voltage, which is sure of the hook, and the audio, which hears.
+
+Readings decide about hook and ringing as long as they arrive; after two seconds without them the line falls
+back to guessing by sound (`hook_known` is False) until they are back. What both say comes out in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge.dsp.activity import ActivityMeter, Slots
+from edge.line.audio import AudioWatcher, LineState
+from edge.line.events import LineEvent, LineLost, OffHook, OnHook, RingStarted, RingStopped
+from edge.line.hook_unknown import HookGuess
+from edge.line.profile import LineProfile
+from edge.line.voltage import OFF_HOOK, ON_HOOK, VoltageWatcher
+from edge.samples import AudioBlock, LineReading
+
+READINGS_WAIT_S = 2.0
+
+
+class _Line:
+    """What is known about one line, and by which witness."""
+
+    def __init__(self, line: int, rate_hz: int, profile: LineProfile) -> None:
+        self.voltage = VoltageWatcher(line, rate_hz, profile)
+        self.guess: HookGuess | None = None
+        self.last_reading: int | None = None
+        self.state = LineState.IDLE
+        self.before, self.since = LineState.IDLE, 0  # the state until `since`
+
+    def follow(self, found: LineEvent) -> bool:
+        """Bring the state up to date; False when it says what is known already."""
+        state = _STATE_AFTER.get(type(found))
+        if state is None:
+            return True
+        if state is self.state and isinstance(found, OffHook | OnHook):
+            return False
+        if isinstance(found, RingStopped) and self.state is LineState.OFF_HOOK:
+            return True
+        self.before, self.since, self.state = self.state, found.position, state
+        return True
+
+    def at(self, position: int) -> LineState:
+        return self.before if position < self.since else self.state
+
+
+_STATE_AFTER: dict[type[LineEvent], LineState] = {
+    OffHook: LineState.OFF_HOOK,
+    OnHook: LineState.IDLE,
+    LineLost: LineState.IDLE,
+    RingStarted: LineState.RINGING,
+    RingStopped: LineState.IDLE,
+}
+
+
+class Arbiter:
+    """Readings and blocks of all lines of one HAT in, line events out."""
+
+    def __init__(self, lines: int, rate_hz: int, profile: LineProfile, country: str) -> None:
+        self._rate_hz, self._profile = rate_hz, profile
+        self._lines = {line: _Line(line, rate_hz, profile) for line in range(1, lines + 1)}
+        self._audio = AudioWatcher(lines, rate_hz, country)
+        self._activity = ActivityMeter(lines, self._audio.bank)
+        self._first: int | None = None
+
+    def feed(self, block: AudioBlock, readings: Sequence[LineReading]) -> list[LineEvent]:
+        """Take the next block and the readings that came with it; what happened, ordered by position."""
+        found: list[LineEvent] = []
+        waiting = sorted(readings, key=lambda reading: reading.position)
+        for start in range(0, max(1, len(block.samples)), self._rate_hz):
+            piece = AudioBlock(block.position + start, block.samples[start : start + self._rate_hz])
+            last = piece.end >= block.end
+            due = [reading for reading in waiting if last or reading.position < piece.end]
+            waiting = waiting[len(due) :]
+            found += self._feed(piece, due)
+        return sorted(found, key=lambda one: one.position)
+
+    def _feed(self, block: AudioBlock, readings: Sequence[LineReading]) -> list[LineEvent]:
+        if self._first is None:
+            self._first = block.position
+        found: list[LineEvent] = []
+        for reading in readings:
+            found += self._read(reading)
+        for line, one in self._lines.items():
+            if one.guess is None and not self._heard_from(one, block.end):
+                one.guess = HookGuess(line, self._rate_hz, self._profile, one.state is LineState.OFF_HOOK)
+        hops, heard = self._audio.feed(block, lambda line, position: self._lines[line].at(position))
+        found += heard
+        return found + self._guess(self._activity.take(hops), heard)
+
+    def hook_known(self, line: int) -> bool:
+        """Do readings tell what this line does? False while it is guessed from sound."""
+        return self._lines[line].guess is None
+
+    def _heard_from(self, one: _Line, now: int) -> bool:
+        last = one.last_reading if one.last_reading is not None else self._first
+        return last is not None and now - last <= READINGS_WAIT_S * self._rate_hz
+
+    def _read(self, reading: LineReading) -> list[LineEvent]:
+        one = self._lines.get(reading.line)
+        if one is None:
+            return []
+        if one.last_reading is None or one.guess is not None:
+            one.voltage = VoltageWatcher(reading.line, self._rate_hz, self._profile)
+        one.last_reading, was_guessed = reading.position, one.guess is not None
+        one.guess = None
+        found = one.voltage.feed(reading)
+        if was_guessed or one.voltage.state in (ON_HOOK, OFF_HOOK):
+            found = [*found, *self._corrected(one, reading, found)]
+        return [what for what in found if one.follow(what)]
+
+    def _corrected(self, one: _Line, reading: LineReading, found: list[LineEvent]) -> list[LineEvent]:
+        """The guess said off hook, the voltage has settled and says otherwise."""
+        wrong = one.voltage.state == ON_HOOK and one.state is LineState.OFF_HOOK and not found
+        return [OnHook(reading.line, reading.position)] if wrong else []
+
+    def _guess(self, slots: Slots, heard: list[LineEvent]) -> list[LineEvent]:
+        found: list[LineEvent] = []
+        for line, one in self._lines.items():
+            if one.guess is None:
+                continue
+            guessed = [guess for what in heard if what.line == line for guess in one.guess.hear(what)]
+            for at in range(len(slots.active)):
+                position = slots.position + at * slots.length
+                flags = bool(slots.active[at, line - 1]), bool(slots.ringing[at, line - 1])
+                guessed += one.guess.slot(position, slots.length, *flags)
+            found += [what for what in guessed if one.follow(what)]
+        return found

@@ -1,0 +1,113 @@
+"""From blocks of audio to line events: who is calling, which keys, which tones, on all lines at once.
+
+The same sound means different things in different states: keys on an idle or ringing line are caller ID sent
+as DTMF, keys off hook are dialled. So the caller says what each line is doing at a position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from edge.callerid import PARSE_DIGITS, CallerIdError
+from edge.callerid.receiver import CallerFound, CallerIdReceiver
+from edge.dsp.activity import ACTIVITY_HZ
+from edge.dsp.dtmf import DtmfReceiver, KeyFound
+from edge.dsp.hops import HopBank, Hops
+from edge.dsp.tones import ToneFound, ToneReceiver
+from edge.dsp.tones import bank_hz as tone_hz
+from edge.line.events import CallerIdFailed, CallerIdRead, DigitKeyed, LineEvent, ToneHeard
+from edge.samples import AudioBlock
+
+DTMF_PAUSE_S = 0.4  # a longer pause ends a caller ID sent as keys
+MIN_KEYS_REFUSED = 4  # fewer keys on hook are not worth a refusal
+END_KEYS = "C#"
+
+
+class LineState(Enum):
+    """What a line is doing."""
+
+    IDLE = "idle"
+    RINGING = "ringing"
+    OFF_HOOK = "off_hook"
+
+
+StateAt = Callable[[int, int], LineState]  # (line, position) -> state
+
+
+@dataclass(slots=True)
+class _Keys:
+    """Keys heard on hook, until a pause or an end key."""
+
+    start: int
+    end: int
+    digits: str = field(default="")
+
+
+class AudioWatcher:
+    """Runs all receivers on one shared bank of frequencies."""
+
+    def __init__(self, lines: int, rate_hz: int, country: str) -> None:
+        wanted = (*DtmfReceiver.HZ, *CallerIdReceiver.HZ, *tone_hz(country), *ACTIVITY_HZ)
+        self.bank = HopBank(lines, rate_hz, tuple(dict.fromkeys(wanted)))
+        self._rate_hz, self._country = rate_hz, country
+        self._dtmf = DtmfReceiver(lines, rate_hz, self.bank)
+        self._tones = ToneReceiver(lines, rate_hz, country, self.bank)
+        self._callers = CallerIdReceiver(lines, rate_hz, self.bank)
+        self._keys: dict[int, _Keys] = {}
+
+    def feed(self, block: AudioBlock, state_at: StateAt) -> tuple[Hops, list[LineEvent]]:
+        """Take a block of at most a second; return its hops (for others to use) and what was heard in it."""
+        hops = self.bank.feed(block.samples, block.position)
+        found: list[LineEvent] = []
+        for key in self._dtmf.take(hops):
+            found += self._key(key, state_at)
+        for line in [line for line, keys in self._keys.items() if self._paused(keys, block.end)]:
+            found += self._close_keys(line)
+        for caller in self._callers.take(hops, block.samples, block.position):
+            found += _caller(caller, state_at)
+        for tone in self._tones.take(hops):
+            found += self._tone(tone)
+        return hops, found
+
+    def _tone(self, tone: ToneFound) -> list[LineEvent]:
+        if tone.ended:
+            return []
+        return [ToneHeard(tone.line, tone.start, tone.tone, self._country)]
+
+    def _key(self, key: KeyFound, state_at: StateAt) -> list[LineEvent]:
+        found: list[LineEvent] = []
+        keys = self._keys.get(key.line)
+        if keys is not None and key.start - keys.end > DTMF_PAUSE_S * self._rate_hz:
+            found += self._close_keys(key.line)
+        if state_at(key.line, key.start) is LineState.OFF_HOOK:
+            return [*found, DigitKeyed(key.line, key.start, key.digit, key.end)]
+        keys = self._keys.setdefault(key.line, _Keys(key.start, key.end))
+        keys.digits, keys.end = keys.digits + key.digit, key.end
+        if key.digit in END_KEYS and len(keys.digits) > 1:
+            found += self._close_keys(key.line)
+        return found
+
+    def _paused(self, keys: _Keys, now: int) -> bool:
+        return now - keys.end > (DTMF_PAUSE_S + 0.1) * self._rate_hz  # a key is known only once it has ended
+
+    def _close_keys(self, line: int) -> list[LineEvent]:
+        keys = self._keys.pop(line)
+        refusal = ""
+        for standard, parse in PARSE_DIGITS.items():
+            try:
+                return [CallerIdRead(line, keys.start, parse(keys.digits, standard))]
+            except CallerIdError as error:
+                refusal = error.reason
+        if len(keys.digits) < MIN_KEYS_REFUSED:
+            return []
+        return [CallerIdFailed(line, keys.start, "dtmf", refusal)]
+
+
+def _caller(found: CallerFound, state_at: StateAt) -> list[LineEvent]:
+    if found.caller is not None:
+        return [CallerIdRead(found.line, found.start, found.caller)]
+    if state_at(found.line, found.start) is LineState.OFF_HOOK:
+        return []  # speech may look like the beginning of a message; nobody waits for one here
+    return [CallerIdFailed(found.line, found.start, found.standard, found.reason)]

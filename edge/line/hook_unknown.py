@@ -1,0 +1,99 @@
+"""What a line does, guessed from sound alone, for as long as there are no readings of its voltage.
+
+    idle      ringing that leaks into the audio, or a caller ID ........ RingStarted, RingStopped
+    idle      a dial, ringback or busy tone; a second of speech in three . OffHook, dated back
+    off hook  busy or congestion for some seconds ...................... OnHook, at the end of the call
+    off hook  long silence ............................................. OnHook, where it began
+
+A guess is worse than a reading; the arbiter only asks for it when it has to.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from edge.line.events import (
+    CallerIdRead,
+    LineEvent,
+    OffHook,
+    OnHook,
+    RingStarted,
+    RingStopped,
+    ToneHeard,
+)
+from edge.line.profile import LineProfile
+
+SPEECH_WINDOW = 30  # slots of 100 ms
+
+
+class HookGuess:
+    """Follows one line by sound."""
+
+    def __init__(self, line: int, rate_hz: int, profile: LineProfile, off_hook: bool = False) -> None:
+        self.off_hook, self.ringing = off_hook, False
+        self._line, self._rate_hz, self._profile = line, rate_hz, profile
+        self._recent: deque[tuple[int, bool]] = deque(maxlen=SPEECH_WINDOW)
+        self._silent_since: int | None = None
+        self._last_ring: int | None = None
+        self._busy: tuple[int, str] | None = None
+
+    def hear(self, heard: LineEvent) -> list[LineEvent]:
+        """Take what the receivers found on this line."""
+        if isinstance(heard, CallerIdRead) and not self.off_hook and not self._rang_lately(heard.position):
+            self._last_ring = heard.position
+            ring = RingStarted(self._line, heard.position), RingStopped(self._line, heard.position)
+            return list(ring)
+        if not isinstance(heard, ToneHeard):
+            return []
+        if self.off_hook:
+            if heard.tone in ("busy", "congestion"):
+                self._busy = heard.position, heard.tone
+            return []
+        return self._lift(heard.position)
+
+    def slot(self, position: int, length: int, active: bool, ringing: bool) -> list[LineEvent]:
+        """Take the next 100 ms of this line."""
+        if ringing != self.ringing and not self.off_hook:
+            return self._ring(position, ringing)
+        if self.off_hook:
+            return self._maybe_put_down(position, length, active)
+        self._recent.append((position, active and not ringing))
+        spoken = sum(active for _, active in self._recent) * length
+        if spoken < self._profile.speech_off_hook_s * self._rate_hz:
+            return []
+        return self._lift(next(start for start, active in self._recent if active))
+
+    def _rang_lately(self, position: int) -> bool:
+        wait = (self._profile.ring_pause_s + 2) * self._rate_hz
+        return self._last_ring is not None and position - self._last_ring < wait
+
+    def _ring(self, position: int, ringing: bool) -> list[LineEvent]:
+        self.ringing, self._last_ring = ringing, position
+        self._recent.clear()
+        return [(RingStarted if ringing else RingStopped)(self._line, position)]
+
+    def _lift(self, position: int) -> list[LineEvent]:
+        found: list[LineEvent] = [RingStopped(self._line, position)] if self.ringing else []
+        self.off_hook, self.ringing = True, False
+        self._silent_since = self._busy = None
+        self._recent.clear()
+        return [*found, OffHook(self._line, position)]
+
+    def _maybe_put_down(self, position: int, length: int, active: bool) -> list[LineEvent]:
+        profile, rate_hz = self._profile, self._rate_hz
+        if self._busy and position - self._busy[0] >= profile.busy_on_hook_s * rate_hz:
+            return self._put_down(self._busy[0])
+        if active:
+            self._silent_since = None
+            return []
+        if self._silent_since is None:
+            self._silent_since = position
+        if position + length - self._silent_since < profile.silence_on_hook_s * rate_hz:
+            return []
+        return self._put_down(self._silent_since)
+
+    def _put_down(self, position: int) -> list[LineEvent]:
+        self.off_hook = False
+        self._silent_since = self._busy = None
+        self._recent.clear()
+        return [OnHook(self._line, position)]
