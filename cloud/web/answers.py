@@ -17,7 +17,6 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from cloud.access.guard import Person
 from cloud.access.roles import Right
-from cloud.web.headers import SECURITY_HEADERS
 from cloud.web.parts import parts_of
 from sync.ids import new_id
 from sync.locale import LANGUAGES, marked
@@ -28,6 +27,11 @@ MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it nee
     "/calls": (marked("Calls"), Right.READ_CALLS),
     "/branches": (marked("Branches"), Right.READ_BRANCHES),
     "/api": (marked("API"), Right.ENTER),
+}
+FRAMEWORK_SENTENCES = {  # for what the framework refuses, which has no sentence of its own
+    404: marked("There is no such page."),
+    405: marked("This address does not do that."),
+    413: marked("The request is too long."),
 }
 API_PATHS = ("/api/", "/openapi.json")
 
@@ -79,10 +83,9 @@ def went_wrong(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 401 and not _is_api(request):
         return _to_log_in(request)
-    known = {404: marked("There is no such page."), 405: marked("This address does not do that.")}
     detail = error.detail
-    if detail == HTTPStatus(error.status_code).phrase:  # raised by the framework, which has no sentence
-        detail = known.get(error.status_code, detail)
+    if type(error) is HTTPException and detail == HTTPStatus(error.status_code).phrase:
+        detail = FRAMEWORK_SENTENCES.get(error.status_code, detail)
     return _problem(request, error.status_code, translate(request, detail), new_id())
 
 

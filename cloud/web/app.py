@@ -15,6 +15,7 @@ from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from cloud.access.guard import Open
 from cloud.access.roles import Right
@@ -25,6 +26,7 @@ from cloud.web.headers import SecureAnswers
 from cloud.web.parts import Parts
 
 STATIC = Path(__file__).with_name("static")
+LONGEST_BODY_BYTES = 64 * 1024  # no form of ours comes near
 ANYBODY = Open.TO_ANYBODY
 
 
@@ -60,9 +62,17 @@ API: dict[str, Route] = {
 ROUTES = PAGES | API
 
 
+class Application(FastAPI):
+    """FastAPI with our headers around everything, its own refusals and error pages included."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """See Starlette; called once, at the first request."""
+        return SecureAnswers(super().build_middleware_stack())
+
+
 def build_app(parts: Parts) -> FastAPI:
     """The application; it holds no state besides `parts`."""
-    app = FastAPI(
+    app = Application(
         title="Branchline",
         version="1",
         description=api.ABOUT,
@@ -70,12 +80,12 @@ def build_app(parts: Parts) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        max_body_size=LONGEST_BODY_BYTES,
     )
     app.state.parts = parts
     for address, route in ROUTES.items():
         _add(app, address, route)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(SecureAnswers)
     app.add_exception_handler(HTTPException, went_wrong)
     app.add_exception_handler(RequestValidationError, not_understood)
     app.add_exception_handler(Exception, broken)
@@ -91,6 +101,5 @@ def _add(app: FastAPI, address: str, route: Route) -> None:
         methods=[method],
         dependencies=[Depends(guarded(route.needs))],
         include_in_schema=is_api,
-        response_model=None if not is_api or route.endpoint is audio.recording_audio else ...,
         name=route.endpoint.__name__,
     )

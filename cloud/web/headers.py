@@ -1,15 +1,12 @@
-"""Headers that every answer carries, and the limit on what a request may bring.
+"""Headers that every answer carries.
 
 The page needs no script, style or font from elsewhere, so the policy allows none.
 """
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-LONGEST_BODY_BYTES = 64 * 1024
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -41,7 +38,7 @@ class SecureAnswers:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, unless it brings too much, and add the headers to the answer."""
+        """Pass the request on and add the headers to the answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -53,16 +50,4 @@ class SecureAnswers:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        if brings_too_much(Headers(scope=scope)):
-            await PlainTextResponse("The request is too long.", 413)(scope, receive, send_secured)
-        else:
-            await self._app(scope, receive, send_secured)
-
-
-def brings_too_much(headers: Headers) -> bool:
-    """Whether the request's body is longer than any form of ours, or does not say how long it is."""
-    length = headers.get("content-length", "0")
-    return (
-        "transfer-encoding" in headers or not length.isascii() or not length.isdigit()
-        or int(length) > LONGEST_BODY_BYTES
-    )  # fmt: skip
+        await self._app(scope, receive, send_secured)

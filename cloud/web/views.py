@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from cloud.access.roles import ROLE_NAMES
@@ -30,9 +31,11 @@ class Views:
 
     def __init__(self, organisation: str, zone: ZoneInfo) -> None:
         self.zone = zone
-        self._views = {
-            code: _environment(language, organisation, zone) for code, language in LANGUAGES.items()
-        }
+        self._views: dict[str, Environment] = {}
+        self._translations: dict[str, Translations] = {}
+        for code, language in LANGUAGES.items():
+            self._translations[code] = load_translations(HERE / "locale", language)
+            self._views[code] = _environment(language, self._translations[code], organisation, zone)
 
     def render(self, template: str, language: str, facts: Mapping[str, Any]) -> str:
         """The page made of `template` and `facts`, in `language`."""
@@ -40,11 +43,12 @@ class Views:
 
     def translate(self, text: str, language: str, **values: object) -> str:
         """A marked text in `language`."""
-        translated: str = self._views[language].globals["gettext"](text, **values)  # type: ignore[operator]
-        return translated
+        return str(self._translations[language].gettext(text)) % values
 
 
-def _environment(language: Language, organisation: str, zone: ZoneInfo) -> Environment:
+def _environment(
+    language: Language, translations: Translations, organisation: str, zone: ZoneInfo
+) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=select_autoescape(default=True),
@@ -53,7 +57,6 @@ def _environment(language: Language, organisation: str, zone: ZoneInfo) -> Envir
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    translations = load_translations(HERE / "locale", language)
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {
         "moment": lambda utc: moment_text(utc, zone),
@@ -61,7 +64,7 @@ def _environment(language: Language, organisation: str, zone: ZoneInfo) -> Envir
         "length": length_text,
         "phone": phone_text,
         "size": size_text,
-        "word": lambda value, table: environment.globals["gettext"](word(value, table)),  # type: ignore[operator]
+        "word": lambda value, table: translations.gettext(word(value, table)),
     }
     environment.globals |= {
         "language": language,
