@@ -16,7 +16,6 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from threading import Event
 from typing import TextIO
 
 from hw.virtual.build import playback_path
@@ -25,10 +24,12 @@ from hw.virtual.link import Link
 from hw.virtual.ring import Ring, RingError
 from hw.virtual.script import Script, ScriptError, read_script
 from hw.virtual.speech import SpeechError
+from hw.virtual.timeline import ScriptedCall
 
 LEAD_S = 0.6  # of real time that the audio is written ahead
 CHUNK_S = 0.1
 ALSA_BUFFER_S = 2.0  # of card time that the recorder may be behind
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Player:
@@ -67,6 +68,13 @@ class Player:
         due_ns = self._ring.time_ns(self._sent + self._exchange.window)
         return max(0, due_ns - time.monotonic_ns()) / 1e9
 
+    def _times_ns(self, call: ScriptedCall) -> dict[str, int | None]:
+        """The call's positions as CLOCK_MONOTONIC times, for whoever measures delays."""
+        positions = {name: getattr(call, name) for name in ("begin", "answered", "caller_id_end", "end")}
+        return {
+            f"{name}_ns": None if at is None else self._ring.time_ns(at) for name, at in positions.items()
+        }
+
     def _ms(self, position: int) -> int:
         return position * 1000 // self._ring.rate_hz
 
@@ -75,8 +83,7 @@ class Player:
             return
         for call in self._exchange.story(now):
             if call.end > self._told:
-                times = {"begin_ns": self._ring.time_ns(call.begin), "end_ns": self._ring.time_ns(call.end)}
-                self._story.write(json.dumps(asdict(call) | times, ensure_ascii=False) + "\n")
+                self._story.write(json.dumps(asdict(call) | self._times_ns(call), ensure_ascii=False) + "\n")
         self._story.flush()
         self._told = now
 
@@ -125,6 +132,7 @@ def _play(script: Script, options: argparse.Namespace) -> None:
     lines = options.lines or len(script.lines)
     exchange = Exchange(script, lines, options.rate, options.seed, began=datetime.now().astimezone())
     exchange.prepare()
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # from here on they wait for the loop
     with ExitStack() as stack:
         story = stack.enter_context(options.story.open("w", encoding="utf-8")) if options.story else None
         ring = _make_rings(stack, options, lines)
@@ -154,10 +162,7 @@ def _make_rings(stack: ExitStack, options: argparse.Namespace, lines: int) -> Ri
 
 
 def _until_told_to_stop(player: Player) -> None:
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(player.step()):
+    while signal.sigtimedwait(STOP_SIGNALS, player.step()) is None:
         pass
 
 

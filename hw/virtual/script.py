@@ -170,16 +170,17 @@ class _Reader:
         return checked
 
     def _line(self, value: Any, where: str, callers: Mapping[str, Any]) -> LineScript | None:
+        before = len(self.problems)
         table = self._table(value, where)
-        steps = self._steps(table.get("steps"), where, callers)
-        if None in steps:
+        if len(self.problems) > before:
             return None
-        known: dict[str, Any] = {"steps": steps}
+        known: dict[str, Any] = {"steps": self._steps(table.get("steps"), where, callers)}
         if "voices" in table:
             known["voices"] = self.record(Voices, table["voices"], f"{where}, voices")
         line = self.record(LineScript, table, where, known)
-        problems = list(_senseless(steps, where))  # type: ignore[arg-type]
-        self.problems += problems
+        if line is None or len(self.problems) > before:
+            return None
+        self.problems += _senseless(line.steps, where)
         return line
 
     def _steps(self, value: Any, where: str, callers: Mapping[str, Any]) -> tuple[Step | None, ...]:

@@ -1,9 +1,10 @@
-"""hw/wire: what is packed comes back, what is damaged is refused, and no bytes at all can break the deframer."""
+"""hw/wire: what is packed comes back, what is damaged is refused, no bytes can break the deframer."""
 
 from __future__ import annotations
 
 import struct
 from binascii import crc32
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -139,7 +140,7 @@ def test_a_lost_byte_costs_at_most_two_frames(
 
 def _cut(stream: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    return [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [stream[a:b] for a, b in pairwise(edges)]
 
 
 def test_long_noise_without_an_end_is_dropped_and_counted() -> None:

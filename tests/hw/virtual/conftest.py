@@ -1,4 +1,4 @@
-"""A virtual card per test, opened through libasound as the product opens one; speech that needs no espeak-ng."""
+"""A virtual card per test, opened through libasound as the product does; speech that needs no espeak-ng."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Card:
 
 @pytest.fixture
 def make_card(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Card]]:
-    """Makes cards, five times as fast as real ones unless told otherwise; their rings play round and round."""
+    """Makes cards, five times as fast as real ones if nothing is said; their rings play round and round."""
     rings: list[Ring] = []
 
     def make(channels: int = 2, rate_hz: int = 8000, speed: float = 5.0, frames: int | None = None) -> Card:
