@@ -102,11 +102,7 @@ def broken(request: Request, error: Exception) -> Response:
     error_id = new_id()
     _log.error("request failed, id %s", error_id, exc_info=error)
     sentence = translate(request, marked("Something broke here. It has been noted."))
-    answer = _problem(request, 500, sentence, error_id)
-    answer.headers.update(
-        SECURITY_HEADERS | {"Cache-Control": "no-store"}
-    )  # sent from outside the middleware
-    return answer
+    return _problem(request, 500, sentence, error_id)
 
 
 def _problem(request: Request, status: int, sentence: str, error_id: str) -> Response:
