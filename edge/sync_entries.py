@@ -19,13 +19,13 @@ from sync.envelope import (
 from sync.events import STREAMS
 from sync.messages import Ack, AnyMessage, Hello, MessageError, Refused, Standing, Welcome, pack, unpack
 from sync.outbox import EntryRow
-from sync.session import Read, SayHello, Sender, reference
+from sync.session import UNKNOWN_BOX, Read, SayHello, Sender, reference
 from sync.transport import Arrived, Link, PacketTooLarge
 
 MOST_PER_STEP = 8
 
 REFUSALS = {
-    "unknown_box": "head office does not know this box; it has to be registered there",
+    UNKNOWN_BOX: "head office does not know this box; it has to be registered there",
 }
 
 

@@ -1,4 +1,4 @@
-"""The sync service of a box: outbox and recordings go to head office; how that stands goes to the health table.
+"""The sync service of a box: outbox and recordings go up, how that stands goes to the health table.
 
 It is one loop around two connections: entries on the first, audio on the second, so that a call record never
 waits for a recording. Everything it knows is in the database; it may be killed at any time.
@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from edge.reach import Reach
 from edge.store.health import begin_trouble, end_trouble
 from edge.store.schema import open_store
 from edge.sync_entries import EntriesEnd
@@ -28,6 +27,7 @@ from sync import topics
 from sync.chunks import MAX_CHUNK, MIN_CHUNK
 from sync.db import data_version, write
 from sync.moment import to_text
+from sync.reach import Reach
 from sync.transport import Link, LinkSettings, utc_now, wait
 
 POLL_S = 0.04  # how soon a new outbox entry is noticed

@@ -17,6 +17,7 @@ Entries are hashed, sent and kept as the bytes they were written as: nothing dep
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import zlib
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from sync.events import EVENT_TYPES, SyncEvent
 
 VERSION = 1
 KIND_VERSION = 1
+OPAQUE = "opaque"  # kind of an entry that stands for one head office cannot read
 MAX_SEQ = 2**53  # what every JSON reader holds exactly
 MAX_ENTRY_BYTES = 200_000  # one entry, canonical JSON: goes alone into a packet even if it does not deflate
 MAX_BATCH_ENTRIES = 100
@@ -118,7 +120,7 @@ def kind_of(event: SyncEvent) -> str:
         raise TypeError(f"{type(event).__name__} is not in sync.events.EVENT_TYPES") from None
 
 
-def entry_bytes(seq: int, eid: str, at_utc: str, event: SyncEvent) -> bytes:
+def entry_bytes(event: SyncEvent, eid: str, at_utc: str, seq: int) -> bytes:
     """The canonical bytes of one entry; TooLarge above MAX_ENTRY_BYTES."""
     fields = {"seq": seq, "eid": eid, "kind": kind_of(event), "kv": KIND_VERSION, "at": at_utc, "data": event}
     body = canonical(fields)
@@ -127,6 +129,22 @@ def entry_bytes(seq: int, eid: str, at_utc: str, event: SyncEvent) -> bytes:
             f"an outbox entry has at most {MAX_ENTRY_BYTES} bytes, this {fields['kind']} has {len(body)}"
         )
     return body
+
+
+def renumbered(eid: str, at_utc: str, body: bytes, seq: int) -> bytes:
+    """The same entry with another number; one that is damaged goes on as `opaque`."""
+    try:
+        return canonical(msgspec.json.decode(body, type=dict[str, Any]) | {"seq": seq})
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return opaque_bytes(eid, at_utc, body, seq, MAX_ENTRY_BYTES // 2)
+
+
+def opaque_bytes(eid: str, at_utc: str, body: bytes, seq: int, max_bytes: int) -> bytes:
+    """An entry that stands for one head office cannot read: its bytes, or their hash if too many."""
+    data: dict[str, object] = {"size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    if len(body) <= max_bytes:
+        data["body"] = base64.b64encode(body).decode()
+    return canonical({"seq": seq, "eid": eid, "kind": OPAQUE, "kv": KIND_VERSION, "at": at_utc, "data": data})
 
 
 def genesis(epoch: str, stream: str) -> str:

@@ -33,7 +33,9 @@ from sync import ranges as spans
 from sync.envelope import KIND_VERSION, Batch, Entry, EnvelopeError, chained, genesis, unpack_entry
 from sync.events import EVENT_TYPES
 from sync.ids import new_id
+from sync.messages import Refused
 from sync.ranges import Ranges
+from sync.session import Accepted
 
 MAX_RANGES = 64  # runs of entries beyond a hole; a box sends at most a window of batches out of order
 MAX_DETAIL = 500
@@ -55,19 +57,6 @@ class Origin:
 
     box_id: str
     received_utc: str
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What head office has of a stream once the transaction is committed."""
-
-    epoch: str
-    stream: str
-    upto: int  # everything up to here, without a hole
-    ranges: Ranges = ()  # runs (first, last) beyond the first hole
-    nacks: tuple[tuple[int, str], ...] = ()  # entries of this batch set aside: (seq, code)
-    fresh: int = 0  # entries of this batch not seen before
-    broken: bool = False  # the hash chain does not join what was there
 
 
 Apply = Callable[[Connection, Origin, Any], None]
@@ -166,7 +155,7 @@ class Inbox:
         last = batch.first + len(batch.entries) - 1
         upto, ranges = spans.add(was.upto, was.ranges, batch.first, last)
         if len(ranges) > MAX_RANGES:
-            return Accepted(batch.epoch, batch.stream, was.upto, was.ranges)
+            return Accepted(batch.epoch, batch.stream, was.upto, was.head, was.ranges)
         arrivals = _arrivals(batch)
         seen = self._seen(db, origin, arrivals)
         fresh = list({arrival.eid: arrival for arrival in arrivals if arrival.eid not in seen}.values())
@@ -176,14 +165,23 @@ class Inbox:
         codes = seen | {arrival.eid: arrival.code for arrival in fresh}
         nacks = tuple((arrival.seq, code) for arrival in arrivals if (code := codes[arrival.eid]))
         broken = not self._joins(db, origin, batch, was)
-        self._save_stream(db, origin, batch, was, upto, ranges, broken)
-        return Accepted(batch.epoch, batch.stream, upto, ranges, nacks, len(fresh), broken)
+        head = was.head if upto == was.upto else self._h_at(db, origin, batch, upto) or was.head
+        accepted = Accepted(batch.epoch, batch.stream, upto, head, ranges, nacks, len(fresh), broken)
+        self._save_stream(db, origin, batch, was, accepted)
+        return accepted
 
     def standing(self, db: Connection, box_id: str, epoch: str) -> list[Accepted]:
         """What head office has of each stream of a box's epoch."""
         table = self.tables.streams
         query = select(table).where(table.c.box_id == box_id, table.c.epoch == epoch)
         return [_accepted(row) for row in db.execute(query).mappings()]
+
+    def set_aside(self, db: Connection, origin: Origin, channel: str, body: bytes, why: Refused) -> None:
+        """Keep a message that could not be read, once: its hash is its name."""
+        table = self.tables.quarantine
+        query = select(table.c.id).where(table.c.box_id == origin.box_id, table.c.eid == why.ref)
+        if db.execute(query).first() is None:
+            self.quarantine(db, origin, channel, body, why.code, why.detail, why.ref)
 
     def quarantine(
         self,
@@ -285,24 +283,15 @@ class Inbox:
         before = was.head if batch.first == was.upto + 1 else self._h_at(db, origin, batch, batch.first - 1)
         return before is None or before == batch.prev
 
-    def _save_stream(
-        self,
-        db: Connection,
-        origin: Origin,
-        batch: Batch,
-        was: _Stream,
-        upto: int,
-        ranges: Ranges,
-        broken: bool,
-    ) -> None:
+    def _save_stream(self, db: Connection, origin: Origin, batch: Batch, was: _Stream, now: Accepted) -> None:
         table = self.tables.streams
         values: dict[str, Any] = {
-            "upto": upto,
-            "head": was.head if upto == was.upto else self._h_at(db, origin, batch, upto),
-            "ranges": json.dumps(ranges),
+            "upto": now.upto,
+            "head": now.head,
+            "ranges": json.dumps(now.ranges),
             "updated_utc": origin.received_utc,
         }
-        if broken and not was.broken:
+        if now.broken and not was.broken:
             values |= {"broken_seq": batch.first, "broken_utc": origin.received_utc}
         if was.exists:
             db.execute(table.update().where(*_is_stream(table, origin, batch)).values(values))
@@ -329,7 +318,7 @@ def _is_stream(table: Table, origin: Origin, batch: Batch) -> tuple[ColumnElemen
 
 
 def _accepted(row: RowMapping) -> Accepted:
-    return Accepted(row["epoch"], row["stream"], row["upto"], _ranges(row))
+    return Accepted(row["epoch"], row["stream"], row["upto"], row["head"], _ranges(row))
 
 
 def _ranges(row: RowMapping) -> Ranges:

@@ -50,6 +50,7 @@ class Standing(msgspec.Struct, frozen=True):
     """What head office has of one stream."""
 
     upto: Count
+    head: Hash  # chain value after upto: shows a box that was restored from an old copy
     ranges: tuple[Range, ...] = ()
 
 

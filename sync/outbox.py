@@ -12,14 +12,24 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
 from sqlite_utils import Database, Migrations
 
 from sync.db import run_script
-from sync.envelope import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, chained, entry_bytes, genesis, is_hash, kind_of
+from sync.envelope import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_ENTRIES,
+    chained,
+    entry_bytes,
+    genesis,
+    is_hash,
+    kind_of,
+    renumbered,
+)
 from sync.events import EVENT_TYPES, STREAMS, SyncEvent
 from sync.ids import new_id
 
@@ -53,9 +63,16 @@ class EntryRow:
     """One unconfirmed entry as the syncer sends it."""
 
     seq: int
+    eid: str
+    at_utc: str
     body: bytes
     prev: str
     h: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether the row still hashes to what it did when it was written."""
+        return is_hash(self.prev) and chained(self.prev, self.body) == self.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +132,19 @@ def m001_outbox(db: Database) -> None:
 def put(db: sqlite3.Connection, event: SyncEvent, at_utc: str) -> int:
     """Append `event` to its stream and return its sequence number. Only inside `sync.db.write`."""
     _need_transaction(db)
-    kind = kind_of(event)
+    kind, eid = kind_of(event), new_id()
     stream = EVENT_TYPES[kind][1]
+    return _append(db, stream, eid, kind, at_utc, partial(entry_bytes, event, eid, at_utc))
+
+
+def _append(
+    db: sqlite3.Connection, stream: str, eid: str, kind: str, at_utc: str, body_of: Callable[[int], bytes]
+) -> int:
     epoch, last_seq, prev = db.execute(
         "SELECT epoch, last_seq, head FROM outbox_streams WHERE stream = ?", (stream,)
     ).fetchone()
-    seq, eid = last_seq + 1, new_id()
-    body = entry_bytes(seq, eid, at_utc, event)
+    seq = last_seq + 1
+    body = body_of(seq)
     h = chained(prev, body)
     db.execute(
         "INSERT INTO outbox (epoch, stream, seq, eid, kind, at_utc, body, prev, h)"
@@ -169,20 +192,22 @@ def heads(db: sqlite3.Connection) -> dict[str, int]:
     return dict(db.execute("SELECT stream, last_seq FROM outbox_streams").fetchall())
 
 
-def next_run(db: sqlite3.Connection, epoch: str, stream: str, after_seq: int) -> list[EntryRow]:
+def next_run(
+    db: sqlite3.Connection, epoch: str, stream: str, after_seq: int, limit: int = MAX_BATCH_ENTRIES
+) -> list[EntryRow]:
     """The next unconfirmed entries after `after_seq`: consecutive, at most one batch, [] if none."""
     rows = db.execute(
-        "SELECT seq, body, prev, h FROM outbox WHERE epoch = ? AND stream = ? AND seq > ? AND state = 'new'"
-        " ORDER BY seq LIMIT ?",
-        (epoch, stream, after_seq, MAX_BATCH_ENTRIES),
+        "SELECT seq, eid, at_utc, body, prev, h FROM outbox"
+        " WHERE epoch = ? AND stream = ? AND seq > ? AND state = 'new' ORDER BY seq LIMIT ?",
+        (epoch, stream, after_seq, limit),
     )
     run: list[EntryRow] = []
     size = 0
-    for seq, body, prev, h in rows:
-        size += len(body)
-        if run and (seq != run[-1].seq + 1 or size > MAX_BATCH_BYTES):
+    for row in (EntryRow(*columns) for columns in rows):
+        size += len(row.body)
+        if run and (row.seq != run[-1].seq + 1 or size > MAX_BATCH_BYTES):
             break
-        run.append(EntryRow(seq, bytes(body), prev, h))
+        run.append(row)
     return run
 
 
@@ -225,6 +250,34 @@ def rewind(
         ).rowcount
         start = last + 1
     return count
+
+
+def agrees(db: sqlite3.Connection, epoch: str, stream: str, upto: int, head: str) -> bool:
+    """Whether our entry `upto` is the one head office has; if not, this database was restored from a copy."""
+    if upto == 0:
+        return True
+    row = db.execute(
+        "SELECT h FROM outbox WHERE epoch = ? AND stream = ? AND seq = ?", (epoch, stream, upto)
+    ).fetchone()
+    return row is not None and row[0] == head
+
+
+def start_epoch(db: sqlite3.Connection) -> str:
+    """Begin to number anew under a fresh epoch, which is returned; what is still owed moves into it."""
+    _need_transaction(db)
+    owed = db.execute(
+        "SELECT stream, eid, kind, at_utc, body FROM outbox WHERE state = 'new' ORDER BY stream, epoch, seq"
+    ).fetchall()
+    db.execute("DELETE FROM outbox WHERE state = 'new'")
+    epoch = secrets.token_hex(8)
+    for stream in STREAMS:
+        db.execute(
+            "UPDATE outbox_streams SET epoch = ?, last_seq = 0, head = ? WHERE stream = ?",
+            (epoch, genesis(epoch, stream), stream),
+        )
+    for stream, eid, kind, at_utc, body in owed:
+        _append(db, stream, eid, kind, at_utc, partial(renumbered, eid, at_utc, bytes(body)))
+    return epoch
 
 
 def next_file(db: sqlite3.Connection, skip: Iterable[str] = ()) -> FileRow | None:

@@ -1,0 +1,67 @@
+"""Head office's end of the events connections: batches into the inbox, acks out after the commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine, select
+
+from cloud.store.database import write
+from cloud.store.schema import boxes
+from sync import topics
+from sync.envelope import Batch
+from sync.inbox import Inbox, Origin
+from sync.messages import AnyMessage, Hello, Refused, pack
+from sync.session import FULL_CREDIT, UNKNOWN_BOX, ack_of, next_credit, read_up, reference, welcome_of
+from sync.topics import Topic
+
+Incoming = tuple[Topic, bytes]
+Outgoing = tuple[str, bytes]  # topic, payload
+
+
+@dataclass(slots=True)
+class EntriesDesk:
+    """Takes what boxes say on their events connections."""
+
+    engine: Engine
+    inbox: Inbox
+    clock_s: Callable[[], float] = time.monotonic
+    _credit: int = field(default=FULL_CREDIT)
+
+    def handle(self, incoming: list[Incoming], now_utc: str) -> list[Outgoing]:
+        """Take messages in one transaction; what to answer, now that it is committed."""
+        begun_s = self.clock_s()
+        with write(self.engine) as db:
+            answers = [self._answer(db, topic, payload, now_utc) for topic, payload in incoming]
+        self._credit = next_credit(self._credit, self.clock_s() - begun_s)
+        return answers
+
+    def _answer(self, db: Connection, topic: Topic, payload: bytes, now_utc: str) -> Outgoing:
+        origin = Origin(topic.box_id, now_utc)
+        answer = self._take(db, origin, topic, payload)
+        return topics.build(topic.box_id, "dn", "a"), pack(answer)
+
+    def _take(self, db: Connection, origin: Origin, topic: Topic, payload: bytes) -> AnyMessage:
+        if not _seen(db, origin):
+            return Refused(ref=reference(payload), code=UNKNOWN_BOX)
+        said = read_up(topic, payload)
+        if isinstance(said, Hello):
+            standing = self.inbox.standing(db, origin.box_id, said.epoch)
+            return welcome_of(said, standing, self._credit, origin.received_utc)
+        if isinstance(said, Batch):
+            return ack_of(self.inbox.accept(db, origin, said), self._credit, origin.received_utc)
+        self.inbox.set_aside(db, origin, topic.channel, payload, said)
+        return said
+
+
+def _seen(db: Connection, origin: Origin) -> bool:
+    """Note that a box was heard of; False if it is not registered."""
+    query = select(boxes.c.first_seen_utc).where(boxes.c.id == origin.box_id)
+    row = db.execute(query).one_or_none()
+    if row is None:
+        return False
+    seen = {"last_seen_utc": origin.received_utc, "first_seen_utc": row[0] or origin.received_utc}
+    db.execute(boxes.update().where(boxes.c.id == origin.box_id).values(seen))
+    return True

@@ -1,0 +1,131 @@
+"""Head office's door for the boxes: what arrives by MQTT is committed, then acknowledged.
+
+    broker -- Link --> EntriesDesk  batches  -> inbox + APPLY, one transaction     -> ack
+                       FilesDesk    chunks   -> temporary file -> object store     -> at, stored
+
+One process serves all boxes. It keeps nothing but open uploads in memory, and may be killed at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from cloud.apply import APPLY
+from cloud.arrivals import FilesDesk
+from cloud.entries import EntriesDesk, Incoming, Outgoing
+from cloud.objects import FolderObjects
+from cloud.store.database import open_engine
+from cloud.store.schema import inbox_tables
+from sync.inbox import Inbox
+from sync.moment import to_text
+from sync.reach import Reach
+from sync.topics import TopicError, parse
+from sync.transport import Arrived, Link, LinkError, LinkSettings, utc_now, wait
+
+WAIT_S = 0.2  # how soon a stop is noticed when nothing arrives
+TOPICS = ("x/1/+/+/up/#",)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """What ingest is told: database, recordings folder, and the broker with our certificate for it."""
+
+    database_url: str
+    objects_folder: Path
+    host: str
+    port: int
+    ca_file: Path
+    cert_file: Path
+    key_file: Path
+
+
+class Ingest:
+    """The link to the broker and the two desks behind it. `step` never sleeps."""
+
+    def __init__(
+        self,
+        link: Link,
+        entries: EntriesDesk,
+        files: FilesDesk,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._reach = Reach(link, chance)
+        self._entries = entries
+        self._files = files
+        self._told = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether boxes can reach us now."""
+        return self._reach.link.up
+
+    def step(self, now_s: float, now: datetime) -> None:
+        """Take what has arrived and answer it."""
+        link = self._reach.link
+        arrived = self._reach.step(now_s, now)
+        if link.up:
+            self._reach.well()
+        self._tell(self._reach.failure)
+        try:
+            for topic, payload in self._handle(arrived, to_text(now)):
+                link.publish(topic, payload)
+        except (OperationalError, InterfaceError) as error:  # locked, full or gone: the boxes send again
+            log.warning("the database cannot be used now: %s", error)
+        except LinkError as error:  # the boxes ask again
+            log.warning("answers could not be sent: %s", error)
+        for message in arrived:
+            link.done(message)
+
+    def _handle(self, arrived: list[Arrived], now_utc: str) -> list[Outgoing]:
+        entries: list[Incoming] = []
+        files: list[Incoming] = []
+        for message in arrived:
+            try:
+                topic = parse(message.topic)
+            except TopicError as error:
+                log.warning("refused: %s", error)
+                continue
+            (files if topic.bulk else entries).append((topic, message.payload))
+        answers = self._entries.handle(entries, now_utc) if entries else []
+        return answers + self._files.handle(files, now_utc)
+
+    def _tell(self, failure: str) -> None:
+        if failure != self._told:
+            self._told = failure
+            log.warning("broker: %s", failure or "reached")
+
+
+def run(settings: IngestSettings, stop: threading.Event) -> None:
+    """Serve the boxes until `stop` is set."""
+    engine = open_engine(settings.database_url)
+    link = Link(
+        LinkSettings(
+            settings.host,
+            settings.port,
+            settings.ca_file,
+            settings.cert_file,
+            settings.key_file,
+            TOPICS,
+            manual_ack=True,
+        )
+    )
+    files = FilesDesk(engine, FolderObjects(settings.objects_folder))
+    ingest = Ingest(link, EntriesDesk(engine, Inbox(inbox_tables, APPLY)), files)
+    try:
+        while not stop.is_set():
+            ingest.step(time.monotonic(), utc_now())
+            wait([link], WAIT_S)
+    finally:
+        link.close()
+        engine.dispose()

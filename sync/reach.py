@@ -1,0 +1,42 @@
+"""Keeps one connection to the broker up: when to try again, and why it failed last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync.session import reconnect_s
+from sync.transport import Arrived, Link, LinkError
+
+
+@dataclass(slots=True)
+class Reach:
+    """A link and its attempts."""
+
+    link: Link
+    chance: Callable[[], float]
+    failure: str = ""  # why the last attempt failed, in plain words; "" if it did not
+    _attempt: int = 0
+    _next_s: float = 0.0  # when to try again
+
+    def step(self, now_s: float, now: datetime) -> list[Arrived]:
+        """Connect when it is time, do what the socket is ready for; what arrived."""
+        try:
+            if not self.link.connecting:
+                if now_s < self._next_s:
+                    return []
+                self.link.connect(now)
+            return self.link.step()
+        except LinkError as error:
+            # A connection that ends is tried once more before it counts as trouble.
+            if error.code != "closed" or self._attempt > 0:
+                self.failure = str(error)
+            self._next_s = now_s + reconnect_s(self._attempt, self.chance())
+            self._attempt += 1
+            return []
+
+    def well(self) -> None:
+        """What runs on the link works: the next failure is a first one."""
+        self._attempt = 0
+        self.failure = ""
