@@ -21,8 +21,8 @@ from pathlib import Path
 
 from edge.store.health import begin_trouble, end_trouble
 from edge.store.schema import open_store
-from edge.sync_entries import EntriesEnd
-from edge.sync_files import FilesEnd
+from edge.syncer.entries import EntriesEnd
+from edge.syncer.files import FilesEnd
 from sync import topics
 from sync.chunks import MAX_CHUNK, MIN_CHUNK
 from sync.db import data_version, write
