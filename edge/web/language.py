@@ -15,7 +15,7 @@ def choose(visit: Visit) -> HTTPResponse:
     """Take the language of the pressed button and go back to where it was pressed."""
     code = visit.form.get("language", "")
     if code not in LANGUAGES:
-        raise HTTPError(404)
+        raise HTTPError(400)
     if visit.user is not None:
         choose_language(visit.db, visit.user.id, code)
     answer = see_other(local_path(visit.form.get("next", "")))

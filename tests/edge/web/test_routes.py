@@ -1,0 +1,153 @@
+"""The table of routes: each one with and without a log-in, and what every answer carries."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.store.users import ROLES, User
+from edge.web import files, language, log_in
+from edge.web.app import ROUTES
+from edge.web.door import HEADERS, Route, host_is_ours
+from edge.web.rights import ROLE_RIGHTS, Right, allowed
+from tests.edge.web.conftest import Branch, Browser
+
+PUBLIC = {log_in.form, log_in.enter, language.choose, files.static}
+
+
+def concrete(route: Route) -> str:
+    """A path that leads to `route`."""
+    return (
+        route.path.replace("<path:path>", "page.css")
+        .replace("<call_id>", "call-1")
+        .replace("<recording_id>", "rec-1")
+    )
+
+
+EVERY = pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+
+
+@pytest.fixture(autouse=True)
+def one_call(branch: Branch) -> None:
+    branch.recording("rec-1", branch.call("call-1"))
+
+
+def ask(browser: Browser, route: Route, accept: str = "text/html") -> int:
+    """The status of `route`; a stream is closed after its first message."""
+    fields = b"form_token=" + browser.form_token().encode() if browser.jar and route.method == "POST" else b""
+    answer, chunks = browser.start(
+        route.method, concrete(route), fields + b"&language=en&name=x&password=y", HTTP_ACCEPT=accept
+    )
+    next(iter(chunks), b"")
+    chunks.close()
+    assert_headers(answer.headers)
+    return answer.status
+
+
+def assert_headers(headers: dict[str, str]) -> None:
+    assert {name: headers.get(name) for name in HEADERS} == HEADERS
+    assert "Cache-Control" in headers
+
+
+def test_exactly_these_routes_are_public() -> None:
+    assert {route.page for route in ROUTES if route.right is Right.PUBLIC} == PUBLIC
+
+
+def test_every_role_has_its_line_and_no_role_has_what_public_means() -> None:
+    assert set(ROLE_RIGHTS) == set(ROLES)
+    assert all(Right.PUBLIC not in rights for rights in ROLE_RIGHTS.values())
+
+
+@pytest.mark.parametrize("right", Right)
+def test_a_role_that_is_not_in_the_table_may_nothing(right: Right) -> None:
+    stranger = User("1", "x", "guest", "", None)
+    assert allowed(stranger, right) is (right is Right.PUBLIC)
+    assert allowed(None, right) is (right is Right.PUBLIC)
+
+
+@EVERY
+def test_without_a_log_in(branch: Branch, route: Route) -> None:
+    status = ask(branch.browser(), route)
+    if route.page in PUBLIC:
+        assert status in {200, 303, 403}  # 403: the log-in with a wrong password
+    else:
+        assert status == (303 if route.method == "GET" else 401)
+
+
+@EVERY
+def test_without_a_log_in_for_a_program(branch: Branch, route: Route) -> None:
+    if route.page not in PUBLIC:
+        assert ask(branch.browser(), route, accept="*/*") == 401
+
+
+@EVERY
+def test_with_a_log_in(branch: Branch, staff: Browser, route: Route) -> None:
+    if route.page is not log_in.enter:
+        assert ask(staff, route) in {200, 303}
+
+
+@EVERY
+def test_with_a_session_that_is_made_up(branch: Branch, route: Route) -> None:
+    browser = branch.browser()
+    browser.jar["session"] = "A" * 43
+    answer = browser.ask(route.method, concrete(route), b"language=en")
+    assert answer.status in ({200, 303, 403} if route.page in PUBLIC else {303, 401})
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/calls/", "/calls/a/b", "/recordings/rec-1", "/static/", "/../etc"]
+)
+@pytest.mark.parametrize("logged_in", [False, True])
+def test_what_is_not_in_the_table_is_not_there(branch: Branch, path: str, logged_in: bool) -> None:
+    browser = branch.browser()
+    if logged_in:
+        browser.log_in()
+    answer = browser.get(path)
+    assert answer.status == 404
+    assert_headers(answer.headers)
+
+
+@EVERY
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_other_methods_are_refused(staff: Browser, route: Route, method: str) -> None:
+    answer = staff.ask(method, concrete(route))
+    assert answer.status == 405
+    assert_headers(answer.headers)
+
+
+def test_a_fault_of_ours_shows_an_id_and_no_insides(
+    branch: Branch, staff: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    branch.db.execute("DROP TABLE gaps")
+    answer = staff.get("/calls")
+    assert answer.status == 500
+    assert_headers(answer.headers)
+    assert "Error number" in answer.text
+    assert "Traceback" not in answer.text and "gaps" not in answer.text
+
+
+HOSTS = [
+    ("127.0.0.1", True),
+    ("127.0.0.1:8080", True),
+    ("[::1]:8080", True),
+    ("192.168.1.20", True),
+    ("localhost:8080", True),
+    ("box.local", True),
+    ("BOX.local", True),
+    ("evil.example", False),
+    ("box.local.evil.example", False),
+    ("127.0.0.1.evil.example", False),
+    ("", False),
+    ("[::1", False),
+    ("user@evil.example", False),
+]
+
+
+@pytest.mark.parametrize(("host", "ours"), HOSTS)
+def test_hosts(host: str, ours: bool) -> None:
+    assert host_is_ours(host, ("localhost", "box.local")) is ours
+
+
+def test_a_rebound_host_gets_nothing(staff: Browser) -> None:
+    answer = staff.get("/calls", HTTP_HOST="evil.example")
+    assert answer.status == 421
+    assert_headers(answer.headers)
