@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
+import threading
 import time
 from datetime import UTC, datetime
 
 import uvicorn
 
+from cloud import ingest
 from cloud.config import Settings
 from cloud.objects import FolderObjects
 from cloud.store.database import open_engine
@@ -57,4 +60,22 @@ def run_web(settings: Settings) -> None:
 
 def run_ingest(settings: Settings) -> None:
     """Take in what the boxes send until the process is told to stop."""
-    raise NotImplementedError(settings)
+    broker = settings.broker
+    for file in (broker.ca, broker.cert, broker.key):
+        file.open().close()  # a missing or forbidden file ends here, with its name
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    ingest.run(
+        ingest.IngestSettings(
+            database_url=settings.database,
+            objects_folder=settings.objects_folder,
+            host=broker.host,
+            port=broker.port,
+            ca_file=broker.ca,
+            cert_file=broker.cert,
+            key_file=broker.key,
+        ),
+        stop,
+    )

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from cloud.access.guard import Person
 from cloud.access.roles import Right
+from cloud.web.door import find_person
 from cloud.web.parts import parts_of
 from sync.ids import new_id
 from sync.locale import LANGUAGES, marked
@@ -38,7 +39,7 @@ API_PATHS = ("/api/", "/openapi.json")
 
 def page(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
     """The template as a page, with what every template may use."""
-    person: Person | None = getattr(request.state, "person", None)
+    person: Person | None = request.state.person
     parts = parts_of(request)
     common = {
         "person": person,
@@ -81,6 +82,8 @@ def local_path(path: str) -> str:
 def went_wrong(request: Request, error: Exception) -> Response:
     """The answer to a request that was refused (`HTTPException`)."""
     assert isinstance(error, HTTPException)
+    if not hasattr(request.state, "person"):  # refused before the door, e.g. an address that is none
+        request.state.person = find_person(request)
     if error.status_code == 401 and not _is_api(request):
         return _to_log_in(request)
     detail = error.detail
@@ -91,7 +94,7 @@ def went_wrong(request: Request, error: Exception) -> Response:
 
 def not_understood(request: Request, error: Exception) -> Response:
     """The answer to fields that do not fit the route."""
-    assert isinstance(error, RequestValidationError)
+    assert isinstance(error, RequestValidationError)  # only ever raised behind the door
     names = ", ".join(sorted({str(fault["loc"][-1]) for fault in error.errors()}))
     sentence = translate(request, marked("Not understood: %(names)s"), names=names[:200])
     return _problem(request, 422, sentence, new_id())
@@ -101,6 +104,8 @@ def broken(request: Request, error: Exception) -> Response:
     """The answer when the fault is ours: an id to copy, and nothing of the inside."""
     error_id = new_id()
     _log.error("request failed, id %s", error_id, exc_info=error)
+    if not hasattr(request.state, "person"):
+        request.state.person = None
     sentence = translate(request, marked("Something broke here. It has been noted."))
     return _problem(request, 500, sentence, error_id)
 

@@ -38,7 +38,7 @@ def guarded(needs: Right | Open) -> Callable[[Request], Awaitable[None]]:
     """The dependency that lets a request reach its route, or raises NotAdmitted."""
 
     async def admit(request: Request) -> None:
-        person = await run_in_threadpool(_find_person, request)
+        person = await run_in_threadpool(find_person, request)
         request.state.person = person
         decision = decide(person, needs)
         if decision is Decision.LOG_IN_FIRST:
@@ -95,7 +95,8 @@ async def _refuse_forged(request: Request, person: Person | None) -> None:
         raise NotAdmitted(403, marked("This form is out of date. Load the page again."))
 
 
-def _find_person(request: Request) -> Person | None:
+def find_person(request: Request) -> Person | None:
+    """Who is asking: the person of the session whose token the browser sent, if it is still alive."""
     token = session_token(request)
     if not token:
         return None

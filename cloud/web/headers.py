@@ -43,11 +43,13 @@ class SecureAnswers:
             await self._app(scope, receive, send)
             return
 
+        cached = "no-cache" if scope["path"].startswith("/static/") else "no-store"
+
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(SECURITY_HEADERS)
-                headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("Cache-Control", cached)
             await send(message)
 
         await self._app(scope, receive, send_secured)

@@ -23,6 +23,12 @@ END_REASONS = {
     "line_lost": marked("The line was lost"),
     "recorder_restarted": marked("The recorder restarted"),
 }
+GAP_REASONS = {
+    "overrun": marked("the box was too slow"),
+    "device_lost": marked("the audio device was gone"),
+    "ring_overtaken": marked("the recorder was too slow"),
+    "restart": marked("the recorder was restarted"),
+}
 CLOCKS = {
     "ntp": marked("set by the network"),
     "rtc": marked("from the box's clock chip"),
