@@ -37,7 +37,7 @@ def record(options: argparse.Namespace, config: Config) -> int:
 
 def web(options: argparse.Namespace, config: Config) -> int:
     """Serve the branch page."""
-    from edge.app import web_settings
+    from edge.services import web_settings
     from edge.web.server import serve
 
     serve(web_settings(config), _stop_on_signal(), lambda address: print(f"page: {address}", flush=True))
@@ -46,7 +46,7 @@ def web(options: argparse.Namespace, config: Config) -> int:
 
 def sync(options: argparse.Namespace, config: Config) -> int:
     """Send what is in the outbox to head office, and the recordings after it."""
-    from edge.app import sync_settings
+    from edge.services import sync_settings
     from edge.syncer import run
 
     stop = _stop_on_signal()
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     user = commands.add_parser("user", help="log-ins for the page").add_subparsers(required=True)
     add = user.add_parser("add", help=user_add.__doc__)
     add.add_argument("name")
-    add.add_argument("--role", default="super", help="super, leader or operator")
+    add.add_argument("--role", default="super", help="super, leader or ordinary")
     add.add_argument("--password-file", type=Path, help="file whose first line is the password")
     add.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
     play = commands.add_parser("replay", help=replay.__doc__)

@@ -145,7 +145,7 @@ def build_record_service(config: Config, clock: Clock, new_worker: Callable[[], 
     _name_lines(db, config, to_text(clock.utc()))
     for parts in boards:
         parts.capture.start()
-    return RecordService(config, clock, db, ledger, boards, adopted)
+    return RecordService(config, clock, db, ledger, boards, adopted, clock.monotonic_s() + LOOK_EVERY_S)
 
 
 def _build_board(config: Config, hat: HatSettings, clock: Clock) -> BoardParts:

@@ -38,6 +38,7 @@ class LineState(StrEnum):
     TALKING = "talking"  # off hook after a ring
     DIALLING = "dialling"  # off hook without a ring, digits may come
     CALLING = "calling"  # digits are over
+    LEFT_OFF = "left_off"  # off hook beyond the longest call: its call is over, the phone is not down
     LINE_LOST = "line_lost"
 
 
@@ -48,6 +49,7 @@ class CallRules:
     missed_after_s: float = 6.0  # without a further ring (China: 4 s pause x 1.5)
     digits_over_after_s: float = 4.0
     caller_before_ring_s: float = 10.0  # a caller ID sent before the first ring belongs to that ring
+    settled_after_s: float = 3.0  # a line in use or dead at the start would have said so by then
     longest_call_s: float = 12 * 3600.0  # a stuck line ends its call and waits for on hook
 
 
@@ -249,7 +251,7 @@ def _line_lost(calls: LineCalls, event: LineEvent) -> list[Action]:
 
 def _too_long(calls: LineCalls, event: LineEvent) -> list[Action]:
     actions = calls._end(event.position, _outcome(calls), "too_long")
-    return actions + calls._enter(LineState.UNKNOWN, event.position)
+    return actions + calls._enter(LineState.LEFT_OFF, event.position)
 
 
 def _outcome(calls: LineCalls) -> str:
@@ -308,6 +310,7 @@ _ROWS: dict[LineState, dict[type[LineEvent], Step]] = {
     LineState.TALKING: {**_IN_USE, CallerIdRead: _caller_read_late},
     LineState.DIALLING: {**_IN_USE, DigitKeyed: _digit_dialled},
     LineState.CALLING: _IN_USE,
+    LineState.LEFT_OFF: {OnHook: _came_to_rest, LineLost: _line_lost},
     LineState.LINE_LOST: {
         LineFound: _came_to_rest,
         OnHook: _came_to_rest,
@@ -319,6 +322,7 @@ TABLE: dict[tuple[LineState, type[LineEvent]], Step] = {
     (state, event): step for state, row in _ROWS.items() for event, step in row.items()
 }
 TIMEOUTS: dict[LineState, tuple[Callable[[CallRules], float], Step]] = {
+    LineState.UNKNOWN: (lambda rules: rules.settled_after_s, _came_to_rest),
     LineState.RINGING: (lambda rules: rules.missed_after_s, _missed),
     LineState.DIALLING: (lambda rules: rules.digits_over_after_s, _digits_over),
     LineState.TALKING: (lambda rules: rules.longest_call_s, _too_long),

@@ -181,6 +181,15 @@ def test_a_line_that_is_never_hung_up_ends_its_call_at_the_limit() -> None:
     actions = play(calls, ANSWERED[:6], until_s=60)
     (call,) = ended(actions)
     assert (call.end_reason, call.ended) == ("too_long", at(37))
+    assert calls.state is LineState.LEFT_OFF
+    assert states(play(calls, [(70, OnHook)])) == ["idle"]
+
+
+@pytest.mark.parametrize(("after_s", "state"), [(2.9, "unknown"), (3.1, "idle")])
+def test_a_line_nothing_is_heard_of_is_idle(after_s: float, state: str) -> None:
+    calls = LineCalls(3, RATE_HZ, lambda: "call-1")
+    calls.tick(at(after_s))
+    assert calls.state == state
 
 
 def test_call_says_when_the_hook_was_unknown_for_a_moment() -> None:
@@ -227,7 +236,7 @@ def test_every_state_has_a_way_out(state: LineState) -> None:
     assert calls.state is LineState.IDLE
 
 
-AT_REST = {LineState.UNKNOWN, LineState.IDLE, LineState.LINE_LOST}
+AT_REST = {LineState.UNKNOWN, LineState.IDLE, LineState.LINE_LOST, LineState.LEFT_OFF}
 WAY_TO: dict[LineState, list[LineEvent]] = {
     LineState.UNKNOWN: [],
     LineState.IDLE: [OnHook(3, 0)],
@@ -235,6 +244,7 @@ WAY_TO: dict[LineState, list[LineEvent]] = {
     LineState.TALKING: [OnHook(3, 0), RingStarted(3, 0), OffHook(3, 0)],
     LineState.DIALLING: [OnHook(3, 0), OffHook(3, 0)],
     LineState.CALLING: [OnHook(3, 0), OffHook(3, -at(5))],
+    LineState.LEFT_OFF: [RingStarted(3, 0), OffHook(3, -at(13 * 3600))],
     LineState.LINE_LOST: [OnHook(3, 0), LineLost(3, 0)],
 }
 

@@ -1,0 +1,43 @@
+"""What the page and the syncer are told, made from the box's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.config import Config
+from edge.syncer import SyncSettings
+from edge.web.settings import WebSettings
+
+
+def web_settings(config: Config) -> WebSettings:
+    """The branch page's part of the settings."""
+    web = config.web
+    return WebSettings(
+        database=config.database,
+        recordings=config.recordings_dir,
+        rings=tuple(config.ring_path(hat) for hat in config.hats),
+        host=web.host,
+        port=web.port,
+        box_name=config.box.name or config.box.id,
+        time_zone=config.box.time_zone,
+        language=config.box.language,
+        certificate=Path(web.tls_cert) if web.tls_cert else None,
+        key=Path(web.tls_key) if web.tls_key else None,
+    )
+
+
+def sync_settings(config: Config) -> SyncSettings:
+    """The syncer's part of the settings."""
+    head_office = config.head_office
+    return SyncSettings(
+        box_id=config.box.id,
+        database=config.database,
+        recordings_dir=config.recordings_dir,
+        host=head_office.host,
+        port=head_office.port,
+        ca_file=Path(head_office.ca),
+        cert_file=Path(head_office.cert),
+        key_file=Path(head_office.key),
+        bulk_cert_file=Path(head_office.bulk_cert),
+        bulk_key_file=Path(head_office.bulk_key),
+    )
