@@ -127,7 +127,7 @@ class _Line:
             self._rewind()
         while self._end < end:
             self._add()
-            while self._rounds[0].end < start - KEEP_S * self._sounds.rate_hz:
+            while self._rounds and self._rounds[0].end < start - KEEP_S * self._sounds.rate_hz:
                 self._rounds.popleft()
         return [part for part in self._rounds if part.start < end and part.end > start]
 
