@@ -51,9 +51,15 @@ class Link:
         if self._is_open and not was_open:
             self._send(wire.HELLO, wire.pack_hello(BOARD, self._lines))
         if was_open and not self._is_open:
-            termios.tcflush(self._board_end, termios.TCIOFLUSH)
+            self._forget_unread()
         if self._is_open and state & select.POLLIN:
             self._deframer.feed(os.read(self._board_end, READ_BYTES))
+
+    def _forget_unread(self) -> None:
+        """What the last one to open the port left unread lies at its end of the pair, so flush it there."""
+        port = os.open(self.device, os.O_RDWR | os.O_NOCTTY)
+        termios.tcflush(port, termios.TCIOFLUSH)
+        os.close(port)
 
     def send_beat(self, mcu_ms: int) -> None:
         """BEAT: alive, and how many frames from the box could not be read."""

@@ -116,7 +116,8 @@ def play_round(
         stage.play(step)
     stage.give_up()
     window = sounds.rate_hz * WINDOW_MS // 1000
-    end = -(-max(stage.at, start + sounds.rate_hz) // window) * window
+    last = max([stage.at, start + sounds.rate_hz, *(cue.end for cue in stage.cues)])
+    end = -(-last // window) * window
     cues = tuple(sorted((cue for cue in stage.cues if cue.frames), key=lambda cue: cue.position))
     return Round(start, end, cues, tuple(stage.levels), tuple(stage.bursts), tuple(stage.calls))
 

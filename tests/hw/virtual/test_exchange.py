@@ -382,6 +382,14 @@ def demo() -> tuple[Script, NDArray[np.int16]]:
     return script, Exchange(script, 5, speak=murmur).audio(0, frames(70))
 
 
+def test_a_sound_across_the_end_of_a_round_is_whole() -> None:
+    steps = ('do = "dial", digits = "1", dial_tone_s = 1, ringbacks = 0', 'do = "hang_up", who = "staff"')
+    whole = exchange_of(*steps, head="loop = true").audio(0, frames(20))
+    cut = exchange_of(*steps, head="loop = true")
+    blocks = [cut.audio(start, 80) for start in range(0, frames(20), 80)]
+    assert np.array_equal(np.concatenate(blocks), whole)
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, frames(70)), max_size=20))
 def test_blocks_of_any_length_give_the_same_samples(
