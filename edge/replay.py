@@ -1,7 +1,7 @@
 """`edge replay`: a recorded line through the whole pipeline, as fast as it goes; calls as JSON.
 
-The file's blocks take the place of the capture thread; everything behind the ring is the real thing, down to FLAC
-files and rows in a database of its own. A recording holds no voltages, so the hook is followed by ear.
+The file's blocks take the place of the capture thread; all behind the ring is the real thing, down to FLAC files
+and rows in a database of its own. A recording holds no voltages, so the hook is followed by ear.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from edge.line.profile import PROFILES
 from edge.recorder import Recorder
 from edge.ring import RingWriter
 from edge.samples import AudioBlock
-from edge.sources.wav import open_audio
+from edge.sources.wav import RATE_HZ, channels_of, read_wav
 from edge.store.lines import name_line
 from edge.store.schema import open_store
 from edge.timeline import Timeline
@@ -116,9 +116,8 @@ def replay_file(file: Path, first_line: int, country: str, keep: Path | None) ->
         raise ValueError(f"a line has a number from 1 to 32, got {first_line}")
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(TemporaryDirectory(prefix="replay-")))
-        audio = stack.enter_context(open_audio(file))
-        replay = build_replay(folder, audio.rate_hz, audio.lines, first_line, country)
-        for block in audio.blocks():
+        replay = build_replay(folder, RATE_HZ, channels_of(file), first_line, country)
+        for block in read_wav(file):
             replay.feed(block)
         for call in replay.finish():
             sys.stdout.write(json.dumps(call, ensure_ascii=False) + "\n")

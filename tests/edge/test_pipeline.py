@@ -1,0 +1,154 @@
+"""The whole box but its threads, on the exchange's lines, faster than real time: it wrote what happened.
+
+The exchange knows the truth (`story`); audio and readings go in as from ALSA and the serial port, and the branch
+database, the FLAC files and the outbox are compared with it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge.replay import Replay, build_replay
+from edge.samples import LineReading
+from hw.virtual.exchange import Exchange
+from hw.virtual.script import Script, read_script
+from hw.virtual.timeline import ScriptedCall
+from tests.world import SCRIPTS
+
+RATE_HZ = 8000
+PERIOD = 160
+NEAR_S = 0.12  # how far a line event may lie from the truth
+
+
+@dataclass(frozen=True)
+class Played:
+    """A branch database after a script, and the truth about it."""
+
+    replay: Replay
+    exchange: Exchange
+    truth: list[ScriptedCall]
+    calls: list[dict]
+
+
+def play(folder: Path, script: Script, lines: int, seconds: float, with_readings: bool = True) -> Played:
+    """Run `script` through the box for `seconds` of the lines' own time."""
+    exchange = Exchange(script, lines, RATE_HZ, seed=1)
+    replay = build_replay(folder, RATE_HZ, lines, 1, "cn")
+    end = round(seconds * RATE_HZ)
+    for position in range(0, end, PERIOD):
+        replay.ring.write(exchange.audio(position, PERIOD))
+        readings = exchange.readings(position, position + PERIOD) if with_readings else []
+        rows = [LineReading(one.line, one.position, one.voltage_v, one.ring_half_waves) for one in readings]
+        now_utc = replay.timeline.utc(position)
+        replay.ledger.carry_out(replay.board.step(rows), replay.recorder, replay.timeline, now_utc)
+        replay.ledger.close_parts(replay.recorder.step())
+    replay.ledger.worker.shutdown(wait=True)
+    replay.ledger.collect(replay.timeline.utc(end))
+    truth = [call for call in exchange.story(end) if call.end < end - RATE_HZ]
+    rows = replay.ledger.db.execute("SELECT * FROM calls WHERE state = 'ended' ORDER BY started_utc, line")
+    return Played(
+        replay, exchange, sorted(truth, key=lambda call: (call.begin, call.line)), list(map(dict, rows))
+    )
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return play(tmp_path_factory.mktemp("demo"), read_script(SCRIPTS / "demo.toml"), 4, seconds=180)
+
+
+def seconds_of(played: Played, utc: str) -> float:
+    zero = np.datetime64(played.replay.timeline.utc(0)[:-1])
+    return float((np.datetime64(utc[:-1]) - zero) / np.timedelta64(1, "s"))
+
+
+def pairs(played: Played) -> list[tuple[ScriptedCall, dict]]:
+    """Each true call with the row that tells of it: same line, nearest begin."""
+    found = []
+    for call in played.truth:
+        rows = [row for row in played.calls if row["line"] == call.line]
+        row = min(rows, key=lambda row: abs(seconds_of(played, row["started_utc"]) - call.begin / RATE_HZ))
+        found.append((call, row))
+    return found
+
+
+def test_every_call_is_there_once_and_no_other(demo: Played) -> None:
+    matched = [row["id"] for _, row in pairs(demo)]
+    assert len(matched) >= 10
+    assert sorted(matched) == sorted(set(matched))
+    late = [row for row in demo.calls if row["id"] not in matched]
+    assert all(seconds_of(demo, row["ended_utc"]) > 178 for row in late)
+
+
+def test_direction_outcome_and_rings_are_the_truth(demo: Played) -> None:
+    for call, row in pairs(demo):
+        assert row["direction"] == call.direction
+        assert row["ring_count"] == call.rings
+        expected = call.outcome if call.direction == "in" else "unknown"
+        assert row["outcome"] == expected, call
+
+
+def test_the_caller_is_who_called(demo: Played) -> None:
+    for call, row in pairs(demo):
+        if call.caller is not None:
+            assert (row["caller_number"], row["caller_name"]) == (call.caller.number, call.caller.name)
+            assert row["caller_presentation"] == call.caller.presentation
+
+
+def test_dialled_digits_and_keys_are_the_pressed_ones(demo: Played) -> None:
+    for call, row in pairs(demo):
+        assert (row["dialled"] or "") == call.dialled
+        assert (row["keys"] or "") == "".join(digits for _, digits in call.keys)
+
+
+def test_times_are_where_it_happened(demo: Played) -> None:
+    for call, row in pairs(demo):
+        assert seconds_of(demo, row["started_utc"]) == pytest.approx(call.begin / RATE_HZ, abs=NEAR_S)
+        if call.outcome != "missed":
+            assert seconds_of(demo, row["ended_utc"]) == pytest.approx(call.end / RATE_HZ, abs=NEAR_S)
+        if call.direction == "in" and call.answered is not None:
+            assert seconds_of(demo, row["answered_utc"]) == pytest.approx(call.answered / RATE_HZ, abs=NEAR_S)
+
+
+def test_recordings_are_the_line_to_the_sample(demo: Played) -> None:
+    db, folder = demo.replay.ledger.db, demo.replay.config.recordings_dir
+    recorded = 0
+    for _, row in pairs(demo):
+        for recording in db.execute("SELECT * FROM recordings WHERE call_id = ?", (row["id"],)).fetchall():
+            audio, rate_hz = soundfile.read(folder / recording["file"], dtype="int16")
+            start = round(seconds_of(demo, recording["started_utc"]) * RATE_HZ)
+            truth = demo.exchange.audio(start - 8, len(audio) + 16)[:, row["line"] - 1]
+            # the row's time is in milliseconds, the audio lies on samples: allow 8 of them
+            offsets = [
+                shift for shift in range(17) if np.array_equal(truth[shift : shift + len(audio)], audio)
+            ]
+            assert offsets and rate_hz == RATE_HZ
+            recorded += 1
+    assert recorded == sum(1 for call, _ in pairs(demo) if call.outcome != "missed")
+
+
+def test_missed_calls_have_no_recording(demo: Played) -> None:
+    db = demo.replay.ledger.db
+    for row in demo.calls:
+        if row["outcome"] == "missed":
+            assert not db.execute("SELECT 1 FROM recordings WHERE call_id = ?", (row["id"],)).fetchall()
+
+
+def test_every_ended_call_is_in_the_outbox(demo: Played) -> None:
+    bodies = demo.replay.ledger.db.execute("SELECT body FROM outbox WHERE kind = 'call_ended'").fetchall()
+    assert len(bodies) == len(demo.calls)
+    text = b"".join(body for (body,) in bodies)
+    assert all(row["id"].encode() in text for row in demo.calls)
+
+
+def test_without_readings_calls_are_followed_by_ear_and_say_so(tmp_path: Path) -> None:
+    played = play(tmp_path, read_script(SCRIPTS / "one_call.toml"), 1, seconds=60, with_readings=False)
+    (row,) = played.calls
+    assert row["caller_number"] == "02155500199"
+    assert row["hook_known"] == 0
+    assert json.loads(json.dumps(row))["direction"] == "in"
