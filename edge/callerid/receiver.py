@@ -15,10 +15,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.callerid import MESSAGE_FORMATS, CallerId, CallerIdError, NotThisStandard, parse_message
-from edge.dsp.fsk import BELL202, V23
+from edge.callerid.likely import likely_message
+from edge.dsp.fsk import BELL202, V23, FskStandard
 from edge.dsp.fsk_baseband import RATE_HZ, analytic
 from edge.dsp.fsk_gate import BAND_HZ, FskGate, Look
+from edge.dsp.fsk_lattice import Lattice, MarkRun, mark_runs
 from edge.dsp.fsk_uart import Characters, read_characters
 from edge.dsp.history import History
 from edge.dsp.hops import HopBank, Hops
@@ -28,6 +33,11 @@ HISTORY_S = 5
 BEFORE_S = 0.3  # of the mark run that is read with it: seizure, and the filter settles
 MIN_MARGIN = 0.15  # of the weakest bit, to trust a checksum alone
 MIN_BYTES_REFUSED = 6  # fewer are not worth a refusal
+MIN_BURST_S = 0.2
+MIN_QUALITY = 0.4  # of the energy the best bytes explain; noise gives 0.3
+MIN_CONFIDENCE = 0.98
+BAUDS = (1200.0, 1185.0, 1215.0)
+MARK_RUNS = 2
 NOT_CALLERS = (0x06, 0x82, 0x86, 0x89)  # message waiting, charge, SMS: good messages that name nobody
 
 
@@ -86,7 +96,42 @@ class CallerIdReceiver:
             if one is not None and one.caller is not None:
                 return one
             refused = refused or one
-        return refused if look.last else None
+        if not look.last:
+            return None
+        worth = look.end - look.start > MIN_BURST_S * self._rate_hz
+        return (self._search(signal, look.line, start) if worth else None) or refused
+
+    def _search(self, signal: NDArray[np.complex64], line: int, start: int) -> CallerFound | None:
+        """The eye was not open: weigh all bytes of the whole burst, at several bit rates."""
+        best: CallerFound | None = None
+        for run in mark_runs(signal)[:MARK_RUNS]:
+            for standard in _standards(run):
+                for baud in BAUDS:
+                    one = self._weigh(Lattice(signal, run, standard, baud), standard, line, start)
+                    if one is not None and one.caller is not None:
+                        return one
+                    best = best or one
+        return best
+
+    def _weigh(self, lattice: Lattice, standard: FskStandard, line: int, start: int) -> CallerFound | None:
+        characters = lattice.characters()
+        if characters is None or characters.quality < MIN_QUALITY:
+            return None
+        likely = likely_message(characters.likelihood)
+        if likely is None:
+            return None
+        scale = self._rate_hz / RATE_HZ
+        ends = characters.starts[[0, min(len(likely.message), len(characters.starts)) - 1]]
+        place = start + round(ends[0] * scale), start + round((ends[1] + 10 * RATE_HZ / 1200) * scale)
+        try:
+            caller = parse_message(likely.message, standard.name)
+        except NotThisStandard:
+            return None
+        except CallerIdError as error:
+            return CallerFound(line, *place, None, standard.name, error.reason)
+        if likely.confidence < MIN_CONFIDENCE:
+            return CallerFound(line, *place, None, standard.name, "uncertain")
+        return CallerFound(line, *place, replace(caller, confidence=likely.confidence), standard.name)
 
     def _judge(self, characters: Characters, line: int, start: int) -> CallerFound | None:
         """Return the message or why it is none; None while it may still be coming, or never was one."""
@@ -108,3 +153,10 @@ class CallerIdReceiver:
         if weakest < MIN_MARGIN:
             return CallerFound(line, *place, None, standard.name, "uncertain")
         return CallerFound(line, *place, replace(caller, confidence=min(1.0, 0.5 + weakest)), standard.name)
+
+
+def _standards(run: MarkRun) -> list[FskStandard]:
+    """Which standard has this mark, the nearer one first; between the two it may be either."""
+    nearest = sorted((BELL202, V23), key=lambda one: abs(one.mark_hz - run.hz))
+    between = abs(run.hz - (BELL202.mark_hz + V23.mark_hz) / 2) < 15
+    return nearest if between else nearest[:1]
