@@ -12,6 +12,7 @@ Length and commonness follow OWASP ASVS 5.0, 6.2.1-6.2.9: no rule about which ch
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -96,7 +97,7 @@ def hash_password(password: str) -> str:
 
 
 # Checked when there is no such account, so that the answer takes as long as a wrong password's.
-_NOBODY = hash_password("nobody has this password")
+_NOBODY = hash_password(secrets.token_hex())
 
 
 def verify_password(stored: str | None, password: str) -> bool:
@@ -104,7 +105,7 @@ def verify_password(stored: str | None, password: str) -> bool:
     if len(password) > LONGEST:
         return False
     try:
-        _HASHER.verify(stored or _NOBODY, unicodedata.normalize("NFKC", password))
+        _HASHER.verify(_NOBODY if stored is None else stored, unicodedata.normalize("NFKC", password))
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None
@@ -119,6 +120,7 @@ FREE_TRIES = 5
 LONGEST_WAIT_S = 120.0
 FORGET_AFTER_S = 900.0
 MOST_KEYS = 10_000
+_MOMENT_S = 1e-6  # whoever waited as told is not sent away by a rounding error
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,8 @@ def wait_s(tries: Tries | None, now_s: float) -> float:
     if tries is None or tries.count < FREE_TRIES or now_s - tries.last_s >= FORGET_AFTER_S:
         return 0.0
     pause_s = min(2.0 ** (tries.count - FREE_TRIES + 1), LONGEST_WAIT_S)
-    return max(0.0, tries.last_s + pause_s - now_s)
+    left_s = pause_s - (now_s - tries.last_s)
+    return left_s if left_s > _MOMENT_S else 0.0
 
 
 def another(tries: Tries | None, now_s: float) -> Tries:
