@@ -23,7 +23,7 @@ from sync.locale import LANGUAGES, Language, load_translations
 from sync.moment import from_text
 
 HERE = Path(__file__).parent
-_MOBILE = re.compile(r"1\d{10}")
+_MOBILE = re.compile(r"1[0-9]{10}")
 
 
 class Views:

@@ -1,0 +1,188 @@
+"""A head office for tests: an empty database, a clock moved by hand, people of every role, facts of boxes."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from cloud.app import open_parts
+from cloud.config import Settings
+from cloud.store import boxes, people
+from cloud.store.database import open_engine, write
+from cloud.store.schema import calls, gaps, recordings, users
+from cloud.web.app import build_app
+from cloud.web.parts import Clock, Parts
+from sync.accounts import hash_password
+from sync.ids import new_id
+from sync.moment import to_text
+from sync.settings import read_mapping
+from tests.fakes import FakeClock
+
+PASSWORD = "correct horse battery"
+PASSWORD_HASH = hash_password(PASSWORD)
+NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # in Shanghai
+SITE = "http://testserver"
+
+
+def make_settings(folder: Path, **web: object) -> Settings:
+    """Settings as a file would give them, for a head office in `folder`."""
+    pki = folder / "pki"
+    document = {
+        "data": str(folder / "data"),
+        "broker": {
+            "ca": str(pki / "ca.pem"),
+            "cert": str(pki / "head-office.pem"),
+            "key": str(pki / "head-office-key.pem"),
+        },
+        "web": web,
+    }
+    return read_mapping(document, Settings, "test")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The page with all its parts."""
+
+    parts: Parts
+    app: FastAPI
+    clock: FakeClock
+
+    def add_user(self, name: str, role: str = "manager") -> str:
+        """A user with PASSWORD; returns the id."""
+        with write(self.parts.engine) as connection:
+            people.add_user(connection, name, role, PASSWORD_HASH, self.parts.clock.now_utc())
+            row = people.find_user(connection, name)
+        assert row is not None
+        return str(row["id"])
+
+    def visitor(self, role: str | None = None) -> TestClient:
+        """A browser: of nobody, or of somebody of `role` who is logged in."""
+        client = TestClient(
+            self.app, SITE, raise_server_exceptions=False, follow_redirects=False, headers={"Origin": SITE}
+        )
+        if role is not None:
+            user_id = self.add_user(f"{role} {new_id()[-6:]}", role)
+            with write(self.parts.engine) as connection:
+                token = people.open_session(connection, user_id, self.parts.clock.now_utc())
+            client.cookies.set("session", token)
+        return client
+
+    def csrf_token(self, client: TestClient) -> str:
+        """The token that the forms of this browser's session carry."""
+        with write(self.parts.engine) as connection:
+            row = people.find_session(connection, client.cookies["session"])
+        assert row is not None
+        return str(row["csrf_token"])
+
+    def add_box(self, box_id: str, name: str) -> None:
+        """A registered box."""
+        with write(self.parts.engine) as connection:
+            boxes.register(connection, box_id, name)
+
+    def add_call(self, **fields: object) -> str:
+        """A call from a box, incoming and answered unless `fields` say otherwise; returns its id."""
+        row = call_row(**fields)
+        with write(self.parts.engine) as connection:
+            connection.execute(calls.insert().values(row))
+        return str(row["id"])
+
+    def add_recording(self, call_id: str, audio: bytes | None = None, **fields: object) -> str:
+        """The recording of a call: stored with `audio`, else announced; returns its id."""
+        row: dict[str, Any] = {
+            "id": new_id(),
+            "call_id": call_id,
+            "box_id": "box-01",
+            "state": "announced",
+            "started_utc": to_text(NOON),
+            "rate_hz": 8000,
+            "samples": 80_000,
+            "codec": "flac",
+            "size_bytes": 4000,
+            "sha256": "0" * 64,
+        }
+        if audio is not None:
+            row |= self._stored(audio)
+        with write(self.parts.engine) as connection:
+            connection.execute(recordings.insert().values({**row, **fields}))
+        return str({**row, **fields}["id"])
+
+    def add_gap(self, recording_id: str, start_sample: int, length_samples: int, reason: str) -> None:
+        """A gap in a recording."""
+        row = {"start_sample": start_sample, "length_samples": length_samples, "reason": reason}
+        with write(self.parts.engine) as connection:
+            connection.execute(gaps.insert().values(recording_id=recording_id, **row))
+
+    def disable(self, user_name: str) -> None:
+        """Take a user's log-in away."""
+        with write(self.parts.engine) as connection:
+            gone = users.update().where(users.c.name == user_name)
+            connection.execute(gone.values(disabled_utc=self.parts.clock.now_utc()))
+
+    def _stored(self, audio: bytes) -> dict[str, Any]:
+        sha256 = hashlib.sha256(audio).hexdigest()
+        self.parts.objects.append("t", 0, audio)
+        key = self.parts.objects.commit("t", sha256)
+        return {
+            "state": "stored",
+            "size_bytes": len(audio),
+            "sha256": sha256,
+            "object_key": key,
+            "stored_utc": to_text(NOON + timedelta(minutes=3)),
+        }
+
+
+def call_row(**fields: object) -> Mapping[str, Any]:
+    """A row of calls."""
+    row: dict[str, Any] = {
+        "id": new_id(),
+        "box_id": "box-01",
+        "line": 2,
+        "line_name": "Front desk",
+        "direction": "in",
+        "outcome": "answered",
+        "started_utc": to_text(NOON),
+        "answered_utc": to_text(NOON + timedelta(seconds=5)),
+        "ended_utc": to_text(NOON + timedelta(seconds=65)),
+        "duration_ms": 60_000,
+        "ring_count": 2,
+        "caller_number": "13800138000",
+        "caller_name": None,
+        "caller_presentation": "available",
+        "caller_standard": "bell202",
+        "dialled": None,
+        "keys": None,
+        "end_reason": "hung_up",
+        "hook_known": True,
+        "clock_quality": "ntp",
+        "received_utc": to_text(NOON + timedelta(seconds=66)),
+    }
+    unknown = fields.keys() - row.keys()
+    assert not unknown, unknown
+    return {**row, **fields}
+
+
+@functools.cache
+def empty_database() -> bytes:
+    """A database brought up to date: making one takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.db"
+        open_engine(f"sqlite:///{file}").dispose()
+        return file.read_bytes()
+
+
+def open_house(folder: Path, **web: object) -> House:
+    """A head office in `folder`, its clock at NOON."""
+    (folder / "data").mkdir()
+    (folder / "data" / "head-office.db").write_bytes(empty_database())
+    clock = FakeClock(NOON)
+    parts = open_parts(make_settings(folder, **web), Clock(now=clock.utc, monotonic_s=clock.monotonic_s))
+    return House(parts, build_app(parts), clock)

@@ -1,0 +1,173 @@
+"""Every route of the finished application x nobody and every role; the headers of every answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from starlette.routing import BaseRoute, Mount
+
+from cloud.access.guard import Open
+from cloud.access.roles import ROLES, Right, rights_of
+from cloud.web.app import API, PAGES, ROUTES
+from cloud.web.headers import SECURITY_HEADERS
+from tests.cloud.house import House
+
+NOBODY = None
+FORMS = {"/log-in": {"name": "x", "password": "y"}, "/language": {"language": "en"}}
+
+
+def built_routes(house: House) -> Iterator[tuple[str, BaseRoute]]:
+    """Method and path of everything the application answers, mounts apart."""
+    for route in house.app.routes:
+        if isinstance(route, Mount):
+            assert route.path == "/static"
+            continue
+        for method in route.methods:  # type: ignore[attr-defined]
+            yield f"{method} {route.path}", route  # type: ignore[attr-defined]
+
+
+def call_path(house: House, address: str) -> tuple[str, str]:
+    method, path = address.split(" ")
+    call_id = house.add_call()
+    recording_id = house.add_recording(call_id, b"fLaC")
+    return method, path.format(call_id=call_id, recording_id=recording_id)
+
+
+def test_the_application_answers_what_the_table_says_and_nothing_else(house: House) -> None:
+    assert sorted(address for address, _ in built_routes(house)) == sorted(ROUTES)
+    assert len(ROUTES) == len(PAGES) + len(API)
+
+
+def test_only_the_log_in_and_the_language_are_open_to_anybody() -> None:
+    is_open = {address for address, route in ROUTES.items() if route.needs is Open.TO_ANYBODY}
+    assert is_open == {"GET /log-in", "POST /log-in", "POST /language"}
+
+
+def test_calls_and_recordings_need_their_rights() -> None:
+    for address, route in ROUTES.items():
+        if "recording_id" in address:
+            assert route.needs is Right.PLAY_RECORDINGS
+        elif "/calls" in address:
+            assert route.needs is Right.READ_CALLS
+
+
+@pytest.mark.parametrize("role", [NOBODY, *ROLES])
+def test_each_route_lets_in_those_whose_role_has_its_right(house: House, role: str | None) -> None:
+    client = house.visitor(role)
+    tried = 0
+    for address, _ in built_routes(house):
+        method, path = call_path(house, address)
+        form = FORMS.get(path, {})
+        if role and method == "POST":
+            form = {**form, "csrf_token": house.csrf_token(client)}
+        answer = client.request(method, path, data=form or None)
+        check_answer(address, role, answer.status_code, answer.headers)
+        check_headers(answer.headers)
+        tried += 1
+        if path == "/log-out" and role:  # the session is gone: another of the same role goes on
+            client = house.visitor(role)
+    assert tried == len(ROUTES)
+
+
+def check_answer(address: str, role: str | None, status: int, headers: dict[str, str]) -> None:
+    needs = ROUTES[address].needs
+    to_log_in = headers.get("location", "").startswith("/log-in")
+    if needs is Open.TO_ANYBODY:
+        assert status not in (403, 404, 500), address
+    elif role is None:
+        expected = 401 if address in API or address == "GET /openapi.json" else 303
+        assert (status, to_log_in) == (expected, expected == 303), address
+    elif needs not in rights_of(role):
+        assert status == 403, address
+    else:
+        assert status in (200, 204, 303), (address, status)
+        assert not to_log_in or address == "POST /log-out"
+
+
+def check_headers(headers: dict[str, str]) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        assert headers[name] == value
+    assert "no-store" in headers["cache-control"]
+    assert "server" not in headers
+
+
+def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere() -> None:
+    policy = SECURITY_HEADERS["Content-Security-Policy"]
+    assert "unsafe" not in policy and "http" not in policy and "*" not in policy
+    for part in ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self'"):
+        assert part in policy.split("; ")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/docs", 404),
+        ("GET", "/redoc", 404),
+        ("GET", "/calls/", 404),
+        ("GET", "/static/../app.py", 404),
+        ("GET", "/static/%2e%2e/app.py", 404),
+        ("DELETE", "/calls", 405),
+        ("GET", "/static/page.css", 200),
+    ],
+)
+def test_answers_outside_the_table_carry_the_headers_too(
+    house: House, method: str, path: str, status: int
+) -> None:
+    answer = house.visitor().request(method, path)
+    assert answer.status_code == status
+    for name, value in SECURITY_HEADERS.items():
+        assert answer.headers[name] == value
+
+
+def test_a_request_that_brings_too_much_is_refused_with_headers(house: House) -> None:
+    answer = house.visitor().post("/log-in", content=b"x" * 100_000)
+    assert answer.status_code == 413
+    assert "content-security-policy" in answer.headers
+
+
+def test_a_fault_of_ours_tells_an_id_and_nothing_of_the_inside(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = house.visitor("manager")
+    house.parts.engine.dispose()
+    database = house.parts.settings.data / "head-office.db"
+    for file in database.parent.glob("head-office.db*"):
+        file.unlink()
+    answer = client.get("/api/calls")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["id"] in caplog.text
+    assert "sqlite" not in answer.text and "select" not in answer.text.lower()
+    assert "content-security-policy" in answer.headers
+
+
+def test_a_part_of_a_page_sends_the_whole_page_to_the_log_in(house: House) -> None:
+    answer = house.visitor().get("/calls/rows", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/log-in")
+
+
+@pytest.mark.parametrize(("role", "first"), [("manager", "/calls"), ("maintainer", "/branches")])
+def test_the_first_page_is_one_the_role_may_see(house: House, role: str, first: str) -> None:
+    assert house.visitor(role).get("/").headers["location"] == first
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_menu_shows_what_the_role_may_see(house: House, role: str) -> None:
+    text = house.visitor(role).get("/api").text
+    menu = set(re.findall(r'<a href="(/\w+)"', text.split("</nav>")[0]))
+    rights = rights_of(role)
+    assert ("/calls" in menu) == (Right.READ_CALLS in rights)
+    assert ("/branches" in menu) == (Right.READ_BRANCHES in rights)
+
+
+def test_the_description_lists_the_api_and_only_that(house: House) -> None:
+    document = house.visitor("agent").get("/openapi.json").json()
+    assert {f"GET {path}" for path in document["paths"]} == set(API)
+    assert document["openapi"].startswith("3.1")
+    page = house.visitor("agent").get("/api").text
+    for path in document["paths"]:
+        assert path in page
+    assert "http://" not in page and "https://" not in page
