@@ -1,0 +1,288 @@
+"""From ring to head office with everything real: ALSA, serial port, SQLite, mosquitto with TLS, both pages.
+
+The programs run as they do in a branch; each in turn is killed in mid call, the card is pulled, head office
+goes away. What must hold: what ended is at head office, once, with the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+
+from hw.virtual.ring import Ring
+from sync.moment import from_text
+from tests.fakes import wait_for
+from tests.world import USER, World
+
+pytestmark = pytest.mark.xdist_group("alsa")
+
+# Short calls for ever on two lines, so that there is one in progress whenever a test looks.
+SCRIPT = """
+loop = true
+[callers.wang]
+number = "02155500147"
+name = "王芳"
+[callers.mobile]
+number = "13955500126"
+sends = "dtmf"
+[[lines]]
+steps = [
+  { do = "wait", s = 1.5 },
+  { do = "ring", bursts = 1, caller = "wang" },
+  { do = "pick_up", after_s = 3 },
+  { do = "say", who = "far", s = 6 },
+  { do = "hang_up", who = "staff" },
+  { do = "wait", s = 1.5 },
+]
+[[lines]]
+steps = [
+  { do = "wait", s = 4 },
+  { do = "ring", bursts = 1, caller = "mobile" },
+  { do = "pick_up", after_s = 1 },
+  { do = "say", who = "staff", s = 5 },
+  { do = "hang_up", who = "staff" },
+  { do = "wait", s = 2 },
+]
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "script.toml").write_text(SCRIPT, encoding="utf-8")
+    world = World(folder, folder / "script.toml", lines=2)
+    world.prepare()
+    try:
+        world.start()
+        yield world
+    finally:
+        world.stop()
+
+
+def branch(world: World, query: str, *values: object) -> list[sqlite3.Row]:
+    return rows(world.config.database, query, *values)
+
+
+def head_office(world: World, query: str, *values: object) -> list[sqlite3.Row]:
+    return rows(world.folder / "head-office" / "head-office.db", query, *values)
+
+
+def rows(path: Path, query: str, *values: object) -> list[sqlite3.Row]:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as db:
+        db.row_factory = sqlite3.Row
+        return db.execute(query, values).fetchall()
+
+
+def in_mid_call(world: World) -> sqlite3.Row:
+    """Wait for a call that is being recorded for over a second, and return its row."""
+
+    def talking() -> sqlite3.Row | None:
+        found = branch(
+            world,
+            "SELECT c.*, r.file FROM calls c JOIN recordings r ON r.call_id = c.id"
+            " WHERE c.state = 'open' AND r.state = 'recording'",
+        )
+        parts = [(row, world.config.recordings_dir / row["file"]) for row in found]
+        return next((row for row, part in parts if part.exists() and part.stat().st_size > 7 * 16_000), None)
+
+    return wait_for(talking, timeout_s=30, what="a call in progress")
+
+
+def ended(world: World) -> int:
+    return branch(world, "SELECT count(*) n FROM calls WHERE state = 'ended'")[0]["n"]
+
+
+def another_call_ends(world: World) -> None:
+    before = ended(world)
+    wait_for(lambda: ended(world) > before, timeout_s=40, what="another call")
+
+
+def all_at_head_office(world: World) -> None:
+    """Wait until what has ended here by now is there, then compare the two, bytes included."""
+    calls = {row["id"] for row in branch(world, "SELECT id FROM calls WHERE state = 'ended'")}
+    ready = branch(world, "SELECT * FROM recordings WHERE state = 'ready'")
+
+    def there() -> bool:
+        known = {row["id"] for row in head_office(world, "SELECT id FROM calls")}
+        stored = {row["id"] for row in head_office(world, "SELECT id FROM recordings WHERE state = 'stored'")}
+        return calls <= known and {row["id"] for row in ready} <= stored
+
+    wait_for(there, timeout_s=40, what="head office having everything")
+    for row in ready:
+        (copy,) = head_office(world, "SELECT * FROM recordings WHERE id = ?", row["id"])
+        assert (copy["sha256"], copy["samples"], copy["call_id"]) == (
+            row["sha256"],
+            row["samples"],
+            row["call_id"],
+        )
+        (file,) = (world.folder / "head-office" / "recordings").rglob(f"*{copy['object_key']}*")
+        data = (world.config.recordings_dir / row["file"]).read_bytes()
+        assert file.read_bytes() == data and sha256(data).hexdigest() == row["sha256"]
+
+
+def log_in(address: str, world: World) -> httpx.Client:
+    client = httpx.Client(base_url=address, follow_redirects=True, timeout=10)
+    answer = client.post(
+        "/log-in", data={"name": USER, "password": world.password}, headers={"Origin": address.rstrip("/")}
+    )
+    assert answer.status_code == 200, answer.text[:500]
+    return client
+
+
+# -- the plain story
+
+
+def test_a_call_is_heard_named_kept_and_sent(world: World) -> None:
+    wait_for(lambda: ended(world) >= 2, timeout_s=40, what="two calls")
+    (wang, *_) = branch(world, "SELECT * FROM calls WHERE line = 1 AND state = 'ended' ORDER BY started_utc")
+    assert (wang["caller_number"], wang["caller_name"], wang["outcome"]) == (
+        "02155500147",
+        "王芳",
+        "answered",
+    )
+    (mobile, *_) = branch(
+        world, "SELECT * FROM calls WHERE line = 2 AND state = 'ended' ORDER BY started_utc"
+    )
+    assert (mobile["caller_number"], mobile["caller_standard"]) == ("13955500126", "dtmf")
+    all_at_head_office(world)
+
+
+def test_the_recorder_tells_the_truth_about_times(world: World) -> None:
+    wait_for(
+        lambda: (world.folder / "story.jsonl").read_text().count("\n") >= 2, timeout_s=40, what="a story"
+    )
+    truth = [json.loads(line) for line in (world.folder / "story.jsonl").read_text().splitlines()]
+    whole = [call for call in truth if call["line"] == 1 and call["answered"]]
+    row = branch(world, "SELECT * FROM calls WHERE line = 1 AND state = 'ended' ORDER BY started_utc")[0]
+    said_ms = row["duration_ms"]
+    true_ms = (whole[0]["end"] - whole[0]["answered"]) / 8
+    assert said_ms == pytest.approx(true_ms, abs=120)
+
+
+def test_branch_page_lists_and_plays_with_seek(world: World) -> None:
+    with closing(log_in(world.branch_page, world)) as client:
+        page = client.get("/calls")
+        assert "王芳" in page.text and "02155500147" in page.text
+        (recording, *_) = branch(world, "SELECT * FROM recordings WHERE state = 'ready'")
+        part = client.get(f"/recordings/{recording['id']}/audio", headers={"Range": "bytes=100-299"})
+        whole = (world.config.recordings_dir / recording["file"]).read_bytes()
+        assert (part.status_code, part.content) == (206, whole[100:300])
+
+
+def test_head_office_page_and_api_have_the_call(world: World) -> None:
+    all_at_head_office(world)
+    with closing(log_in(world.head_office_page, world)) as client:
+        assert "王芳" in client.get("/calls").text
+        listed = client.get("/api/calls").json()
+        assert any(call["caller_name"] == "王芳" for call in listed["calls"])
+        (recording, *_) = head_office(world, "SELECT * FROM recordings WHERE state = 'stored'")
+        audio = client.get(f"/api/recordings/{recording['id']}/audio")
+        assert sha256(audio.content).hexdigest() == recording["sha256"]
+
+
+def test_pages_are_closed_to_strangers(world: World) -> None:
+    for address, path in ((world.branch_page, "/calls"), (world.head_office_page, "/api/calls")):
+        answer = httpx.get(address + path.lstrip("/"), follow_redirects=False)
+        assert answer.status_code in (302, 303, 401)
+
+
+# -- kills
+
+
+def test_kill_of_the_recorder_costs_at_most_the_last_second(world: World) -> None:
+    call = in_mid_call(world)
+    part = world.config.recordings_dir / call["file"]
+    (recording,) = branch(world, "SELECT * FROM recordings WHERE call_id = ?", call["id"])
+    world.kill("record")
+    kept = np.frombuffer(part.read_bytes()[: part.stat().st_size // 2 * 2], np.int16)
+    with closing(Ring.open(world.ring)) as card:
+        died = card.position()
+    world.start("record")
+    row = wait_for(
+        lambda: branch(world, "SELECT * FROM recordings WHERE id = ? AND state = 'ready'", recording["id"]),
+        what="the adopted recording",
+    )[0]
+    audio, _ = soundfile.read(world.config.recordings_dir / row["file"], dtype="int16")
+    np.testing.assert_array_equal(audio, kept)
+    started_s = (from_text(call["answered_utc"]) - from_text(recording["started_utc"])).total_seconds()
+    assert len(audio) / 8000 > started_s, "reaches into the talking"
+    (after,) = branch(world, "SELECT * FROM calls WHERE id = ?", call["id"])
+    assert (after["state"], after["end_reason"]) == ("ended", "recorder_restarted")
+    lost_s = wall_s_between(after["ended_utc"], died, world)
+    assert -0.2 < lost_s <= 1.0, f"{lost_s:.2f} s lost"
+    another_call_ends(world)
+    all_at_head_office(world)
+
+
+def wall_s_between(ended_utc: str, position: int, world: World) -> float:
+    """Seconds from a row's time to the moment the card was at `position`."""
+    with closing(Ring.open(world.ring)) as card:
+        ago_s = (card.position() - position) / card.rate_hz
+    died_utc = datetime.now(UTC) - timedelta(seconds=ago_s)
+    return (died_utc - from_text(ended_utc)).total_seconds()
+
+
+@pytest.mark.parametrize("program", ["sync", "ingest", "broker", "web", "hq-web"])
+def test_kill_of_anything_else_loses_nothing(world: World, program: str) -> None:
+    in_mid_call(world)
+    world.kill(program)
+    another_call_ends(world)
+    world.start(program)
+    all_at_head_office(world)
+
+
+def test_no_call_is_there_twice(world: World) -> None:
+    all_at_head_office(world)
+    here = branch(world, "SELECT line, started_utc FROM calls WHERE state = 'ended'")
+    assert len(here) == len({tuple(row) for row in here})
+    counts = head_office(world, "SELECT count(*) n, count(DISTINCT id) d FROM calls")[0]
+    assert counts["n"] == counts["d"]
+
+
+# -- what is missing is a state
+
+
+def test_without_head_office_the_box_works_and_says_what_waits(world: World) -> None:
+    world.stop("broker")
+    wait_for(lambda: open_trouble(world, "head_office"), timeout_s=30, what="trouble")
+    another_call_ends(world)
+    with closing(log_in(world.branch_page, world)) as client:
+        english = client.get("/calls", headers={"Accept-Language": "en"}).text
+        assert branch(world, "SELECT count(*) n FROM outbox WHERE state = 'new'")[0]["n"] >= 1
+        assert 'class="strip' in english or "strip" in english
+    world.start("broker")
+    wait_for(lambda: not open_trouble(world, "head_office"), timeout_s=40, what="the end of trouble")
+    all_at_head_office(world)
+
+
+def test_pulled_card_is_a_state_and_calls_go_on_after_it(world: World) -> None:
+    with closing(Ring.open(world.ring)) as card:
+        card.set_gone(True)
+        wait_for(lambda: open_trouble(world, "audio:hat0"), what="trouble")
+        card.set_gone(False)
+    wait_for(lambda: not open_trouble(world, "audio:hat0"), what="the end of trouble")
+    another_call_ends(world)
+
+
+def test_silent_hat_is_a_state(world: World) -> None:
+    world.stop("hat")
+    wait_for(lambda: open_trouble(world, "readings:hat0"), what="trouble")
+    world.start("hat")
+    wait_for(lambda: not open_trouble(world, "readings:hat0"), what="the end of trouble")
+    wait_for(lambda: not open_trouble(world, "audio:hat0"), what="the end of trouble")
+    another_call_ends(world)
+    all_at_head_office(world)
+
+
+def open_trouble(world: World, part: str) -> list[sqlite3.Row]:
+    return branch(world, "SELECT * FROM health WHERE part = ? AND until_utc IS NULL", part)
