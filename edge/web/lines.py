@@ -13,8 +13,9 @@ from edge.store.listing import CallFilter, count_calls, lines_now, newest_calls
 from edge.store.users import session_user
 from edge.web import sessions, shown
 from edge.web.site import Visit, see_other
-from edge.web.stream import Fragments, live
+from edge.web.stream import Board, Fragments, live
 from edge.web.strip import strip
+from sync.db import data_version
 
 MOST_MISSED = 8
 MOST_TODAY = 50
@@ -41,6 +42,38 @@ def stream(visit: Visit) -> HTTPResponse:
     return HTTPResponse(_stream(visit), headers=headers)
 
 
+def _stream(visit: Visit) -> Iterator[str]:
+    """The stream; it ends with its session, which it watches over a connection of its own."""
+    site, key = visit.site, sessions.token_hash(visit.token or "")
+    try:
+        with closing(site.open_db()) as db:
+
+            def may_go_on() -> bool:
+                return session_user(db, key, site.clock.utc(), sessions.IDLE, sessions.ABSOLUTE) is not None
+
+            yield from live(site, _board(visit), may_go_on)
+    finally:
+        site.streams.release()
+
+
+def _board(visit: Visit) -> Board:
+    """The board of this language; all who read it share one, since nothing on it depends on the reader."""
+    site, code = visit.site, visit.language.code
+    if code not in site.boards:
+        anybody = replace(visit, db=site.open_db(), user=None, token=None, query={})
+
+        def version() -> object:
+            now = replace(anybody, now=site.clock.utc())
+            return data_version(anybody.db), site.pulse.beats(site.clock.monotonic_s()), now.today()
+
+        def render() -> Fragments:
+            return fragments(replace(anybody, now=site.clock.utc()))
+
+        site.boards.setdefault(code, Board(version, render))
+    board: Board = site.boards[code]
+    return board
+
+
 def fragments(visit: Visit) -> Fragments:
     """The parts of the page that change, by the id of their element."""
     lines = lines_now(visit.db)
@@ -62,20 +95,3 @@ def _today(visit: Visit) -> str:
         missed_total=count_calls(visit.db, missed, COUNT_TO),
         calls=newest_calls(visit.db, all_today, MOST_TODAY),
     )
-
-
-def _stream(visit: Visit) -> Iterator[str]:
-    """The stream with a connection of its own; it ends with the session."""
-    try:
-        with closing(visit.site.open_db()) as db:
-
-            def fresh() -> Fragments | None:
-                seen = replace(visit, db=db, now=visit.site.clock.utc())
-                key = sessions.token_hash(visit.token or "")
-                if session_user(db, key, seen.now, sessions.IDLE, sessions.ABSOLUTE) is None:
-                    return None
-                return fragments(seen)
-
-            yield from live(visit.site, db, fresh)
-    finally:
-        visit.site.streams.release()

@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from edge.clock import Clock
 from edge.store.users import User
 from edge.web import shown
+from edge.web.meter import Meter
 from edge.web.pulse import Pulse
 from edge.web.sessions import form_token
 from edge.web.settings import WebSettings
@@ -68,6 +69,8 @@ class Site:
     stop: threading.Event
     templates: Mapping[str, Environment]
     pulse: Pulse
+    meter: Meter
+    boards: dict[str, Any] = field(default_factory=dict)  # edge.web.stream.Board by language
     throttle: Throttle = field(default_factory=Throttle)
     log_in_lock: threading.Lock = field(default_factory=threading.Lock)
     streams: threading.BoundedSemaphore = field(
@@ -78,7 +81,7 @@ class Site:
     def build(cls, settings: WebSettings, clock: Clock, stop: threading.Event) -> Site:
         """Read the catalogues and templates."""
         templates = {code: make_templates(settings, language) for code, language in LANGUAGES.items()}
-        return cls(settings, clock, stop, templates, Pulse(settings.rings))
+        return cls(settings, clock, stop, templates, Pulse(settings.rings), Meter(settings.rings))
 
     def open_db(self) -> sqlite3.Connection:
         """A connection of one's own to the branch database; close it."""

@@ -1,6 +1,6 @@
 """Server-sent events: a page's parts are sent again when they have changed, and nothing else is.
 
-    database commit -> data_version moves -> parts rendered -> those that differ, as one message:
+    database commit -> data_version moves -> Board renders, once for all streams -> each sends what differs:
 
         event: parts
         data: {"line-1": "<article id=line-1 ...", "strip": "..."}
@@ -11,11 +11,10 @@ A stream ends by itself after STREAM_S (the browser opens the next), so none out
 from __future__ import annotations
 
 import json
-import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 
 from edge.web.site import Site
-from sync.db import data_version
 from sync.moment import to_text
 
 POLL_S = 0.05
@@ -26,31 +25,47 @@ RETRY_MS = 1000
 Fragments = dict[str, str]  # id of an element -> its HTML
 
 
-def live(site: Site, db: sqlite3.Connection, fresh: Callable[[], Fragments | None]) -> Iterator[str]:
-    """The messages of one stream; `fresh` renders the parts, or is None when the reader may not go on."""
+class Board:
+    """What a page shows now, rendered once per change however many streams ask."""
+
+    def __init__(self, version: Callable[[], object], render: Callable[[], Fragments]) -> None:
+        self._version, self._render = version, render
+        self._lock = threading.Lock()
+        self._seen: object = None
+        self._parts: Fragments = {}
+
+    def parts(self) -> Fragments:
+        """The parts as of now; another dict than before when `version` has moved."""
+        with self._lock:
+            version = self._version()
+            if version != self._seen:
+                self._parts, self._seen = self._render(), version
+            return self._parts
+
+
+def live(site: Site, board: Board, may_go_on: Callable[[], bool]) -> Iterator[str]:
+    """The messages of one stream; it asks `may_go_on` before it tells anything new, and now and then."""
     clock = site.clock
     started_s = beat_s = clock.monotonic_s()
     sent: Fragments = {}
-    version: object = None
+    levels = site.meter.levels(started_s)
     yield f"retry: {RETRY_MS}\n\n"
-    while clock.monotonic_s() - started_s < STREAM_S and not site.stop.is_set():
-        now_s = clock.monotonic_s()
-        beat_due = now_s - beat_s >= HEARTBEAT_S
-        version_now = (data_version(db), site.pulse.beats(now_s))
-        if version_now != version or beat_due:
-            parts = fresh()
-            if parts is None:
-                return
-            changed = {name: html for name, html in parts.items() if sent.get(name) != html}
-            if changed:
-                yield message("parts", json.dumps(changed, ensure_ascii=False))
-            version, sent = version_now, parts
+    while (now_s := clock.monotonic_s()) - started_s < STREAM_S and not site.stop.is_set():
+        parts, beat_due = board.parts(), now_s - beat_s >= HEARTBEAT_S
+        if (parts is not sent or beat_due) and not may_go_on():
+            return
+        changed = {name: html for name, html in parts.items() if sent.get(name) != html}
+        sent = parts
+        if changed:
+            yield message("parts", changed)
+        if levels != (levels := site.meter.levels(now_s)):
+            yield message("levels", levels)
         if beat_due:
             beat_s = now_s
             yield message("beat", to_text(clock.utc()))
         site.stop.wait(POLL_S)
 
 
-def message(name: str, data: str) -> str:
-    """One server-sent event; `data` is one line."""
-    return f"event: {name}\ndata: {data}\n\n"
+def message(name: str, data: object) -> str:
+    """One server-sent event with its data as JSON on one line."""
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"

@@ -35,6 +35,12 @@ function listen() {
     for (const [id, html] of Object.entries(JSON.parse(event.data))) swap(id, html);
     showTimers();
   });
+  source.addEventListener("levels", (event) => {
+    for (const [line, dbm0] of Object.entries(JSON.parse(event.data))) {
+      const bar = document.querySelector(`#line-${line} .level`);
+      if (bar) bar.value = Math.max(0, dbm0 + bar.max);
+    }
+  });
   source.addEventListener("error", () => {
     stale.hidden = false;
     // Refused for good: the session has ended, or too many pages are open. A fresh page says which.

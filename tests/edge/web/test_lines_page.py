@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge.ring import RingWriter
 from edge.store.users import add_user
+from edge.web.meter import Meter
 from edge.web.pulse import Pulse
 from edge.web.shown import LINE_STATES
 from edge.web.site import MOST_STREAMS
+from edge.web.stream import Board
 from tests.edge.web.conftest import PASSWORD, Branch, Browser
 
 
@@ -82,7 +85,7 @@ class Stream:
         for chunk in self._chunks:
             found = re.fullmatch(r"event: (\w+)\ndata: (.*)\n\n", chunk.decode())
             if found:
-                yield found[1], json.loads(found[2]) if found[1] == "parts" else found[2]
+                yield found[1], json.loads(found[2])
 
     def close(self) -> None:
         self._chunks.close()
@@ -169,6 +172,86 @@ def test_streams_are_bounded_and_a_closed_one_makes_room(
     assert refused.status == 503
     streams[0].close()
     assert open_stream().answer.status == 200
+
+
+def test_many_streams_share_the_rendering_of_a_change(
+    branch: Branch, open_stream: Callable[[], Stream]
+) -> None:
+    branch.line(1)
+    streams = [open_stream() for _ in range(3)]
+    first = [next(stream.messages)[1] for stream in streams]
+    assert first[0] == first[1] == first[2]
+    branch.db.execute("UPDATE lines SET name = 'Shop'")
+    assert all("Shop" in next(stream.messages)[1]["line-1"] for stream in streams)
+
+
+def test_a_board_renders_once_per_version() -> None:
+    rendered, version = list[int](), [1]
+
+    def render() -> dict[str, str]:
+        rendered.append(version[0])
+        return {"a": str(version[0])}
+
+    board = Board(lambda: version[0], render)
+    first = board.parts()
+    assert board.parts() is first
+    version[0] = 2
+    assert board.parts() == {"a": "2"} and rendered == [1, 2]
+
+
+def test_midnight_empties_todays_list(branch: Branch, staff: Browser) -> None:
+    for _ in range(2):  # to 23:59, in steps shorter than the session's idle time
+        branch.clock.advance(6 * 3600 - 30)
+        staff.get("/calls")
+    branch.call("call-1")
+    stream = Stream(branch, staff)
+    assert "1 call" in next(stream.messages)[1]["today"]
+    branch.clock.advance(60)
+    assert "No calls yet today." in next(stream.messages)[1]["today"]
+    stream.close()
+
+
+# --- levels ---------------------------------------------------------------------------------------
+
+
+def tone(amplitude: float, frames: int = 8000) -> NDArray[np.int16]:
+    return (amplitude * 32767 * np.sin(np.arange(frames) * 0.3)).astype(np.int16)
+
+
+def test_levels_are_dbm0_numbered_through_the_rings(tmp_path: Path) -> None:
+    first, second = (RingWriter.create(tmp_path / name, 8000, 2, 2.0) for name in "ab")
+    first.write(np.stack([tone(1.0), tone(0.1)], axis=1))
+    second.write(np.stack([tone(0.0), tone(0.5)], axis=1))
+    assert Meter((tmp_path / "a", tmp_path / "b")).levels(0.0) == {1: 3, 2: -17, 3: -50, 4: -3}
+
+
+def test_levels_are_read_no_more_than_five_times_a_second(tmp_path: Path) -> None:
+    ring = RingWriter.create(tmp_path / "a", 8000, 1, 2.0)
+    meter = Meter((tmp_path / "a",))
+    assert meter.levels(0.0) == {1: -50}
+    ring.write(tone(1.0)[:, None])
+    assert meter.levels(0.1) == {1: -50}
+    assert meter.levels(0.3) == {1: 3}
+
+
+def test_a_ring_that_is_gone_has_no_levels(tmp_path: Path) -> None:
+    RingWriter.create(tmp_path / "b", 8000, 1, 2.0)
+    assert Meter((tmp_path / "a", tmp_path / "b")).levels(0.0) == {}
+    assert Meter(()).levels(0.0) == {}
+
+
+def test_the_stream_sends_levels_that_change(tmp_path: Path) -> None:
+    ring = RingWriter.create(tmp_path / "ring", 8000, 1, 2.0)
+    branch = Branch(tmp_path, rings=(tmp_path / "ring",))
+    add_user(branch.db, "lin", PASSWORD, "ordinary")
+    browser = branch.browser()
+    browser.log_in()
+    stream = Stream(branch, browser)
+    next(stream.messages)
+    ring.write(tone(1.0)[:, None])
+    branch.clock.advance(0.5)
+    assert next(stream.messages) == ("levels", {"1": 3})
+    stream.close()
 
 
 # --- the strip ------------------------------------------------------------------------------------
