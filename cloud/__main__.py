@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
-
 from cloud import admin, app
 from cloud.access.roles import ROLES
 from cloud.admin import AdminError, NewUser
+from cloud.app import CertificateUnusable
 from cloud.config import Settings, read_settings
+from cloud.store.database import DatabaseUnusable
 from sync.settings import SettingsError
 
 DEFAULT_CONFIG = Path("/etc/branchline/head-office.toml")
@@ -32,14 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings(asked.config)
         asked.run(settings, asked)
-    except (SettingsError, AdminError) as error:
-        print(error, file=sys.stderr)
-        return REFUSED
-    except OperationalError as error:
-        print(f"the database cannot be used: {error.orig}", file=sys.stderr)
-        return REFUSED
-    except OSError as error:  # a folder, a certificate, the port
-        print(error, file=sys.stderr)
+    except (SettingsError, AdminError, DatabaseUnusable, CertificateUnusable, OSError) as error:
+        print(error, file=sys.stderr)  # OSError: a folder, a file, the port
         return REFUSED
     return 0
 

@@ -22,6 +22,10 @@ from cloud.web.views import Views
 _log = logging.getLogger(__name__)
 
 
+class CertificateUnusable(RuntimeError):
+    """The page's certificate or key cannot be used; the message names them."""
+
+
 def system_clock() -> Clock:
     """The machine's own clocks."""
     return Clock(now=lambda: datetime.now(UTC), monotonic_s=time.monotonic)
@@ -52,7 +56,10 @@ def run_web(settings: Settings) -> None:
         log_config=None,
         timeout_graceful_shutdown=5,
     )
-    config.load()
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one, and names no file
+        raise CertificateUnusable(f"web.cert {web.cert}, web.key {web.key}: {error}") from error
     with socket.create_server((web.host, web.port), reuse_port=False) as listener:
         _log.info("listening on %s://%s:%d", "https" if web.cert else "http", web.host, web.port)
         uvicorn.Server(config).run(sockets=[listener])

@@ -18,16 +18,27 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
 
 BUSY_TIMEOUT_S = 10.0
 MIGRATIONS = Path(__file__).with_name("migrations")
 _POSTGRESQL_LOCK = 0x6272_6C6E  # any number; the same in every process
 
 
+class DatabaseUnusable(RuntimeError):
+    """The database cannot be opened; the message says why, without the address (it may hold a password)."""
+
+
 def open_engine(url: str) -> Engine:
-    """Connect to the database at `url` and migrate it; several processes may start at the same time."""
+    """Connect to the database at `url` and migrate it; several processes may start at the same time.
+
+    Raises DatabaseUnusable when it cannot be opened.
+    """
     engine = _engine(url)
-    migrate(engine)
+    try:
+        migrate(engine)
+    except DatabaseError as error:
+        raise DatabaseUnusable(f"the database cannot be used: {error.orig}") from error
     return engine
 
 

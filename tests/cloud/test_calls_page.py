@@ -121,7 +121,7 @@ def test_an_unknown_field_is_refused_by_the_api(house: House) -> None:
 def test_paging_visits_each_call_once_newest_first(house: House, limit: int) -> None:
     total = 60 if limit == 1 else 1000
     moments = [to_text(NOON - timedelta(seconds=n // 5)) for n in range(total)]  # five at the same moment
-    ids = {house.add_call(started_utc=moment) for moment in moments}
+    ids = set(house.add_calls([{"started_utc": moment} for moment in moments]))
     client = house.visitor("agent")
     seen: list[tuple[str, str]] = []
     cursor: str | None = ""
@@ -146,8 +146,7 @@ def test_calls_that_come_in_meanwhile_do_not_shift_the_pages(house: House) -> No
 
 
 def test_the_page_leads_to_earlier_calls_and_keeps_the_filter(house: House) -> None:
-    for n in range(51):
-        house.add_call(started_utc=to_text(NOON - timedelta(seconds=n)))
+    house.add_calls([{"started_utc": to_text(NOON - timedelta(seconds=n))} for n in range(51)])
     client = house.visitor("agent")
     first = client.get("/calls?direction=in").text
     onward = re.search(r'class="onward" href="([^"]+)"', first)
