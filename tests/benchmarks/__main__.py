@@ -1,0 +1,42 @@
+"""`make bench`: run the benchmarks (all, or those named), write build/bench/<name>.json, a list of figures each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from tests.benchmarks.figures import Figure
+
+RESULTS = Path(__file__).parents[2] / "build" / "bench"
+BENCHMARKS: dict[str, str] = {
+    "first_call": "tests.benchmarks.first_call",
+    "record_load": "tests.benchmarks.record_load",
+}
+
+
+def main(names: list[str]) -> int:
+    """Run them; 1 if a target was missed, 2 for a name there is none of."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.stderr.write(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}\n")
+        return 2
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    missed = 0
+    for name in names or BENCHMARKS:
+        measure: Callable[[], list[Figure]] = import_module(BENCHMARKS[name]).measure
+        sys.stderr.write(f"measuring {name} ...\n")
+        rows = [
+            figure.row() | {"command": figure.command or f"make bench BENCH={name}"} for figure in measure()
+        ]
+        text = json.dumps(rows, ensure_ascii=False, indent=1)
+        (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        sys.stdout.write(text + "\n")
+        missed += sum(row["ok"] is False for row in rows)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
