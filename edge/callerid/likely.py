@@ -50,7 +50,7 @@ _TIME = ("01", "0123456789", "0123", "0123456789", "012", "0123456789", "012345"
 _NAME = (
     {byte: 1.0 for byte in range(0x20, 0x7F)}
     | {ord(c): 2.0 for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz"}
-    | {byte: 0.6 for byte in range(0xA1, 0xFF)}
+    | {byte: 0.6 for byte in (*range(0xA1, 0xAA), *range(0xB0, 0xF8))}  # first byte of a pair in GB 2312
 )
 _ABSENT = {ord("O"): 1.0, ord("P"): 1.0}
 _ANY = {byte: 1.0 for byte in range(256)}
@@ -88,11 +88,31 @@ def grammar() -> Grammar:
             following = then if last else f"{prefix}time {at + 1}"
             rows[f"{prefix}time {at}"] = ({ord(c): 1.0 for c in digits}, dict.fromkeys(range(256), following))
     rows["sdmf number"] = _NUMBER | {ord(c): 0.05 for c in "OP"}, dict.fromkeys(range(256), "sdmf number")
+    pairs = dict.fromkeys(range(0xA1, 0xFF), 1.0)
+    for left in range(1, LONGEST_VALUE):
+        rows[f"name second {left}"] = (
+            pairs,
+            dict.fromkeys(range(256), f"name {left - 1}" if left > 1 else "parameter"),
+        )
     for value, symbols in _VALUES.items():
         for left in range(1, max(_LENGTHS[value]) + 1):
             following = f"{value} {left - 1}" if left > 1 else "parameter"
             rows[f"{value} {left}"] = symbols, dict.fromkeys(range(256), following)
+            if value == "name":
+                second = f"name second {left - 1}" if left > 1 else ""
+                rows[f"{value} {left}"] = _paired(symbols, following, second)
     return _tables(rows)
+
+
+def _paired(
+    symbols: dict[int, float], following: str, second: str
+) -> tuple[dict[int, float], dict[int, str]]:
+    """A byte of a name: the first of a pair needs room for the second."""
+    single = {byte: weight for byte, weight in symbols.items() if byte < 0x80}
+    after = dict.fromkeys(range(256), following)
+    if not second:
+        return single, after
+    return symbols, after | dict.fromkeys(range(0x80, 0x100), second)
 
 
 def _tables(rows: dict[str, tuple[dict[int, float], dict[int, str]]]) -> Grammar:

@@ -13,6 +13,7 @@ What must have been a message but could not be read is reported as refused, once
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +24,10 @@ from edge.callerid.likely import likely_message
 from edge.dsp.fsk import BELL202, V23, FskStandard
 from edge.dsp.fsk_baseband import RATE_HZ, analytic
 from edge.dsp.fsk_gate import BAND_HZ, FskGate, Look
-from edge.dsp.fsk_lattice import Lattice, MarkRun, mark_runs
+from edge.dsp.fsk_lattice import Characters as Weighed
+from edge.dsp.fsk_lattice import Lattice
+from edge.dsp.fsk_mark import MarkRun, mark_runs
+from edge.dsp.fsk_places import comb, walk
 from edge.dsp.fsk_uart import Characters, read_characters
 from edge.dsp.history import History
 from edge.dsp.hops import HopBank, Hops
@@ -36,7 +40,7 @@ MIN_BYTES_REFUSED = 6  # fewer are not worth a refusal
 MIN_BURST_S = 0.2
 MIN_QUALITY = 0.4  # of the energy the best bytes explain; noise gives 0.3
 MIN_CONFIDENCE = 0.98
-BAUDS = (1200.0, 1185.0, 1215.0)
+OTHER_BAUDS = (1185.0, 1215.0)
 MARK_RUNS = 2
 NOT_CALLERS = (0x06, 0x82, 0x86, 0x89)  # message waiting, charge, SMS: good messages that name nobody
 
@@ -106,15 +110,16 @@ class CallerIdReceiver:
         best: CallerFound | None = None
         for run in mark_runs(signal)[:MARK_RUNS]:
             for standard in _standards(run):
-                for baud in BAUDS:
-                    one = self._weigh(Lattice(signal, run, standard, baud), standard, line, start)
+                for characters in _hypotheses(signal, run, standard):
+                    one = self._weigh(characters, standard, line, start)
                     if one is not None and one.caller is not None:
                         return one
                     best = best or one
         return best
 
-    def _weigh(self, lattice: Lattice, standard: FskStandard, line: int, start: int) -> CallerFound | None:
-        characters = lattice.characters()
+    def _weigh(
+        self, characters: Weighed | None, standard: FskStandard, line: int, start: int
+    ) -> CallerFound | None:
         if characters is None or characters.quality < MIN_QUALITY:
             return None
         likely = likely_message(characters.likelihood)
@@ -153,6 +158,17 @@ class CallerIdReceiver:
         if weakest < MIN_MARGIN:
             return CallerFound(line, *place, None, standard.name, "uncertain")
         return CallerFound(line, *place, replace(caller, confidence=min(1.0, 0.5 + weakest)), standard.name)
+
+
+def _hypotheses(
+    signal: NDArray[np.complex64], run: MarkRun, standard: FskStandard
+) -> Iterator[Weighed | None]:
+    """Equal steps at the nominal bit rate, unequal steps, other bit rates: the likeliest first."""
+    lattice = Lattice(signal, run, standard)
+    yield lattice.characters(comb)
+    yield lattice.characters(walk)
+    for baud in OTHER_BAUDS:
+        yield Lattice(signal, run, standard, baud).characters(comb)
 
 
 def _standards(run: MarkRun) -> list[FskStandard]:

@@ -13,6 +13,7 @@ their pitch, which is rarely a whole number of bits. What they mean is judged el
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,29 +21,14 @@ from numpy.typing import NDArray
 
 from edge.dsp.fsk import FskStandard
 from edge.dsp.fsk_baseband import RATE_HZ, tone_sums
+from edge.dsp.fsk_mark import MARK_WINDOW, MarkRun
+from edge.dsp.fsk_places import CHARACTER, STEPS, Fit, Places
 
-STEPS = 8  # grid points per bit
-MARK_HZ = tuple(range(1150, 1375, 25))
-MARK_WINDOW = RATE_HZ // 100  # 10 ms
-MIN_MARK_PURITY = 0.3
-MIN_MARK_S, LONGEST_MARK_S = 0.022, 0.5
 BAND_HZ = 2500  # of the analytic signal
 NOISE_FLOOR = 0.02  # of the signal: no burst is cleaner than its transmitter's edges
-CHARACTER = 10 * STEPS
-SHORTEST_PITCH, LONGEST_PITCH = 9.75 * STEPS, 12.25 * STEPS
-PITCH_STEP = 0.05
-FIRST_WITHIN_BITS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class MarkRun:
-    """A run of mark tone: where it ends, its frequency, its amplitude and the noise in it (per sample)."""
-
-    start: int
-    end: int
-    hz: float
-    amplitude: float
-    noise: float
+FIRST_BEFORE_BITS, FIRST_AFTER_BITS = 9, 9  # of where the mark run seems to end
+MIN_TWIST_DB, MAX_TWIST_DB = 4.0, 14.0
+ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +40,12 @@ class Characters:
     quality: float  # 0..1, how much of the energy the best bytes explain
 
 
-def mark_runs(signal: NDArray[np.complex64]) -> list[MarkRun]:
-    """Return the runs of mark tone in the burst, the longest first."""
-    if len(signal) < 2 * MARK_WINDOW:
-        return []
-    energy = np.concatenate([[0], np.cumsum(np.abs(signal) ** 2, dtype=np.float64)])
-    window_energy = energy[MARK_WINDOW:] - energy[:-MARK_WINDOW] + 1e-12
-    purity = np.zeros(len(window_energy))
-    for hz in MARK_HZ:
-        sums = tone_sums(signal, hz)
-        share = np.abs(sums[MARK_WINDOW:] - sums[:-MARK_WINDOW]) ** 2 / (MARK_WINDOW * window_energy)
-        purity = np.maximum(purity, share)
-    pure = np.concatenate([[False], purity > MIN_MARK_PURITY, [False]])
-    edges = np.flatnonzero(np.diff(pure.astype(np.int8)))
-    runs = [(int(a), int(b) + MARK_WINDOW) for a, b in edges.reshape(-1, 2) if b - a > 0]
-    runs = [run for run in runs if run[1] - run[0] >= MIN_MARK_S * RATE_HZ]
-    return [_mark_run(signal, *run) for run in sorted(runs, key=lambda run: run[0] - run[1])]
-
-
-def _mark_run(signal: NDArray[np.complex64], start: int, end: int) -> MarkRun:
-    """Measure a run on its middle, where neither neighbour reaches."""
-    margin = min(MARK_WINDOW // 3, (end - start) // 4)
-    middle = signal[start + margin : end - margin]
-    length = 4 * RATE_HZ
-    spectrum = np.abs(np.fft.fft(middle, length))
-    low, high = 4 * MARK_HZ[0] - 60, 4 * MARK_HZ[-1] + 60
-    hz = (low + int(np.argmax(spectrum[low:high]))) / 4
-    amplitude = float(spectrum[low:high].max()) / len(middle)
-    noise = max(0.0, float(np.mean(np.abs(middle) ** 2)) - amplitude**2)
-    return MarkRun(start, end, hz, amplitude, noise)
-
-
 class Lattice:
-    """The byte sums of the burst after one mark run, at one bit rate."""
+    """The byte sums of the burst after one mark run, at one bit rate.
+
+    Mark and space are weighed by their strength in the burst, as a matched filter does; a byte then pays for
+    the energy it would have had.
+    """
 
     def __init__(
         self, signal: NDArray[np.complex64], run: MarkRun, standard: FskStandard, baud: float = 1200.0
@@ -94,9 +53,8 @@ class Lattice:
         shift_hz = standard.space_hz - standard.mark_hz
         self._origin = max(0, run.end - MARK_WINDOW - 12 * RATE_HZ // 1200)
         self._bit = RATE_HZ / baud
-        self._run = run
         part = signal[self._origin :]
-        self._energy = np.concatenate([[0], np.cumsum(np.abs(part) ** 2, dtype=np.float64)])
+        self._power = np.concatenate([[0], np.cumsum(np.abs(part) ** 2, dtype=np.float64)])
         count = int((len(part) - 1) / self._bit * STEPS)
         times = np.asarray(np.arange(max(0, count)) * (self._bit / STEPS), np.float64)
         turn = 2 * np.pi * shift_hz / RATE_HZ
@@ -105,15 +63,39 @@ class Lattice:
         self._one = (mark[STEPS:] - mark[:-STEPS]).astype(np.complex64)
         back = np.exp(1j * turn * times[:-STEPS])
         self._zero = ((space[STEPS:] - space[:-STEPS]) * back).astype(np.complex64)
-        spaces = np.arange(10)
-        self._turned = np.exp(-1j * turn * self._bit * spaces).astype(np.complex64)
+        self._turned = np.exp(-1j * turn * self._bit * np.arange(10)).astype(np.complex64)
+        self._end_of_mark = (run.end - MARK_WINDOW / 2 - self._origin) / self._bit * STEPS
+        self._weigh()
+        self._fit = self._fits()
 
-    @property
-    def places(self) -> int:
-        """How many grid points can hold a whole character and the stop bit before it."""
-        return max(0, len(self._one) - CHARACTER)
+    def characters(self, place: Callable[[Fit, Places], Places | None]) -> Characters | None:
+        """Find the characters after the mark run by `comb` or `walk`; None if there is no room for any."""
+        around = self._end_of_mark
+        firsts = np.arange(max(STEPS, around - FIRST_BEFORE_BITS * STEPS), around + FIRST_AFTER_BITS * STEPS)
+        places = place(self._fit, np.asarray(firsts, np.float64)) if len(self._fit) > firsts[-1] else None
+        if places is None:
+            return None
+        sums = self._sums(np.rint(places).astype(np.intp))
+        last = _last_character((sums / self._root).max(axis=1))
+        starts = self._origin + places[: last + 1] * self._bit / STEPS
+        return Characters(starts, *self._scaled(sums, places, last))
 
-    def sums(self, at: NDArray[np.intp]) -> NDArray[np.float32]:
+    def _weigh(self) -> None:
+        """Estimate the twist from the strong windows of either tone, and weigh both by it."""
+        data = slice(int(self._end_of_mark) + STEPS, None)
+        one, zero = (np.abs(tone[data]) for tone in (self._one, self._zero))
+        twist_db = 0.0
+        if len(one) > CHARACTER:
+            twist_db = 20 * float(np.log10(np.quantile(zero, 0.9) / max(1e-12, np.quantile(one, 0.9))))
+        twist_db = max(-MAX_TWIST_DB, min(MAX_TWIST_DB, twist_db)) if abs(twist_db) > MIN_TWIST_DB else 0.0
+        one_gain, zero_gain = min(1.0, 10 ** (-twist_db / 20)), min(1.0, 10 ** (twist_db / 20))
+        self._one, self._zero = self._one * np.float32(one_gain), self._zero * np.float32(zero_gain)
+        self._one_gain = one_gain
+        # bits of full strength in a byte with the stop bit before and after it, and the root used to compare
+        self._strength = (ONES + 2) * np.float32(one_gain**2) + (9 - ONES) * np.float32(zero_gain**2)
+        self._root = np.sqrt(self._strength / 11)
+
+    def _sums(self, at: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return |S| of all 256 bytes for characters starting at these grid points (>= STEPS); (n, 256)."""
         total = (self._one[at - STEPS] + self._zero[at])[:, None]
         spaces = np.ones(1, np.intp)
@@ -127,73 +109,39 @@ class Lattice:
         total += self._one[at + 9 * STEPS][:, None] * self._turned[spaces][None, :]
         return np.asarray(np.abs(total), np.float32)
 
-    def characters(self) -> Characters | None:
-        """Find the characters after the mark run, equally spaced; None if there is no room for any."""
-        best = self._best_sums()
-        comb = self._comb(best)
-        if comb is None:
-            return None
-        first, pitch = comb
-        count = int((len(best) - 1 - first) / pitch) + 1
-        places = np.asarray(first + pitch * np.arange(count), np.float64)
-        sums = self.sums(np.rint(places).astype(np.intp))
-        starts = self._origin + places * self._bit / STEPS
-        last = _last_character(sums.max(axis=1))
-        return Characters(starts[: last + 1], *self._scaled(sums, places, last))
-
-    def _best_sums(self) -> NDArray[np.float32]:
+    def _fits(self) -> Fit:
         """How much better than a mark the best byte fits, at every grid point.
 
         Every other point is computed, the rest lie between.
         """
-        points = np.arange(STEPS, self.places, 2)
-        best = np.zeros(max(0, self.places), np.float32)
+        count = max(0, len(self._one) - CHARACTER - STEPS)
+        points = np.arange(STEPS, count, 2)
+        best = np.zeros(count, np.float32)
         for part in np.array_split(points, max(1, len(points) // 512)):
-            best[part] = self.sums(part).max(axis=1)
-        between = np.arange(STEPS + 1, self.places - 1, 2)
+            best[part] = (self._sums(part) / self._root).max(axis=1)
+        between = np.arange(STEPS + 1, count - 1, 2)
         best[between] = (best[between - 1] + best[between + 1]) / 2
-        marks = np.concatenate([np.zeros(STEPS), np.cumsum(self._one)])[: len(best) + 11 * STEPS] / STEPS
-        return np.asarray(
-            best[: len(marks) - 11 * STEPS] - np.abs(marks[11 * STEPS :] - marks[: -11 * STEPS])
-        )
+        sums = np.concatenate([np.zeros(STEPS), np.cumsum(self._one)]) / STEPS / self._one_gain
+        marks = np.abs(sums[11 * STEPS : 11 * STEPS + count] - sums[:count])
+        return np.asarray(best - marks, np.float32)
 
-    def _comb(self, best: NDArray[np.float32]) -> tuple[float, float] | None:
-        """Return (first, pitch) in grid points with the highest mean."""
-        around = (self._run.end - MARK_WINDOW / 2 - self._origin) / self._bit * STEPS
-        firsts = np.arange(
-            max(STEPS, around - FIRST_WITHIN_BITS * STEPS - MARK_WINDOW / self._bit * STEPS / 2),
-            around + (FIRST_WITHIN_BITS + 6) * STEPS,
-        )
-        pitches = np.arange(SHORTEST_PITCH, LONGEST_PITCH, PITCH_STEP)
-        last = len(best) - 1.0
-        count = int((last - around - 4 * STEPS) / LONGEST_PITCH)
-        if count < 4:
-            return None
-        total = np.zeros((len(firsts), len(pitches)))
-        used = np.zeros_like(total)
-        for character in range(int((last - around) / SHORTEST_PITCH) + 1):
-            places = firsts[:, None] + pitches[None, :] * character
-            inside = places < last - CHARACTER + STEPS
-            points = np.minimum(np.rint(places), len(best) - 1).astype(np.intp)
-            total += best[points] * inside
-            used += inside
-        mean = total / np.maximum(used, 1)
-        row, column = np.unravel_index(int(np.argmax(mean)), mean.shape)
-        return float(firsts[row]), float(pitches[column])
-
-    def _scaled(
-        self, sums: NDArray[np.float32], places: NDArray[np.float64], last: int
-    ) -> tuple[NDArray[np.float32], float]:
+    def _scaled(self, sums: NDArray[np.float32], places: Places, last: int) -> tuple[Fit, float]:
         """Turn |S| into log-likelihoods by the burst's own amplitude and noise; say how well it fits."""
-        samples = 11 * self._bit
-        amplitude = float(np.mean(sums[:last].max(axis=1))) / samples
+        best = (sums[:last] / self._root).argmax(axis=1)
+        strength = self._strength[best] * self._bit
+        amplitude = float(np.mean(sums[np.arange(last), best] / strength))
         edges = np.rint(np.stack([places - STEPS, places + CHARACTER]) * self._bit / STEPS).astype(np.intp)
-        edges = np.minimum(edges, len(self._energy) - 1)
-        power = float(np.mean(self._energy[edges[1][:last]] - self._energy[edges[0][:last]])) / samples
-        noise = max(power - amplitude**2, NOISE_FLOOR * amplitude**2, 1e-12)
-        per_sample = noise * RATE_HZ / BAND_HZ
-        quality = amplitude**2 / max(power, 1e-12)
-        return sums[: last + 1] * np.float32(2 * amplitude / per_sample), min(1.0, quality)
+        edges = np.minimum(edges, len(self._power) - 1)[:, : last + 1]
+        power = self._power[edges[1]] - self._power[edges[0]]
+        signal = amplitude**2 * strength
+        total = float(power[:last].mean())
+        mean_noise = max(total - float(signal.mean()), NOISE_FLOOR * float(signal.mean()), 1e-12)
+        # a click or a syllable hits some characters more than others: those must not be believed as much
+        own_noise = power - (sums[: last + 1] / self._root).max(axis=1) ** 2 / (11 * self._bit)
+        noise = np.maximum(own_noise, mean_noise)[:, None] / (11 * self._bit) * RATE_HZ / BAND_HZ
+        energy = amplitude**2 * self._bit * self._strength
+        likelihood = (2 * amplitude * sums[: last + 1] - energy) / noise
+        return np.asarray(likelihood, np.float32), min(1.0, float(signal.mean()) / max(total, 1e-12))
 
 
 def _last_character(best: NDArray[np.float32]) -> int:

@@ -1,0 +1,59 @@
+"""Finds the run of mark tone that stands before every message, and measures what the rest is decoded with.
+
+The run gives the frequency to a fraction of a hertz whatever the transmitter's crystal, and says where the
+first start bit is to be expected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.dsp.fsk_baseband import RATE_HZ, tone_sums
+
+MARK_HZ = tuple(range(1150, 1375, 25))
+MARK_WINDOW = RATE_HZ // 100  # 10 ms
+MIN_MARK_PURITY = 0.3
+MIN_MARK_S = 0.022
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRun:
+    """A run of mark tone: from where to where (samples at 24 kHz), and its frequency."""
+
+    start: int
+    end: int
+    hz: float
+
+
+def mark_runs(signal: NDArray[np.complex64]) -> list[MarkRun]:
+    """Return the runs of mark tone in the burst, the longest first."""
+    if len(signal) < 2 * MARK_WINDOW:
+        return []
+    pure = np.concatenate([[False], _purity(signal) > MIN_MARK_PURITY, [False]])
+    edges = np.flatnonzero(np.diff(pure.astype(np.int8)))
+    runs = [(int(start), int(end) + MARK_WINDOW) for start, end in edges.reshape(-1, 2)]
+    runs = [run for run in runs if run[1] - run[0] >= MIN_MARK_S * RATE_HZ]
+    return [_measured(signal, *run) for run in sorted(runs, key=lambda run: run[0] - run[1])]
+
+
+def _purity(signal: NDArray[np.complex64]) -> NDArray[np.float64]:
+    """How much of the energy of each 10 ms window is one tone near the mark; 0..1."""
+    energy = np.concatenate([[0], np.cumsum(np.abs(signal) ** 2, dtype=np.float64)])
+    energy = energy[MARK_WINDOW:] - energy[:-MARK_WINDOW] + 1e-12
+    purity = np.zeros(len(energy))
+    for hz in MARK_HZ:
+        sums = tone_sums(signal, hz)
+        share = np.abs(sums[MARK_WINDOW:] - sums[:-MARK_WINDOW]) ** 2 / (MARK_WINDOW * energy)
+        purity = np.maximum(purity, share)
+    return purity
+
+
+def _measured(signal: NDArray[np.complex64], start: int, end: int) -> MarkRun:
+    """Measure a run on its middle, where neither neighbour reaches."""
+    margin = min(MARK_WINDOW // 3, (end - start) // 4)
+    spectrum = np.abs(np.fft.fft(signal[start + margin : end - margin], 4 * RATE_HZ))  # 4 points per hertz
+    low, high = 4 * MARK_HZ[0] - 60, 4 * MARK_HZ[-1] + 60
+    return MarkRun(start, end, (low + int(np.argmax(spectrum[low:high]))) / 4)
