@@ -65,18 +65,20 @@ def user_add(options: argparse.Namespace, config: Config) -> int:
     from edge.store.users import add_user
 
     config.box.data_dir.mkdir(parents=True, exist_ok=True)
+    made = False
     if options.password_file:
         password = options.password_file.read_text(encoding="utf-8").strip()
     elif sys.stdin.isatty():
         password = getpass.getpass(f"password for {options.name}: ")
     else:
         password = secrets.token_urlsafe(12)
-        print(f"user {options.name}: password {password} (shown only now)")
+        made = True
     db = open_store(config.database)
     try:
         add_user(db, options.name, password, options.role)
     finally:
         db.close()
+    print(f"user {options.name}: " + (f"password {password} (shown only now)" if made else "added"))
     return 0
 
 

@@ -12,17 +12,17 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.clock import SystemClock
 from edge.config import Config, HatSettings
 from edge.ring import RingError, RingReader
+from sync.knock import knock
 from sync.outbox import waiting
-from sync.transport import Link, LinkError, LinkSettings
+from sync.transport import LinkSettings
 
 LEAST_FREE_BYTES = 1 << 30
-RENEW_BEFORE = timedelta(days=120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,26 +109,14 @@ def backlog(config: Config) -> Finding:
 
 def head_office(config: Config) -> Finding:
     """The broker can be reached with this box's certificate."""
-    from edge.app import sync_settings
-
     if not config.head_office.host:
         return Finding("head office", True, "none set: the box works alone")
-    trouble = try_link(sync_settings(config).events_link)
+    office = config.head_office
+    files = (Path(office.ca), Path(office.cert), Path(office.key))
+    trouble = knock(LinkSettings(office.host, office.port, *files, topics=()), datetime.now(UTC))
     if trouble is None:
         return Finding("head office", True, f"{config.head_office.host} accepts this box's certificate")
     return Finding("head office", False, trouble, "the box goes on recording; nothing is lost while it waits")
-
-
-def try_link(settings: LinkSettings) -> str | None:
-    """Connect once; None if it worked, else why not."""
-    link = Link(settings)
-    try:
-        link.connect()
-    except LinkError as error:
-        return str(error)
-    finally:
-        link.close()
-    return None
 
 
 CHECKS: tuple[Callable[[Config], Finding], ...] = (clock, disk, database, backlog, head_office)

@@ -1,7 +1,7 @@
 """`edge replay`: a recorded line through the whole pipeline, as fast as it goes; calls as JSON.
 
-The file's blocks take the place of the capture thread; all behind the ring is the real thing, down to FLAC files
-and rows in a database of its own. A recording holds no voltages, so the hook is followed by ear.
+The file's blocks take the place of the capture thread; all behind the ring is the real thing, down to FLAC
+files and rows in a database of its own. A recording holds no voltages, so the hook is followed by ear.
 """
 
 from __future__ import annotations

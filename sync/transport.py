@@ -137,7 +137,7 @@ class Link:
                 properties=_session_ends_with_connection(),
             )
         except OSError as error:
-            raise _explained(error, self.address) from error
+            raise explained(error, self.address) from error
         self._client = client
 
     def close(self) -> None:
@@ -204,7 +204,7 @@ class Link:
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(MAX_IN_FLIGHT)
-        client.tls_set_context(self._tls())
+        client.tls_set_context(tls_context(self.settings, self.address))
         client.on_socket_open = _no_delay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -213,15 +213,6 @@ class Link:
         client.on_disconnect = self._on_disconnect
         client.on_log = self._on_log
         return client
-
-    def _tls(self) -> ssl.SSLContext:
-        try:
-            context = ssl.create_default_context(cafile=str(self.settings.ca_file))
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            context.load_cert_chain(self.settings.cert_file, self.settings.key_file)
-        except OSError as error:
-            raise LinkError("own_certificate_unusable", self.address, str(error)) from error
-        return context
 
     def _fail(self, code: str, detail: str) -> None:
         if self._failure is None:
@@ -290,6 +281,17 @@ def wait(links: Iterable[Link], timeout_s: float) -> None:
     _ready(links, timeout_s)
 
 
+def tls_context(settings: LinkSettings, address: str) -> ssl.SSLContext:
+    """TLS 1.2 or newer, our authority only, our certificate shown; LinkError if a file is of no use."""
+    try:
+        context = ssl.create_default_context(cafile=str(settings.ca_file))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+    except OSError as error:
+        raise LinkError("own_certificate_unusable", address, str(error)) from error
+    return context
+
+
 def check_certificate(path: Path, now: datetime, address: str) -> None:
     """Raise LinkError if our own certificate cannot be read, has expired or is not yet valid at `now`."""
     try:
@@ -336,7 +338,8 @@ def _no_delay(_client: mqtt.Client, _userdata: object, sock: object) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _explained(error: OSError, address: str) -> LinkError:
+def explained(error: OSError, address: str) -> LinkError:
+    """The reason for a failed connection in words people understand."""
     if isinstance(error, LinkError):
         return error
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -1,4 +1,4 @@
-"""`make bench`: run the benchmarks (all, or those named), write build/bench/<name>.json, a list of figures each."""
+"""`make bench`: run the benchmarks (all, or those named) into build/bench/<name>.json, lists of figures."""
 
 from __future__ import annotations
 

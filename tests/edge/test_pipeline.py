@@ -1,7 +1,7 @@
 """The whole box but its threads, on the exchange's lines, faster than real time: it wrote what happened.
 
-The exchange knows the truth (`story`); audio and readings go in as from ALSA and the serial port, and the branch
-database, the FLAC files and the outbox are compared with it.
+The exchange knows the truth (`story`); audio and readings go in as from ALSA and the serial port, and the
+branch database, the FLAC files and the outbox are compared with it.
 """
 
 from __future__ import annotations
