@@ -49,7 +49,7 @@ class CallRules:
     missed_after_s: float = 6.0  # without a further ring (China: 4 s pause x 1.5)
     digits_over_after_s: float = 4.0
     caller_before_ring_s: float = 10.0  # a caller ID sent before the first ring belongs to that ring
-    settled_after_s: float = 3.0  # a line in use or dead at the start would have said so by then
+    settled_after_s: float = 1.5  # a line in use or dead at the start would have said so by then
     longest_call_s: float = 12 * 3600.0  # a stuck line ends its call and waits for on hook
 
 
