@@ -203,7 +203,9 @@ def next_run(
     )
     run: list[EntryRow] = []
     size = 0
-    for row in (EntryRow(*columns) for columns in rows):
+    for seq, eid, at_utc, body, prev, h in rows:
+        # A damaged row may even have changed its type; it is sent wrapped, so it has to be readable here.
+        row = EntryRow(seq, eid, at_utc, body if isinstance(body, bytes) else str(body).encode(), prev, h)
         size += len(row.body)
         if run and (row.seq != run[-1].seq + 1 or size > MAX_BATCH_BYTES):
             break

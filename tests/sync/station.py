@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, select
 
@@ -30,7 +31,7 @@ from edge.store.schema import open_store
 from edge.syncer import Syncer, SyncSettings
 from sync import db as sqlite_db
 from sync import outbox
-from sync.events import CallEnded, RecordingReady
+from sync.events import CallEnded, RecordingReady, SyncEvent
 from sync.ids import new_id
 from sync.inbox import Inbox
 from sync.transport import Link, LinkSettings, utc_now, wait
@@ -87,12 +88,13 @@ class Station:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    server_validity: pki.Validity = field(default_factory=lambda: days())
     mosquitto: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
         self.pki = self.folder / "pki"
         pki.make_ca(self.pki, days())
-        pki.make_server(self.pki, ["localhost", "127.0.0.1"], days())
+        pki.make_server(self.pki, ["localhost"], self.server_validity)
         pki.make_head_office(self.pki, days())
         pki.make_box(self.pki, BOX, days())
         self.recordings = self.folder / "recordings"
@@ -140,7 +142,7 @@ class Station:
             bulk_key_file=bulk.key,
         )
 
-    def box(self, **changes: object) -> Box:
+    def box(self, **changes: Any) -> Box:
         """The box, connected to nothing yet."""
         settings = replace(self.box_settings, **changes)
         return Box(settings, open_store(settings.database))
@@ -185,7 +187,7 @@ class Box:
         """One turn of its loop."""
         self.syncer.step(time.monotonic(), utc_now())
 
-    def put(self, *events: object) -> None:
+    def put(self, *events: SyncEvent) -> None:
         """Save sync events as the recorder does."""
         with sqlite_db.write(self.db):
             for event in events:

@@ -1,0 +1,330 @@
+"""A box and head office over a real mosquitto with TLS: what arrives, how fast, what the health row says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cloud import pki
+from cloud.store import boxes
+from cloud.store.database import write
+from sync import db as sqlite_db
+from sync import outbox
+from sync.db import data_version
+from tests.sync.station import BOX, Box, Office, Station, call_ended, days, free_port, until
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    station = Station(tmp_path_factory.mktemp("broker"))
+    station.start_broker()
+    yield station
+    station.kill_broker()
+
+
+@pytest.fixture
+def station(broker: Station, tmp_path: Path) -> Station:
+    """Fresh databases and certificates of the shared authority, at the shared broker."""
+    (tmp_path / "pki").symlink_to(broker.pki)
+    return Station(tmp_path, broker.port)
+
+
+@pytest.fixture
+def box(station: Station) -> Iterator[Box]:
+    box = station.box()
+    yield box
+    box.close()
+
+
+@pytest.fixture
+def office(station: Station) -> Iterator[Office]:
+    office = station.office()
+    until(lambda: office.ingest.ready, office)
+    yield office
+    office.close()
+
+
+def test_a_call_and_its_recording_arrive(box: Box, office: Office) -> None:
+    audio = os.urandom(300_000)
+    call, ready = box.record(audio)
+    until(lambda: box.owes == 0, box, office)
+    (call_row,), (recording,) = office.rows("calls"), office.rows("recordings")
+    assert (call_row["id"], call_row["box_id"], call_row["caller_number"]) == (
+        call.call_id,
+        BOX,
+        "13800138000",
+    )
+    assert (recording["state"], recording["object_key"]) == ("stored", ready.sha256)
+    assert hashlib.sha256(office.audio(ready.sha256)).hexdigest() == hashlib.sha256(audio).hexdigest()
+    assert box.troubles() == box.troubles("upload") == []
+    assert not list((office.settings.objects_folder / "incoming").iterdir())
+
+
+def test_stored_well_under_two_seconds_after_the_file_is_ready(box: Box, office: Office) -> None:
+    box.put(call_ended())
+    until(lambda: box.owes == 0, box, office)
+    box.record(os.urandom(300_000))
+    assert until(lambda: box.owes == 0, box, office) < 1.0
+
+
+def test_an_empty_recording_and_one_of_one_byte_arrive(box: Box, office: Office) -> None:
+    for audio in (b"", b"\x00"):
+        _, ready = box.record(audio)
+        until(lambda: box.owes == 0, box, office)
+        assert office.audio(ready.sha256) == audio
+
+
+def test_call_records_do_not_wait_for_audio(box: Box, office: Office) -> None:
+    box.record(os.urandom(30_000_000))
+    until(lambda: len(office.rows("transfers")) == 1, box, office)
+    call = call_ended()
+    box.put(call)
+    until(lambda: call.call_id in {row["id"] for row in office.rows("calls")}, box, office)
+    assert outbox.waiting(box.db).files == 1
+    until(lambda: box.owes == 0, box, office)
+
+
+def test_a_thousand_entries_of_both_streams_arrive_in_order(box: Box, office: Office) -> None:
+    box.put(*(call_ended(str(number)) for number in range(1000)))
+    until(lambda: box.owes == 0, box, office)
+    arrived = [row["seq"] for row in office.rows("inbox") if row["stream"] == "evt"]
+    assert sorted(arrived) == list(range(1, 1001))
+    assert [(row["upto"], row["ranges"]) for row in office.rows("inbox_streams")] == [(1000, "[]")]
+
+
+def test_idle_costs_next_to_nothing(box: Box, office: Office) -> None:
+    box.record(b"audio")
+    until(lambda: box.owes == 0, box, office)
+    begun = resource.getrusage(resource.RUSAGE_THREAD)
+    for _ in range(50):  # two seconds of a quiet box
+        box.step()
+        box.syncer.wait(0.04)
+    used = resource.getrusage(resource.RUSAGE_THREAD)
+    cpu_s = used.ru_utime + used.ru_stime - begun.ru_utime - begun.ru_stime
+    assert cpu_s / 2.0 <= 0.02
+
+
+def test_an_idle_box_writes_nothing_to_its_disk(box: Box, office: Office) -> None:
+    box.record(b"audio")
+    until(lambda: box.owes == 0, box, office)
+    before = data_version(box.db)
+    for _ in range(20):
+        box.step()
+    assert data_version(box.db) == before
+
+
+# What goes wrong, and what the page is told.
+
+
+def own(station: Station, validity: pki.Validity, authority: pki.Pair | None = None) -> dict[str, Path]:
+    """Certificates of this box with another life or signer, kept apart from its good ones."""
+    folder = station.folder / "own"
+    folder.mkdir()
+    signer = authority or pki.pair_of(station.pki, "ca")
+    (folder / "ca.pem").write_bytes(signer.cert.read_bytes())
+    (folder / "ca-key.pem").write_bytes(signer.key.read_bytes())
+    events, bulk = pki.make_box(folder, BOX, validity)
+    return {
+        "cert_file": events.cert,
+        "key_file": events.key,
+        "bulk_cert_file": bulk.cert,
+        "bulk_key_file": bulk.key,
+    }
+
+
+def stranger(station: Station) -> pki.Pair:
+    """An authority that is not ours."""
+    return pki.make_ca(station.folder / "stranger", days())
+
+
+NOW = datetime.now(UTC)
+WRONG = {
+    "own certificate has expired": lambda station: own(station, pki.Validity(NOW - 2 * DAY, NOW - DAY)),
+    "own certificate is not yet valid": lambda station: own(station, pki.Validity(NOW + DAY, NOW + 2 * DAY)),
+    "no certificate": lambda station: {"cert_file": station.folder / "none.pem"},
+    "unknown authority": lambda station: {"ca_file": stranger(station).cert},
+    "wrong host name": lambda station: {"host": "127.0.0.1"},
+    "signed by a stranger": lambda station: own(station, days(), authority=stranger(station)),
+    "nothing listens": lambda station: {"port": free_port()},
+    "no such host": lambda station: {"host": "no-such-host.invalid"},
+}
+SAID = {
+    "own certificate has expired": "our certificate has expired",
+    "own certificate is not yet valid": "our certificate is not yet valid",
+    "no certificate": "our certificate or key cannot be used: none.pem",
+    "unknown authority": "not signed by our certificate authority (unknown CA)",
+    "wrong host name": "is for another host name",
+    "signed by a stranger": "does not accept our certificate",
+    "nothing listens": "nothing listens on localhost:",
+    "no such host": "the name of no-such-host.invalid",
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_the_health_row_says_what_is_wrong(station: Station, office: Office, fault: str) -> None:
+    box = station.box(**WRONG[fault](station))
+    try:
+        box.put(call_ended())
+        until(lambda: box.troubles() != [], box, office)
+        (detail,) = box.troubles()
+        assert SAID[fault] in detail
+        box.put(call_ended())  # the box goes on
+        for _ in range(20):
+            box.step()
+        assert box.troubles() == [detail]
+        assert box.db.execute("SELECT count(*) FROM health WHERE part = 'head_office'").fetchone()[0] == 1
+        assert outbox.waiting(box.db).entries == 2
+    finally:
+        box.close()
+
+
+@pytest.mark.parametrize(
+    ("validity", "said"),
+    [
+        (pki.Validity(NOW - 2 * DAY, NOW - DAY), "the certificate of localhost:"),
+        (pki.Validity(NOW + DAY, NOW + 2 * DAY), "is not yet valid; is this clock right?"),
+    ],
+    ids=["expired", "not yet valid"],
+)
+def test_the_brokers_certificate_has_its_time_too(tmp_path: Path, validity: pki.Validity, said: str) -> None:
+    station = Station(tmp_path, server_validity=validity)
+    station.start_broker()
+    box = station.box()
+    try:
+        until(lambda: box.troubles() != [], box)
+        assert said in box.troubles()[0]
+    finally:
+        box.close()
+        station.kill_broker()
+
+
+def test_trouble_ends_when_head_office_is_reached(station: Station, office: Office) -> None:
+    port = free_port()
+    box = station.box(port=port)
+    box.put(call_ended())
+    until(lambda: box.troubles() != [], box)
+    box.close()
+    box = station.box()
+    try:
+        until(lambda: box.owes == 0, box, office)
+        assert box.troubles() == []
+        ((until_utc,),) = box.db.execute("SELECT until_utc FROM health WHERE part = 'head_office'").fetchall()
+        assert until_utc is not None
+    finally:
+        box.close()
+
+
+def test_a_broker_without_head_office_behind_it_is_no_head_office(box: Box) -> None:
+    box.put(call_ended())
+    until(lambda: box.troubles() != [], box)
+    assert "head office does not answer" in box.troubles()[0]
+    assert box.owes == 1
+
+
+def test_an_unregistered_box_is_refused_until_it_is_registered(station: Station, box: Box) -> None:
+    office = station.office(registered=False)
+    try:
+        box.record(b"audio")
+        until(lambda: box.troubles() != [], box, office)
+        assert "head office does not know this box" in box.troubles()[0]
+        assert office.rows("inbox") == office.rows("transfers") == office.rows("quarantine") == []
+        with write(office.engine) as db:
+            boxes.register(db, BOX, "Nanjing Road")
+        until(lambda: box.owes == 0, box, office)
+        assert box.troubles() == []
+    finally:
+        office.close()
+
+
+def test_a_missing_recording_is_said_and_holds_up_no_other(box: Box, office: Office) -> None:
+    _, missing = box.record(b"gone")
+    (box.settings.recordings_dir / f"{missing.recording_id}.flac").unlink()
+    _, there = box.record(b"there")
+    until(lambda: outbox.waiting(box.db).files == 1, box, office)
+    until(lambda: box.troubles("upload") != [], box, office)
+    assert f"recording {missing.recording_id}.flac cannot be read" in box.troubles("upload")[0]
+    states = {row["id"]: row["state"] for row in office.rows("recordings")}
+    assert states == {missing.recording_id: "announced", there.recording_id: "stored"}
+
+
+def test_a_recording_that_changed_on_disk_is_refused_after_three_tries(box: Box, office: Office) -> None:
+    _, ready = box.record(b"as it was recorded")
+    (box.settings.recordings_dir / f"{ready.recording_id}.flac").write_bytes(b"as it is on disk!!")
+    until(lambda: box.owes == 0, box, office)
+    assert box.db.execute("SELECT state, code FROM outbox_files").fetchall()[0][:] == (
+        "refused",
+        "wrong_hash",
+    )
+    assert [row["state"] for row in office.rows("recordings")] == ["announced"]
+    assert "wrong_hash" in box.troubles("upload")[0]
+
+
+def test_an_entry_damaged_on_disk_arrives_in_quarantine_and_holds_up_no_other(
+    box: Box, office: Office
+) -> None:
+    box.put(call_ended("1"), call_ended("2"), call_ended("3"))
+    with sqlite_db.write(box.db):
+        box.db.execute("UPDATE outbox SET body = replace(CAST(body AS TEXT), '\"2\"', '\"9\"') WHERE seq = 2")
+    until(lambda: box.owes == 0, box, office)
+    assert sorted(row["caller_number"] for row in office.rows("calls")) == ["1", "3"]
+    assert [row["kind"] for row in office.rows("quarantine")] == ["opaque"]
+    assert [
+        tuple(row) for row in box.db.execute("SELECT seq, code FROM outbox WHERE state = 'quarantined'")
+    ] == [(2, "unknown_kind")]
+
+
+def test_chunks_keep_to_the_limit_they_are_given(station: Station, office: Office) -> None:
+    box = station.box(min_chunk_bytes=1000, max_chunk_bytes=2000)
+    try:
+        _, ready = box.record(os.urandom(50_000))
+        until(lambda: box.owes == 0, box, office)
+        assert box.syncer.files.most_chunk_bytes == 2000
+        assert office.audio(ready.sha256)
+    finally:
+        box.close()
+
+
+def test_a_box_restored_from_an_old_copy_begins_a_new_epoch_and_loses_nothing(
+    station: Station, box: Box, office: Office
+) -> None:
+    box.put(call_ended("before the copy"))
+    until(lambda: box.owes == 0, box, office)
+    with sqlite_db.write(box.db):
+        copy = box.db.execute("SELECT 1").fetchone() and station.folder / "copy.db"
+    box.db.execute("VACUUM INTO ?", (str(copy),))
+    box.put(*(call_ended(f"after the copy {number}") for number in range(3)))
+    until(lambda: box.owes == 0, box, office)
+    restored = station.box(database=copy)
+    try:
+        restored.put(*(call_ended(f"restored {number}") for number in range(5)))
+        until(lambda: restored.owes == 0, restored, office)
+        assert len(office.rows("calls")) == 1 + 3 + 5
+        assert len({row["epoch"] for row in office.rows("inbox")}) == 2
+    finally:
+        restored.close()
+
+
+def test_head_office_restored_from_a_backup_gets_again_what_it_lost(box: Box, office: Office) -> None:
+    box.put(*(call_ended(str(number)) for number in range(5)))
+    until(lambda: box.owes == 0, box, office)
+    kept = office.rows("inbox_streams")[0]
+    box.put(*(call_ended(str(number)) for number in range(5, 9)))
+    until(lambda: box.owes == 0, box, office)
+    with write(office.engine) as db:  # back to where it was
+        db.exec_driver_sql("DELETE FROM inbox WHERE seq > 5")
+        db.exec_driver_sql("DELETE FROM calls WHERE CAST(caller_number AS INTEGER) >= 5")
+        db.exec_driver_sql("UPDATE inbox_streams SET upto = 5, head = ?", (kept["head"],))
+    box.close()
+    again = Box(box.settings, sqlite_db.connect(box.settings.database))
+    try:
+        until(lambda: len(office.rows("calls")) == 9 and again.owes == 0, again, office)
+    finally:
+        again.close()
