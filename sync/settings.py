@@ -50,9 +50,9 @@ class Limits:
             )
         if self.absolute and not Path(value).is_absolute():
             return f"must be a full path beginning with /, got {str(value)!r}"
-        if self.minimum is not None and value < self.minimum:
+        if self.minimum is not None and not value >= self.minimum:
             return f"must be at least {self.minimum:g}, got {value!r}"
-        if self.maximum is not None and value > self.maximum:
+        if self.maximum is not None and not value <= self.maximum:
             return f"must be at most {self.maximum:g}, got {value!r}"
         return self.check(value) if self.check else None
 
