@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import select
 import signal
 import sys
 import time
@@ -29,7 +31,6 @@ from hw.virtual.timeline import ScriptedCall
 LEAD_S = 0.6  # of real time that the audio is written ahead
 CHUNK_S = 0.1
 ALSA_BUFFER_S = 2.0  # of card time that the recorder may be behind
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Player:
@@ -63,10 +64,22 @@ class Player:
         while self._beat + self._ring.rate_hz <= now:
             self._beat += self._ring.rate_hz
             self._link.send_beat(self._ms(self._beat))
-        self._tell(now)
+        if now - self._told >= self._ring.rate_hz:
+            self.tell()
         self.write_ahead()
         due_ns = self._ring.time_ns(self._sent + self._exchange.window)
         return max(0, due_ns - time.monotonic_ns()) / 1e9
+
+    def tell(self) -> None:
+        """Write the calls that ended since the last time into the story file."""
+        if self._story is None:
+            return
+        now = self._ring.position()
+        for call in self._exchange.story(now):
+            if call.end > self._told:
+                self._story.write(json.dumps(asdict(call) | self._times_ns(call), ensure_ascii=False) + "\n")
+        self._story.flush()
+        self._told = now
 
     def _times_ns(self, call: ScriptedCall) -> dict[str, int | None]:
         """The call's positions as CLOCK_MONOTONIC times, for whoever measures delays."""
@@ -77,15 +90,6 @@ class Player:
 
     def _ms(self, position: int) -> int:
         return position * 1000 // self._ring.rate_hz
-
-    def _tell(self, now: int) -> None:
-        if self._story is None or now - self._told < self._ring.rate_hz:
-            return
-        for call in self._exchange.story(now):
-            if call.end > self._told:
-                self._story.write(json.dumps(asdict(call) | self._times_ns(call), ensure_ascii=False) + "\n")
-        self._story.flush()
-        self._told = now
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -132,8 +136,8 @@ def _play(script: Script, options: argparse.Namespace) -> None:
     lines = options.lines or len(script.lines)
     exchange = Exchange(script, lines, options.rate, options.seed, began=datetime.now().astimezone())
     exchange.prepare()
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # from here on they wait for the loop
     with ExitStack() as stack:
+        told_to_stop = _stop_pipe(stack)
         story = stack.enter_context(options.story.open("w", encoding="utf-8")) if options.story else None
         ring = _make_rings(stack, options, lines)
         link = stack.enter_context(closing(Link(options.readings, lines)))
@@ -143,7 +147,9 @@ def _play(script: Script, options: argparse.Namespace) -> None:
             f"virtual HAT: {lines} lines at {options.rate} Hz, ring {ring.path}, port {options.readings}",
             flush=True,
         )
-        _until_told_to_stop(player)
+        while not select.select([told_to_stop], [], [], player.step())[0]:
+            pass
+        player.tell()
         if ring.starved:
             print(f"virtual HAT: {ring.starved} frames were not written in time", file=sys.stderr)
 
@@ -161,9 +167,16 @@ def _make_rings(stack: ExitStack, options: argparse.Namespace, lines: int) -> Ri
     return capture
 
 
-def _until_told_to_stop(player: Player) -> None:
-    while signal.sigtimedwait(STOP_SIGNALS, player.step()) is None:
-        pass
+def _stop_pipe(stack: ExitStack) -> int:
+    """A descriptor that becomes readable when a stop signal arrives, whichever thread it meets."""
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    stack.callback(os.close, readable)
+    stack.callback(os.close, writable)
+    stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(writable))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return readable
 
 
 if __name__ == "__main__":

@@ -82,22 +82,22 @@ def test_injected_overrun_is_reported_once_and_then_it_runs(make_card: MakeCard)
 
 
 def test_too_slow_a_reader_overruns_and_loses_what_it_missed(make_card: MakeCard) -> None:
-    card = make_card()
-    pcm = card.open(periods=4)
+    card = make_card(speed=1.0)
+    pcm = card.open()
     first = read_frames(pcm, 1)
-    card.pass_frames(5 * 160)
+    card.pass_frames(8000)
     assert pcm.read() == (EPIPE, b"")
     second = read_frames(pcm, 1)
     lost = find(card.capture, second[0]) - find(card.capture, first[-1])
-    assert lost > 5 * 160
+    assert lost % card.capture.frames > 8000
 
 
 def test_reader_just_in_time_loses_nothing(make_card: MakeCard) -> None:
     card = make_card(speed=1.0)
-    pcm = card.open(periods=20)
+    pcm = card.open(periods=90)
     first = read_frames(pcm, 1)
-    card.pass_frames(10 * 160)
-    heard = np.concatenate([first, read_frames(pcm, 11)])
+    card.pass_frames(160 * 20)
+    heard = np.concatenate([first, read_frames(pcm, 21)])
     assert np.array_equal(heard, card.capture.read(find(card.capture, heard[0]), len(heard)))
 
 
@@ -176,16 +176,18 @@ def test_what_was_not_written_in_time_is_silence_and_counted(make_card: MakeCard
     card = make_card(speed=1.0)
     pcm = card.open()
     read_frames(pcm, 1)
-    card.capture.declare_written(card.capture.position())
+    card.capture.declare_written(card.capture.position() + 480)
     heard = read_frames(pcm, 12)
-    assert heard[0].any() and not heard[-160:].any()
+    while heard[-1].any():  # a slow machine was further behind
+        heard = np.concatenate([heard, read_frames(pcm, 1)])
+    assert heard[0].any()
     silent = len(heard) - np.flatnonzero(heard.any(axis=1))[-1] - 1
     assert 0 <= silent - card.capture.starved <= 1  # one frame of the pattern may be all zero
 
 
 def test_playback_is_sample_exact_and_paced(make_card: MakeCard) -> None:
-    card = make_card(channels=4, speed=10.0)
-    pcm = card.open(alsaaudio.PCM_PLAYBACK, periods=4)
+    card = make_card(channels=4, speed=2.0)
+    pcm = card.open(alsaaudio.PCM_PLAYBACK)
     sent = pattern(12000, 4)
     began = time.monotonic()
     for at in range(0, len(sent), 160):
@@ -193,17 +195,17 @@ def test_playback_is_sample_exact_and_paced(make_card: MakeCard) -> None:
     took_s = time.monotonic() - began
     end = card.playback.written
     assert np.array_equal(card.playback.read(end - len(sent), len(sent)), sent)
-    assert 0.13 <= took_s <= 0.4  # 1.5 s of audio, 80 ms of it in the buffer, ten times as fast
+    assert took_s >= 0.24  # 1.5 s of audio, 1 s of it in the buffer, twice as fast
 
 
 def test_playback_that_pauses_underruns_once(make_card: MakeCard) -> None:
-    card = make_card()
-    pcm = card.open(alsaaudio.PCM_PLAYBACK, periods=4)
+    card = make_card(speed=1.0)
+    pcm = card.open(alsaaudio.PCM_PLAYBACK)
     block = pattern(160, 2).tobytes()
-    assert [pcm.write(block) for _ in range(6)] == [160] * 6
-    card.pass_frames(160 * 8)
+    assert [pcm.write(block) for _ in range(40)] == [160] * 40
+    card.pass_frames(160 * 41)
     assert pcm.write(block) == EPIPE
-    assert [pcm.write(block) for _ in range(6)] == [160] * 6
+    assert [pcm.write(block) for _ in range(40)] == [160] * 40
 
 
 def test_drain_waits_until_all_is_played_and_burns_no_time(make_card: MakeCard) -> None:

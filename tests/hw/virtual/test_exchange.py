@@ -390,7 +390,7 @@ def test_a_sound_across_the_end_of_a_round_is_whole() -> None:
     assert np.array_equal(np.concatenate(blocks), whole)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, frames(70)), max_size=20))
 def test_blocks_of_any_length_give_the_same_samples(
     demo: tuple[Script, NDArray[np.int16]], cuts: list[int]
@@ -401,7 +401,7 @@ def test_blocks_of_any_length_give_the_same_samples(
         assert np.array_equal(exchange.audio(start, end - start), whole[start:end])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, frames(69)), max_size=5))
 def test_any_position_can_be_asked_for_in_any_order(
     demo: tuple[Script, NDArray[np.int16]], positions: list[int]
