@@ -129,6 +129,7 @@ def test_paging_visits_each_call_once_newest_first(house: House, limit: int) -> 
         page = client.get("/api/calls", params={"limit": limit, "cursor": cursor}).json()
         assert 0 < len(page["calls"]) <= limit
         seen += [(call["started_utc"], call["id"]) for call in page["calls"]]
+        assert len(seen) <= total
         cursor = page["next"]
     assert seen == sorted(seen, reverse=True)
     assert len(seen) == total and {one for _, one in seen} == ids
