@@ -1,4 +1,8 @@
-"""Session tokens: made new at each log-in, kept by the browser as a cookie, by the box only as a hash."""
+"""Session tokens: made new at each log-in, kept by the browser as a cookie, by the box only as a hash.
+
+An open Lines page counts as use (its stream comes back every ten minutes): it is there to be left open all day.
+ABSOLUTE ends that too, so each working day has its own log-in.
+"""
 
 from __future__ import annotations
 

@@ -54,16 +54,20 @@ def live(site: Site, board: Board, may_go_on: Callable[[], bool]) -> Iterator[st
         parts, beat_due = board.parts(), now_s - beat_s >= HEARTBEAT_S
         if (parts is not sent or beat_due) and not may_go_on():
             return
-        changed = {name: html for name, html in parts.items() if sent.get(name) != html}
-        sent = parts
-        if changed:
+        if changed := news(parts, sent):
             yield message("parts", changed)
+        sent = parts
         if levels != (levels := site.meter.levels(now_s)):
             yield message("levels", levels)
         if beat_due:
             beat_s = now_s
             yield message("beat", to_text(clock.utc()))
         site.stop.wait(POLL_S)
+
+
+def news(parts: Fragments, sent: Fragments) -> Fragments:
+    """The parts that are not as they were sent."""
+    return {name: html for name, html in parts.items() if sent.get(name) != html}
 
 
 def message(name: str, data: object) -> str:

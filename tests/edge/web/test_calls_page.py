@@ -136,8 +136,8 @@ def link(page: str, rel: str) -> str | None:
 def test_paging_through_a_thousand_calls_meets_each_once_there_and_back(
     branch: Branch, staff: Browser
 ) -> None:
-    for at in range(1000):  # five calls share each moment
-        branch.call(f"call-{at:04}", 10 + at // 5, outcome="missed" if at % 2 else "answered")
+    for at in range(1000):  # seven calls share each moment, so pages end within one
+        branch.call(f"call-{at:04}", 10 + at // 7, outcome="missed" if at % 2 else "answered")
     path, down = "/calls?direction=in", []
     while path:
         last, page = path, staff.get(path).text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,10 @@ def open_stream(branch: Branch, staff: Browser) -> Iterator[Callable[[], Stream]
         opened.append(Stream(branch, staff))
         return opened[-1]
 
+    watchdog = threading.Timer(20, branch.stop.set)  # a stream that never speaks again must not hang the test
+    watchdog.start()
     yield start
+    watchdog.cancel()
     for stream in opened:
         stream.close()
 
@@ -146,6 +150,7 @@ def test_a_stream_ends_after_its_time(branch: Branch, open_stream: Callable[[], 
     next(stream.messages)
     branch.clock.advance(601)
     assert list(stream.messages) == []
+    assert not branch.stop.is_set()
 
 
 def test_a_stream_ends_with_the_server(branch: Branch, open_stream: Callable[[], Stream]) -> None:
@@ -162,6 +167,7 @@ def test_a_stream_ends_with_the_session(
     next(stream.messages)
     staff.post("/log-out", {"form_token": staff.form_token()})
     assert list(stream.messages) == []
+    assert not branch.stop.is_set()
 
 
 def test_streams_are_bounded_and_a_closed_one_makes_room(
