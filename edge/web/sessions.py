@@ -1,6 +1,6 @@
 """Session tokens: made new at each log-in, kept by the browser as a cookie, by the box only as a hash.
 
-An open Lines page counts as use (its stream comes back every ten minutes): it is there to be left open all day.
+An open Lines page counts as use (its stream comes back every ten minutes), as it is left open all day.
 ABSOLUTE ends that too, so each working day has its own log-in.
 """
 
