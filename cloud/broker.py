@@ -75,6 +75,7 @@ class BrokerSettings:
     bind: str = "127.0.0.1"
     user: str = "root"  # whom mosquitto becomes when started as root; the default user cannot read 0600 keys
     log_to_stderr: bool = False
+    max_packet_bytes: int = MAX_PACKET_BYTES
 
 
 def write_config(settings: BrokerSettings) -> Path:
@@ -91,7 +92,7 @@ def write_config(settings: BrokerSettings) -> Path:
             pid=folder / "mosquitto.pid",
             log="stderr" if settings.log_to_stderr else f"file {folder / 'mosquitto.log'}",
             user=settings.user,
-            max_packet=MAX_PACKET_BYTES,
+            max_packet=settings.max_packet_bytes,
             port=settings.port,
             bind=settings.bind,
             ca=settings.ca_file,

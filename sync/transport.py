@@ -46,7 +46,7 @@ REASONS = {
     "own_certificate_expired": "our certificate has expired: {detail}",
     "own_certificate_not_yet_valid": "our certificate is not yet valid; is this clock right? {detail}",
     "own_certificate_unusable": "our certificate or key cannot be used: {detail}",
-    "not_accepted": "{address} does not accept our certificate: {detail}",
+    "not_accepted": "{address} did not let us in; it may not accept our certificate: {detail}",
     "not_allowed": "{address} does not let us read our topics: {detail}",
     "closed": "the connection to {address} was lost: {detail}",
 }
@@ -105,6 +105,7 @@ class Link:
     _unacked: set[int] = field(default_factory=set)
     _wanted: int = 0  # mid of the SUBSCRIBE
     _last_error: str = ""
+    _admitted: bool = False  # the broker answered CONNECT; one that does not trust us just hangs up
 
     @property
     def address(self) -> str:
@@ -124,7 +125,7 @@ class Link:
     def connect(self, now: datetime) -> None:
         """Connect, `up` follows; blocks for at most a few times CONNECT_TIMEOUT_S. Raises LinkError."""
         self.close()
-        self._failure, self._last_error = None, ""
+        self._failure, self._last_error, self._admitted = None, "", False
         self.max_packet = DEFAULT_MAX_PACKET
         check_certificate(self.settings.cert_file, now, self.address)
         client = self._new_client()
@@ -229,6 +230,7 @@ class Link:
         if reason.is_failure:
             self._fail("not_accepted", str(reason))
             return
+        self._admitted = True
         self.max_packet = getattr(properties, "MaximumPacketSize", DEFAULT_MAX_PACKET)
         _, mid = client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self.settings.topics])
         self._wanted = mid or 0
@@ -269,7 +271,7 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         detail = self._last_error or str(reason)
-        self._fail("not_accepted" if "ALERT" in detail.upper() and not self.up else "closed", detail)
+        self._fail("closed" if self._admitted else "not_accepted", detail)
 
     def _on_log(self, _client: mqtt.Client, _userdata: object, level: int, text: str) -> None:
         if level == mqtt.MQTT_LOG_ERR:  # paho reports a TLS alert from the broker nowhere else

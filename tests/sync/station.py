@@ -88,6 +88,7 @@ class Station:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    max_packet_bytes: int = broker.MAX_PACKET_BYTES
     server_validity: pki.Validity = field(default_factory=lambda: days())
     mosquitto: subprocess.Popen[bytes] | None = None
 
@@ -105,7 +106,11 @@ class Station:
     def start_broker(self) -> None:
         """Start mosquitto and wait until it listens."""
         settings = broker.BrokerSettings(
-            self.folder / "broker", self.port, self.pki / "ca.pem", pki.pair_of(self.pki, "server")
+            self.folder / "broker",
+            self.port,
+            self.pki / "ca.pem",
+            pki.pair_of(self.pki, "server"),
+            max_packet_bytes=self.max_packet_bytes,
         )
         self.mosquitto = broker.start(broker.write_config(settings))
         deadline = time.monotonic() + PATIENCE_S
