@@ -26,7 +26,7 @@ from hw.virtual.link import Link
 from hw.virtual.ring import Ring, RingError
 from hw.virtual.script import Script, ScriptError, read_script
 from hw.virtual.speech import SpeechError
-from hw.virtual.timeline import ScriptedCall
+from hw.virtual.stage import ScriptedCall
 
 LEAD_S = 0.6  # of real time that the audio is written ahead
 CHUNK_S = 0.1
@@ -157,14 +157,13 @@ def _play(script: Script, options: argparse.Namespace) -> None:
 def _make_rings(stack: ExitStack, options: argparse.Namespace, lines: int) -> Ring:
     half_s = max(LEAD_S * options.speed + 2 * CHUNK_S, ALSA_BUFFER_S)
     frames = 2 * round(half_s * options.rate)
-    capture = Ring.create(options.ring, options.rate, lines, frames, options.speed)
-    playback = Ring.create(
-        playback_path(options.ring), options.rate, lines, frames, options.speed, capture.epoch_ns
-    )
-    for ring in (capture, playback):
-        stack.callback(ring.close)
-        stack.callback(ring.remove)
-    return capture
+    epoch_ns = time.monotonic_ns()
+    rings = []
+    for path in (options.ring, playback_path(options.ring)):
+        rings.append(Ring.create(path, options.rate, lines, frames, options.speed, epoch_ns))
+        stack.callback(rings[-1].close)
+        stack.callback(rings[-1].remove)
+    return rings[0]
 
 
 def _stop_pipe(stack: ExitStack) -> int:

@@ -15,16 +15,8 @@ import numpy as np
 from hw.virtual.script import Script
 from hw.virtual.sound import RINGING_HZ, Samples, Sounds, Speak, mix
 from hw.virtual.speech import speak as espeak
-from hw.virtual.timeline import (
-    WINDOW_MS,
-    Burst,
-    Level,
-    Round,
-    ScriptedCall,
-    idle_round,
-    play_round,
-    prepare,
-)
+from hw.virtual.stage import Burst, Level, ScriptedCall
+from hw.virtual.timeline import WINDOW_MS, Round, idle_round, play_round, prepare
 
 KEEP_S = 120  # rounds that ended longer ago are forgotten; going back further plays the script again
 KEPT_CALLS = 1000  # per line, in the story

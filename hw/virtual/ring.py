@@ -147,11 +147,6 @@ class Ring:
         return self._get("epoch_ns") + int(np.ceil(frames / (self.speed * self.rate_hz / 1e9)))
 
     @property
-    def epoch_ns(self) -> int:
-        """The CLOCK_MONOTONIC time of position 0, as long as the speed was not changed."""
-        return self._get("epoch_ns")
-
-    @property
     def speed(self) -> float:
         """Card seconds per real second."""
         return float(self._header["speed"][0])

@@ -56,6 +56,11 @@ class Caller:
     sends: Literal["bell202-mdmf", "bell202-sdmf", "dtmf"] = "bell202-mdmf"
     place: Literal["before-ring", "after-first-ring"] | None = None
 
+    @property
+    def before_ring(self) -> bool:
+        """Announced before the first burst: if so scripted, or by DTMF when nothing is said."""
+        return self.place == "before-ring" or (self.place is None and self.sends == "dtmf")
+
 
 @dataclass(frozen=True, slots=True)
 class Voices:
@@ -74,6 +79,11 @@ class LineScript:
     off_hook_v: Annotated[float, Meta(ge=3, le=18)] = 8.0
     reversed: bool = False
     voices: Voices | None = None
+
+    @property
+    def sign(self) -> int:
+        """The polarity of tip against ring."""
+        return -1 if self.reversed else 1
 
 
 @dataclass(frozen=True, slots=True)

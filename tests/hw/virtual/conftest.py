@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -63,8 +64,9 @@ def make_card(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         frames = frames or min(4 * rate_hz, 65520)  # as long as the pattern never repeats
         name = f"hat{len(rings)}"
         path = Path(f"/dev/shm/vhat-test-{os.getpid()}-{name}")
-        capture = Ring.create(path, rate_hz, channels, frames, speed)
-        playback = Ring.create(playback_path(path), rate_hz, channels, frames, speed, capture.epoch_ns)
+        epoch_ns = time.monotonic_ns()
+        capture = Ring.create(path, rate_hz, channels, frames, speed, epoch_ns)
+        playback = Ring.create(playback_path(path), rate_hz, channels, frames, speed, epoch_ns)
         rings.extend((capture, playback))
         capture.write(0, pattern(frames, channels))
         capture.declare_written(2**62)
