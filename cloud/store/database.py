@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, NoSuchModuleError
 
 BUSY_TIMEOUT_S = 10.0
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -34,9 +34,11 @@ def open_engine(url: str) -> Engine:
 
     Raises DatabaseUnusable when it cannot be opened.
     """
-    engine = _engine(url)
     try:
+        engine = _engine(url)
         migrate(engine)
+    except (ImportError, NoSuchModuleError) as error:
+        raise DatabaseUnusable(f"the driver for this database is not installed: {error}") from error
     except DatabaseError as error:
         raise DatabaseUnusable(f"the database cannot be used: {error.orig}") from error
     return engine

@@ -281,11 +281,12 @@ def test_branches(house: House) -> None:
     house.add_box("box-02", "昆明")
     today = house.add_call()
     house.add_call(started_utc="2026-03-01T15:59:59.999Z")  # yesterday in Shanghai
+    house.add_call(started_utc="2026-03-01T16:00:00.000Z")  # today there, yesterday in UTC
     house.add_recording(today)
     house.add_recording(today, b"fLaC")
     page = house.visitor("manager").get("/branches").text
     rows = page.split("<tr>")[2:]
     figures = [re.findall(r'<td class="figure[^>]*>(\d+)<', row) for row in rows]
-    assert figures == [["1", "1"], ["0", "0"]]
+    assert figures == [["2", "1"], ["0", "0"]]
     assert "大理" in rows[0] and "/calls?branch=box-01" in rows[0]
     assert "/calls?branch" not in house.visitor("maintainer").get("/branches").text

@@ -111,6 +111,16 @@ def test_each_log_in_makes_a_new_token_and_ends_the_old_session(house: House) ->
     assert len(kept) == 1 and first not in kept
 
 
+def test_a_second_log_in_ends_the_first_session_of_the_browser(house: House) -> None:
+    house.add_user("wang")
+    client = house.visitor()
+    log_in(client)
+    first = client.cookies["session"]
+    log_in(client)
+    assert house.visitor().get("/api/calls", headers={"Cookie": f"session={first}"}).status_code == 401
+    assert client.get("/api/calls").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("web", "name", "secure"),
     [

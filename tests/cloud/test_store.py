@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cloud.access.log import Action
 from cloud.store import boxes, people
-from cloud.store.database import open_engine, read, write
+from cloud.store.database import DatabaseUnusable, open_engine, read, write
 from cloud.store.people import Deed
 from cloud.store.schema import boxes as boxes_table
 from cloud.store.schema import metadata
@@ -83,6 +83,11 @@ def test_a_write_takes_the_lock_before_it_reads(engine: Engine, tmp_path: Path) 
     with read(engine) as connection:  # and a reader does not wait for the writer
         connection.execute(select(boxes_table)).all()
     other.close()
+
+
+def test_a_database_without_its_driver_is_a_sentence() -> None:
+    with pytest.raises(DatabaseUnusable, match="driver for this database is not installed"):
+        open_engine("postgresql+no_such_driver://u:secret@127.0.0.1/n")
 
 
 def test_a_box_is_registered_once_and_may_be_renamed(engine: Engine) -> None:

@@ -11,11 +11,12 @@ down_revision = None
 
 def upgrade() -> None:
     """Everything the first call needs."""
-    _synced_facts()
+    _boxes_and_calls()
+    _recordings_and_gaps()
     _people()
 
 
-def _synced_facts() -> None:
+def _boxes_and_calls() -> None:
     op.create_table(
         "boxes",
         sa.Column("id", sa.Text, primary_key=True),
@@ -50,6 +51,9 @@ def _synced_facts() -> None:
     op.create_index("calls_by_start", "calls", ["started_utc", "id"])
     op.create_index("calls_by_box", "calls", ["box_id", "started_utc", "id"])
     op.create_index("calls_by_number", "calls", ["caller_number", "started_utc"])
+
+
+def _recordings_and_gaps() -> None:
     op.create_table(
         "recordings",
         sa.Column("id", sa.Text, primary_key=True),
