@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 BEAM = 512
 NOT_A_MESSAGE = 4.0  # log odds, before looking, that it is not one
+LEFTOVER = 3.0  # log odds against each character more than two after the checksum
 NEVER = -1e9
 LONGEST_VALUE = 60
 
@@ -195,10 +196,11 @@ def _ends(
 ) -> list[tuple[float, bytes]]:
     """Close what has its whole body with the checksum it must have."""
     ends = []
+    unsaid = LEFTOVER * max(0, beam.message.shape[1] - at - 4)  # a message fills its burst
     for row in np.flatnonzero(over):
         checksum = int(-beam.total[row] % 256)
         body = beam.message[row, : at + 1].tobytes()
-        ends.append((float(beam.score[row] + gain[checksum]), body + bytes([checksum])))
+        ends.append((float(beam.score[row] + gain[checksum]) - unsaid, body + bytes([checksum])))
     return ends
 
 

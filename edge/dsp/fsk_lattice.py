@@ -25,6 +25,7 @@ from edge.dsp.fsk_mark import MARK_WINDOW, MarkRun
 from edge.dsp.fsk_places import CHARACTER, STEPS, Fit, Places
 
 BAND_HZ = 2500  # of the analytic signal
+NOISE_SPREAD = 0.35  # white noise spreads 0.2 over characters; speech more, and is no Gaussian
 NOISE_FLOOR = 0.02  # of the signal: no burst is cleaner than its transmitter's edges
 FIRST_BEFORE_BITS, FIRST_AFTER_BITS = 9, 9  # of where the mark run seems to end
 MIN_TWIST_DB, MAX_TWIST_DB = 4.0, 14.0
@@ -60,12 +61,12 @@ class Lattice:
         turn = 2 * np.pi * shift_hz / RATE_HZ
         mark = _at(tone_sums(part, run.hz), times)
         space = _at(tone_sums(part, run.hz + shift_hz), times)
-        self._one = (mark[STEPS:] - mark[:-STEPS]).astype(np.complex64)
+        self._mark = (mark[STEPS:] - mark[:-STEPS]).astype(np.complex64)
         back = np.exp(1j * turn * times[:-STEPS])
-        self._zero = ((space[STEPS:] - space[:-STEPS]) * back).astype(np.complex64)
+        self._space = ((space[STEPS:] - space[:-STEPS]) * back).astype(np.complex64)
         self._turned = np.exp(-1j * turn * self._bit * np.arange(10)).astype(np.complex64)
         self._end_of_mark = (run.end - MARK_WINDOW / 2 - self._origin) / self._bit * STEPS
-        self._weigh()
+        self._weigh(self._rough_twist_db())
         self._fit = self._fits()
 
     def characters(self, place: Callable[[Fit, Places], Places | None]) -> Characters | None:
@@ -75,22 +76,37 @@ class Lattice:
         places = place(self._fit, np.asarray(firsts, np.float64)) if len(self._fit) > firsts[-1] else None
         if places is None:
             return None
-        sums = self._sums(np.rint(places).astype(np.intp))
+        places, sums = self._refined(places)
+        if self._twist_db:
+            self._weigh(self._twist_of(places, (sums / self._root).argmax(axis=1)))
+            places, sums = self._refined(places)
         last = _last_character((sums / self._root).max(axis=1))
         starts = self._origin + places[: last + 1] * self._bit / STEPS
         return Characters(starts, *self._scaled(sums, places, last))
 
-    def _weigh(self) -> None:
-        """Estimate the twist from the strong windows of either tone, and weigh both by it."""
+    def _rough_twist_db(self) -> float:
+        """Estimate the twist from the strong windows of either tone, before any byte is known."""
         data = slice(int(self._end_of_mark) + STEPS, None)
-        one, zero = (np.abs(tone[data]) for tone in (self._one, self._zero))
-        twist_db = 0.0
-        if len(one) > CHARACTER:
-            twist_db = 20 * float(np.log10(np.quantile(zero, 0.9) / max(1e-12, np.quantile(one, 0.9))))
+        one, zero = np.abs(self._mark[data]), np.abs(self._space[data])
+        if len(one) <= CHARACTER:
+            return 0.0
+        return 20 * float(np.log10(np.quantile(zero, 0.9) / max(1e-12, np.quantile(one, 0.9))))
+
+    def _twist_of(self, places: Places, best: NDArray[np.intp]) -> float:
+        """Measure the twist where the bits of the best bytes stand."""
+        at = np.rint(places).astype(np.intp)[:, None] + np.arange(1, 9) * STEPS
+        ones = (best[:, None] >> np.arange(8)) & 1 == 1
+        mark, space = np.abs(self._mark[at][ones]), np.abs(self._space[at][~ones])
+        if not len(mark) or not len(space):
+            return self._twist_db
+        return 20 * float(np.log10(np.median(space) / max(1e-12, float(np.median(mark)))))
+
+    def _weigh(self, twist_db: float) -> None:
+        """Weigh both tones by how strong they are; a small difference is not worth its own error."""
         twist_db = max(-MAX_TWIST_DB, min(MAX_TWIST_DB, twist_db)) if abs(twist_db) > MIN_TWIST_DB else 0.0
         one_gain, zero_gain = min(1.0, 10 ** (-twist_db / 20)), min(1.0, 10 ** (twist_db / 20))
-        self._one, self._zero = self._one * np.float32(one_gain), self._zero * np.float32(zero_gain)
-        self._one_gain = one_gain
+        self._one, self._zero = self._mark * np.float32(one_gain), self._space * np.float32(zero_gain)
+        self._one_gain, self._twist_db = one_gain, twist_db
         # bits of full strength in a byte with the stop bit before and after it, and the root used to compare
         self._strength = (ONES + 2) * np.float32(one_gain**2) + (9 - ONES) * np.float32(zero_gain**2)
         self._root = np.sqrt(self._strength / 11)
@@ -125,6 +141,21 @@ class Lattice:
         marks = np.abs(sums[11 * STEPS : 11 * STEPS + count] - sums[:count])
         return np.asarray(best - marks, np.float32)
 
+    def _refined(self, places: Places) -> tuple[Places, Fit]:
+        """Shift all places together to where the bytes fit best, paying for their energy; add their sums."""
+        best: tuple[float, Places, Fit] | None = None
+        amplitude = 0.0
+        for shift in (0, -3, -2, -1, 1, 2, 3):
+            moved = places + shift
+            moved = moved[(moved >= STEPS) & (moved < len(self._one) - CHARACTER)]
+            sums = self._sums(np.rint(moved).astype(np.intp))
+            amplitude = amplitude or float((sums / self._strength).max(axis=1).mean())
+            fit = float((2 * sums - amplitude * self._strength).max(axis=1).sum())
+            if best is None or fit > best[0]:
+                best = fit, moved, sums
+        assert best is not None
+        return best[1], best[2]
+
     def _scaled(self, sums: NDArray[np.float32], places: Places, last: int) -> tuple[Fit, float]:
         """Turn |S| into log-likelihoods by the burst's own amplitude and noise; say how well it fits."""
         best = (sums[:last] / self._root).argmax(axis=1)
@@ -138,7 +169,8 @@ class Lattice:
         mean_noise = max(total - float(signal.mean()), NOISE_FLOOR * float(signal.mean()), 1e-12)
         # a click or a syllable hits some characters more than others: those must not be believed as much
         own_noise = power - (sums[: last + 1] / self._root).max(axis=1) ** 2 / (11 * self._bit)
-        noise = np.maximum(own_noise, mean_noise)[:, None] / (11 * self._bit) * RATE_HZ / BAND_HZ
+        uneven = max(1.0, float(np.std(own_noise[:last])) / mean_noise / NOISE_SPREAD) ** 0.5
+        noise = np.maximum(own_noise, mean_noise)[:, None] * uneven / (11 * self._bit) * RATE_HZ / BAND_HZ
         energy = amplitude**2 * self._bit * self._strength
         likelihood = (2 * amplitude * sums[: last + 1] - energy) / noise
         return np.asarray(likelihood, np.float32), min(1.0, float(signal.mean()) / max(total, 1e-12))
