@@ -62,6 +62,7 @@ class WebPageSettings:
 
     host: str = setting("127.0.0.1", about="address to listen on; 0.0.0.0 = the branch's network")
     port: int = setting(8080, about="TCP port", minimum=1, maximum=65535)
+    host_name: str = setting("", about="name people type for it, besides this machine's own")
     tls_cert: str = setting("", about="certificate file for https; empty = http")
     tls_key: str = setting("", about="its key file")
 

@@ -21,6 +21,7 @@ END_REASONS = {
     "hung_up": marked("Hung up"),
     "not_answered": marked("Not answered"),
     "line_lost": marked("The line was lost"),
+    "too_long": marked("The longest call was reached"),
     "recorder_restarted": marked("The recorder restarted"),
 }
 GAP_REASONS = {

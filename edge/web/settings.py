@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sync.locale import LANGUAGES
 
 
-def _own_names() -> tuple[str, ...]:
+def own_names() -> tuple[str, ...]:
     """The names under which this machine is reached without being told others."""
     name = socket.gethostname().lower()
     return ("localhost", name, f"{name}.local")
@@ -30,7 +30,7 @@ class WebSettings:
     language: str = "zh"  # until a reader chooses another
     certificate: Path | None = None  # both: TLS; neither: plain HTTP
     key: Path | None = None
-    host_names: tuple[str, ...] = field(default_factory=_own_names)  # besides any IP address
+    host_names: tuple[str, ...] = field(default_factory=own_names)  # besides any IP address
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:

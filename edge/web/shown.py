@@ -30,6 +30,7 @@ LINE_STATES: dict[str, Word] = {
     "talking": Word(marked("Talking"), "talking", "talk"),
     "dialling": Word(marked("Dialling"), "dialling", "talk"),
     "calling": Word(marked("Outgoing call"), "outgoing", "talk"),
+    "left_off": Word(marked("Left off hook"), "talking", "alarm"),
     "line_lost": Word(marked("No line"), "unplugged", "alarm"),
     "audio_lost": Word(marked("No audio"), "muted", "alarm"),
     "unknown": Word(marked("State unknown"), "unknown", "quiet"),
@@ -60,6 +61,7 @@ END_REASONS = {
     "hung_up": marked("Hung up"),
     "not_answered": marked("Rang out"),
     "line_lost": marked("The line was lost"),
+    "too_long": marked("The longest call was reached"),
     "recorder_restarted": marked("The recorder was restarted"),
 }
 GAP_REASONS = {
