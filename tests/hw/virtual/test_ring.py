@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -39,12 +40,11 @@ def test_header_lies_where_the_plugin_reads_it(ring: Ring) -> None:
 
 @given(position=st.integers(0, 10**12), frames=st.integers(0, 1000))
 def test_what_is_written_is_read_wherever_it_wraps(position: int, frames: int) -> None:
-    with Ring.create(Path(f"/dev/shm/vhat-test-ring-{id(position)}"), 8000, 2, 1000) as ring:
+    with TemporaryDirectory() as folder, Ring.create(Path(folder, "ring"), 8000, 2, 1000) as ring:
         samples = pattern(frames, 2)
         ring.write(position, samples)
         assert np.array_equal(ring.read(position, frames), samples)
         assert ring.written == position + frames
-        ring.remove()
 
 
 @pytest.mark.parametrize("speed", [1.0, 10.0, 1.0001, 0.5])
