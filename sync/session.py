@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from sync.envelope import Batch, EnvelopeError, unpack_batch
+from sync.envelope import VERSION, Batch, EnvelopeError, WrongVersion, unpack_batch
 from sync.events import STREAMS
 from sync.messages import Ack, Hello, MessageError, Refused, Standing, Welcome, unpack
 from sync.ranges import Ranges
@@ -241,7 +241,9 @@ def read_up(topic: Topic, payload: bytes) -> Batch | Hello | Refused:
     except (EnvelopeError, MessageError) as error:
         return Refused(ref=reference(payload), code=error.code, detail=str(error)[:500])
     if topic.channel == "p" and isinstance(message, Hello):
-        return message
+        if message.v == VERSION:
+            return message
+        return Refused(ref=reference(payload), code=WrongVersion.code, detail=f"version {message.v}")
     return Refused(ref=reference(payload), code="not_here", detail=type(message).__name__)
 
 

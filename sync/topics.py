@@ -31,7 +31,7 @@ DOWN = {
 }
 
 _BOX = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_TOPIC = re.compile(r"x/1/(\d{1,2})/([a-z0-9][a-z0-9-]{0,39})(\.b)?/(up|dn)/([a-z])")
+_TOPIC = re.compile(r"x/1/([0-9]{1,2})/([a-z0-9][a-z0-9-]{0,39})(\.b)?/(up|dn)/([a-z])")
 
 
 class TopicError(ValueError):
@@ -75,7 +75,7 @@ def parse(topic: str) -> Topic:
     if not match:
         raise TopicError(f"not a topic of this protocol: {topic[:100]!r}")
     shard, box_id, bulk, way, channel = match.groups()
-    if int(shard) != shard_of(check_box_id(box_id)):
+    if shard != str(shard_of(check_box_id(box_id))):
         raise TopicError(f"box {box_id} belongs to shard {shard_of(box_id)}, the topic says {shard}")
     if channel not in (UP if way == "up" else DOWN):
         raise TopicError(f"no channel {channel!r} {way}")
