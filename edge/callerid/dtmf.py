@@ -29,7 +29,7 @@ _ABSENT = {
     "D3": "unavailable",
 }
 _CODE = {"withheld": "B10C", "unavailable": "B00C"}
-_PARTS = re.compile(r"[ABCD*#][0-9]+")
+_PARTS = re.compile(r"[ABCD*#][0-9]+([ABD][0-9]+){0,2}")
 
 
 def parse(digits: str, standard: str = "dtmf") -> CallerId:
@@ -43,13 +43,14 @@ def parse(digits: str, standard: str = "dtmf") -> CallerId:
     keys = digits[:-1]
     if keys in _ABSENT:
         return CallerId(standard, "dtmf", presentation=_ABSENT[keys], confidence=CONFIDENCE)
-    parts = _PARTS.findall(keys)
-    if "".join(parts) != keys or len(parts) > 3:
+    if not _PARTS.fullmatch(keys):
         raise NotPlausible(f"a start key, then digits, up to three times, got {digits!r}")
-    number = parts[0][1:]
+    number, *more = re.findall(r"[0-9]+", keys)
     if not MIN_DIGITS <= len(number) <= MAX_DIGITS:
         raise WrongLength(f"a number has {MIN_DIGITS}-{MAX_DIGITS} digits, got {len(number)}")
-    other = tuple((REDIRECTING_NUMBER, part[1:].encode("ascii")) for part in parts[1:] if part[0] == "D")
+    marks = re.findall(r"[ABD]", keys[1:])
+    redirecting = [value for mark, value in zip(marks, more, strict=True) if mark == "D"]
+    other = tuple((REDIRECTING_NUMBER, value.encode("ascii")) for value in redirecting)
     return CallerId(standard, "dtmf", number, confidence=CONFIDENCE, other=other)
 
 

@@ -31,6 +31,8 @@ FIRST_BEFORE_BITS, FIRST_AFTER_BITS = 9, 9  # of where the mark run seems to end
 MIN_TWIST_DB, MAX_TWIST_DB = 4.0, 14.0
 ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1).astype(np.float32)
 
+Sums = NDArray[np.float32]  # (characters, 256)
+
 
 @dataclass(frozen=True, slots=True)
 class Characters:
@@ -111,7 +113,7 @@ class Lattice:
         self._strength = (ONES + 2) * np.float32(one_gain**2) + (9 - ONES) * np.float32(zero_gain**2)
         self._root = np.sqrt(self._strength / 11)
 
-    def _sums(self, at: NDArray[np.intp]) -> NDArray[np.float32]:
+    def _sums(self, at: NDArray[np.intp]) -> Sums:
         """Return |S| of all 256 bytes for characters starting at these grid points (>= STEPS); (n, 256)."""
         total = (self._one[at - STEPS] + self._zero[at])[:, None]
         spaces = np.ones(1, np.intp)
@@ -126,7 +128,7 @@ class Lattice:
         return np.asarray(np.abs(total), np.float32)
 
     def _fits(self) -> Fit:
-        """How much better than a mark the best byte fits, at every grid point.
+        """How well the best byte fits at every grid point.
 
         Every other point is computed, the rest lie between.
         """
@@ -137,13 +139,14 @@ class Lattice:
             best[part] = (self._sums(part) / self._root).max(axis=1)
         between = np.arange(STEPS + 1, count - 1, 2)
         best[between] = (best[between - 1] + best[between + 1]) / 2
-        sums = np.concatenate([np.zeros(STEPS), np.cumsum(self._one)]) / STEPS / self._one_gain
-        marks = np.abs(sums[11 * STEPS : 11 * STEPS + count] - sums[:count])
-        return np.asarray(best - marks, np.float32)
+        marks = np.zeros(len(self._one) + STEPS, np.complex128)
+        marks[STEPS:] = np.cumsum(self._one) / STEPS / self._one_gain
+        mark = np.abs(marks[11 * STEPS : 11 * STEPS + count] - marks[:count])
+        return Fit(best, np.asarray(best - mark, np.float32), marks[STEPS : STEPS + count])
 
-    def _refined(self, places: Places) -> tuple[Places, Fit]:
+    def _refined(self, places: Places) -> tuple[Places, Sums]:
         """Shift all places together to where the bytes fit best, paying for their energy; add their sums."""
-        best: tuple[float, Places, Fit] | None = None
+        best: tuple[float, Places, Sums] | None = None
         amplitude = 0.0
         for shift in (0, -3, -2, -1, 1, 2, 3):
             moved = places + shift
@@ -156,7 +159,7 @@ class Lattice:
         assert best is not None
         return best[1], best[2]
 
-    def _scaled(self, sums: NDArray[np.float32], places: Places, last: int) -> tuple[Fit, float]:
+    def _scaled(self, sums: Sums, places: Places, last: int) -> tuple[Sums, float]:
         """Turn |S| into log-likelihoods by the burst's own amplitude and noise; say how well it fits."""
         best = (sums[:last] / self._root).argmax(axis=1)
         strength = self._strength[best] * self._bit

@@ -54,6 +54,11 @@ def _purity(signal: NDArray[np.complex64]) -> NDArray[np.float64]:
 def _measured(signal: NDArray[np.complex64], start: int, end: int) -> MarkRun:
     """Measure a run on its middle, where neither neighbour reaches."""
     margin = min(MARK_WINDOW // 3, (end - start) // 4)
-    spectrum = np.abs(np.fft.fft(signal[start + margin : end - margin], 4 * RATE_HZ))  # 4 points per hertz
+    return MarkRun(start, end, mark_hz(signal[start + margin : end - margin]))
+
+
+def mark_hz(tone: NDArray[np.complex64]) -> float:
+    """Return the frequency of the strongest tone near the mark."""
+    spectrum = np.abs(np.fft.fft(tone[:RATE_HZ], 4 * RATE_HZ))  # 4 points per hertz
     low, high = 4 * MARK_HZ[0] - 60, 4 * MARK_HZ[-1] + 60
-    return MarkRun(start, end, (low + int(np.argmax(spectrum[low:high]))) / 4)
+    return (low + int(np.argmax(spectrum[low:high]))) / 4

@@ -7,6 +7,8 @@ the best chain of places with any pause between them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,10 +18,20 @@ SHORTEST_PITCH, LONGEST_PITCH = 9.75 * STEPS, 12.25 * STEPS
 PITCH_STEP = 0.05
 SHORTEST_STEP, LONGEST_STEP = 77, CHARACTER + 21 * STEPS  # of the walk
 MIN_CHARACTERS = 4
-CHARACTER_PRICE = 0.4  # of the best fit
 
 Places = NDArray[np.float64]
-Fit = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """For every grid point: how well the best byte fits there, and the running sum of mark tone, (n,)."""
+
+    byte: NDArray[np.float32]
+    over_mark: NDArray[np.float32]  # by how much it fits better than a mark of that length
+    marks: NDArray[np.complex128]
+
+    def __len__(self) -> int:
+        return len(self.byte)
 
 
 def comb(fit: Fit, firsts: Places) -> Places | None:
@@ -33,7 +45,7 @@ def comb(fit: Fit, firsts: Places) -> Places | None:
     for character in range(int((last - firsts[0]) / SHORTEST_PITCH) + 1):
         places = firsts[:, None] + pitches[None, :] * character
         inside = places < last - CHARACTER + STEPS
-        total += fit[np.minimum(np.rint(places), last).astype(np.intp)] * inside
+        total += fit.over_mark[np.minimum(np.rint(places), last).astype(np.intp)] * inside
         used += inside
     row, column = np.unravel_index(int(np.argmax(total / np.maximum(used, 1))), total.shape)
     first, pitch = float(firsts[row]), float(pitches[column])
@@ -41,27 +53,27 @@ def comb(fit: Fit, firsts: Places) -> Places | None:
 
 
 def walk(fit: Fit, firsts: Places) -> Places | None:
-    """Return the chain of places with the best total fit, any pause of up to 21 bits between two."""
+    """Return the best chain of places, counting the marks in its pauses of up to 21 bits."""
     count = len(fit)
     if count < MIN_CHARACTERS * CHARACTER + firsts[-1]:
         return None
-    fit = fit - np.float32(
-        CHARACTER_PRICE * np.quantile(fit, 0.98)
-    )  # or pauses would fill with half characters
-    width = LONGEST_STEP - SHORTEST_STEP + 1
-    reached = np.full(count + LONGEST_STEP, -np.inf)  # shifted: point p stands at p + LONGEST_STEP
-    came = np.full(count, -1, np.intp)
+    gain = fit.byte - float(np.quantile(fit.byte, 0.98)) / 11  # the stop bit before is in the pause, too
     begin = np.unique(np.rint(firsts).astype(np.intp))
     start = np.full(count, -np.inf)
-    start[begin] = fit[begin]
+    start[begin] = gain[begin] + np.abs(fit.marks[begin] - fit.marks[begin[0]])
+    pauses = np.arange(LONGEST_STEP - SHORTEST_STEP, -1, -1) - (CHARACTER - SHORTEST_STEP)
+    reached = np.full(count + LONGEST_STEP, -np.inf)  # shifted: point p stands at p + LONGEST_STEP
+    came = np.full(count, -1, np.intp)
     for at in range(0, count, SHORTEST_STEP):
-        stop = min(at + SHORTEST_STEP, count)
-        before = np.lib.stride_tricks.sliding_window_view(reached[at : stop + width - 1], width)
-        choice = before.argmax(axis=1)
-        chained = fit[at:stop] + before[np.arange(stop - at), choice]
-        reached[at + LONGEST_STEP : stop + LONGEST_STEP] = np.maximum(chained, start[at:stop])
-        linked = chained > start[at:stop]
-        came[at:stop] = np.where(linked, np.arange(at, stop) + choice - LONGEST_STEP, -1)
+        points = np.arange(at, min(at + SHORTEST_STEP, count))
+        before = points[:, None] - CHARACTER - pauses
+        pause_from = np.clip(points[:, None] - np.maximum(pauses, 0), 0, count - 1)
+        marks = np.abs(fit.marks[points][:, None] - fit.marks[pause_from])
+        scores = reached[before + LONGEST_STEP] + marks
+        choice = scores.argmax(axis=1)
+        chained = gain[points] + scores[np.arange(len(points)), choice]
+        reached[points + LONGEST_STEP] = np.maximum(chained, start[points])
+        came[points] = np.where(chained > start[points], before[np.arange(len(points)), choice], -1)
     return _chain(reached[LONGEST_STEP:], came)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.dsp.fsk_baseband import RATE_HZ, tone_sums
+from edge.dsp.fsk_mark import mark_hz
 
 BIT = RATE_HZ // 1200
 MARK_HZ, SPACE_HZ = 1230.0, 2170.0  # between Bell 202 and V.23: a bit is too short to tell them apart
@@ -45,8 +46,11 @@ def read_characters(signal: NDArray[np.complex64]) -> list[Characters]:
         before = rises[: np.searchsorted(rises, fall)]
         mark_start = int(before[-1]) if len(before) else 0
         if fall - mark_start >= MIN_MARK_BITS * BIT:
-            found.append(_read(soft, falls, int(fall), _tone_hz(signal[mark_start + BIT : fall])))
-    return [characters for characters in found if characters.message]
+            start, end, message, margins = _read(soft, falls, int(fall))
+            if message:
+                mark = signal[mark_start + BIT : fall]
+                found.append(Characters(start, end, mark_hz(mark), message, margins))
+    return found
 
 
 def soft_bits(signal: NDArray[np.complex64]) -> NDArray[np.float64]:
@@ -59,7 +63,9 @@ def soft_bits(signal: NDArray[np.complex64]) -> NDArray[np.float64]:
     return np.asarray(strength[0] - strength[1])
 
 
-def _read(soft: NDArray[np.float64], falls: NDArray[np.intp], fall: int, mark_hz: float) -> Characters:
+def _read(
+    soft: NDArray[np.float64], falls: NDArray[np.intp], fall: int
+) -> tuple[int, int, bytes, tuple[float, ...]]:
     """Follow start bits from the crossing at `fall` until one is missing or a stop bit is not a mark."""
     first = start = fall + BIT // 2
     message, margins = bytearray(), []
@@ -75,10 +81,4 @@ def _read(soft: NDArray[np.float64], falls: NDArray[np.intp], fall: int, mark_hz
         if at >= len(falls) or falls[at] > start + 32 * BIT:
             break
         start = int(falls[at]) + BIT // 2
-    return Characters(first, end, mark_hz, bytes(message), tuple(margins))
-
-
-def _tone_hz(signal: NDArray[np.complex64]) -> float:
-    """Return the mean frequency of a tone."""
-    turn = np.vdot(signal[:-1], signal[1:])
-    return float(np.angle(turn) * RATE_HZ / (2 * np.pi))
+    return first, end, bytes(message), tuple(margins)

@@ -46,6 +46,8 @@ class HopBank:
         drift = _drift(self.hop)
         high = np.array(self.hz) >= HUM_FREE_HZ
         basis[:, high] -= drift @ (drift.T @ basis[:, high])
+        heard = np.abs((basis * np.exp(2j * np.pi * turns)).sum(axis=0)) * FULL_SCALE / np.sqrt(2)
+        basis /= heard  # what a tone lost with the drift
         columns = np.ascontiguousarray(basis.astype(np.complex64)).view(np.float32)
         self._basis = np.concatenate([columns, drift.astype(np.float32)], axis=1)
         self._rest = np.zeros((0, lines), np.int16)
