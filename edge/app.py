@@ -88,6 +88,8 @@ class RecordService:
             self.ledger.close_parts(parts.recorder.close())
         self.ledger.worker.shutdown(wait=True)
         self.ledger.collect(to_text(self.clock.utc()))
+        for parts in self.boards:
+            parts.capture.ring.remove()
         self.db.close()
 
     def _look(self, now_s: float, now_utc: str) -> None:

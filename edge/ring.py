@@ -106,6 +106,10 @@ class RingWriter(_Ring):
         fresh.rename(path)
         return cls(path, memory)
 
+    def remove(self) -> None:
+        """Take the name away; who has it mapped keeps what there was."""
+        self.path.unlink(missing_ok=True)
+
     def write(self, samples: Samples) -> None:
         """Append frames, int16 (n, lines), n at most the ring's length."""
         start = self.position

@@ -13,6 +13,7 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,6 +44,7 @@ BOX_TOML = """\
 id = "{box_id}"
 name = "{name}"
 data_dir = "{folder}/box"
+ring_dir = "{ring_dir}"
 language = "{language}"
 
 [[hats]]
@@ -113,6 +115,7 @@ class World:
         """Write settings, certificates and log-ins; what is there already stays."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "log").mkdir(exist_ok=True)
+        self.memory.mkdir(exist_ok=True)
         self._write_settings()
         now = datetime.now(UTC)
         settings = read_settings(self.head_office_toml)
@@ -129,6 +132,7 @@ class World:
         )
         values = {
             "folder": self.folder,
+            "ring_dir": self.memory,
             "box_id": BOX_ID,
             "name": self.name,
             "organisation": "Branchline",
@@ -175,9 +179,14 @@ class World:
         return read_config(self.box_toml)
 
     @property
+    def memory(self) -> Path:
+        """A folder in memory of this world's own, so that two worlds do not meet."""
+        return Path("/dev/shm") / f"branchline{str(self.folder).replace('/', '-')}"
+
+    @property
     def ring(self) -> Path:
-        """The virtual card's memory; named after the folder so that two worlds do not meet."""
-        return Path("/dev/shm") / f"vhat{str(self.folder).replace('/', '-')}.ring"
+        """The virtual card."""
+        return self.memory / "card.ring"
 
     @property
     def password_file(self) -> Path:
@@ -264,6 +273,8 @@ class World:
         """Ask programs to end, and wait for it; without names all of them, from the lines backwards."""
         for program in programs or [one for one in reversed(ORDER) if one in self.programs]:
             self._end(program, signal.SIGTERM)
+        if not programs:
+            shutil.rmtree(self.memory)
 
     def _end(self, program: str, number: signal.Signals) -> None:
         process = self.programs.pop(program)

@@ -1,4 +1,4 @@
-"""What a newcomer sees after `make run`, in Chromium: a line rings with a name, the call plays here and there.
+"""What a newcomer sees after `make run`, in Chromium: a line rings with a name, the call plays twice.
 
 The pictures taken on the way are kept in build/screenshots.
 """
