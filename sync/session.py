@@ -182,7 +182,7 @@ class Sender:
             return
         if flight.first == flight.last:
             self._opaque.add((flight.stream, flight.first))
-        self._single[flight.stream] = flight.last
+        self._single[flight.stream] = max(flight.last, self._single.get(flight.stream, 0))
         self._cursor[flight.stream] = flight.first - 1
         self._fresh.add(flight.stream)
 
