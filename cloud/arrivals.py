@@ -71,7 +71,7 @@ class FilesDesk:
                     return Stored(rid=opened.rid, sha256=opened.sha256)
                 return Declined(rid=opened.rid, code="other_file", detail="another file was stored before")
             if row is None or not _receiver(row, 0).same(opened):
-                self.objects.drop(_temp((origin.box_id, opened.rid)))
+                self._forget((origin.box_id, opened.rid))
             _begin(db, origin, opened, row)
         receiver = self._find(origin.box_id, opened.rid)
         return At(rid=opened.rid, offset=receiver.have) if receiver else None

@@ -1,0 +1,341 @@
+"""Head office's two desks without a broker: what each message does to tables and folder, and its answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import OperationalError
+
+from cloud.apply import APPLY
+from cloud.arrivals import FilesDesk
+from cloud.entries import EntriesDesk
+from cloud.objects import FolderObjects
+from cloud.store import boxes, schema
+from cloud.store.database import open_engine, write
+from sync.chunks import Chunk, pack_chunk
+from sync.envelope import chained, entry_bytes, genesis, pack_batch
+from sync.events import EVENT_TYPES, GapFact, RecordingLost, SyncEvent
+from sync.ids import new_id
+from sync.inbox import Inbox
+from sync.messages import (
+    Ack,
+    AnyMessage,
+    At,
+    Declined,
+    Fin,
+    Hello,
+    Open,
+    Refused,
+    Stored,
+    Welcome,
+    pack,
+    unpack,
+)
+from sync.topics import Topic, parse
+from tests.sync.station import AT, BOX, call_ended, recording_ready
+
+EPOCH = "0123456789abcdef"
+LATER = "2026-11-22T05:00:00.000Z"
+AUDIO = bytes(range(256)) * 40
+SHA256 = hashlib.sha256(AUDIO).hexdigest()
+
+
+class Office:
+    """Both desks, spoken to as the broker would pass it on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine: Engine = open_engine("sqlite://")
+        self.objects = FolderObjects(folder)
+        self.entries = EntriesDesk(self.engine, Inbox(schema.inbox_tables, APPLY))
+        self.files = FilesDesk(self.engine, self.objects)
+        self.seq: dict[tuple[str, str], tuple[int, str]] = {}
+        self.register(BOX)
+
+    def register(self, box_id: str) -> None:
+        with write(self.engine) as db:
+            boxes.register(db, box_id, box_id)
+
+    def tell(self, event: SyncEvent, box_id: str = BOX) -> AnyMessage:
+        """One entry in a batch of its own, numbered and chained."""
+        kind = next(kind for kind, (made, _) in EVENT_TYPES.items() if made is type(event))
+        stream = EVENT_TYPES[kind][1]
+        seq, prev = self.seq.get((box_id, stream), (0, genesis(EPOCH, stream)))
+        body = entry_bytes(event, new_id(), AT, seq + 1)
+        head = chained(prev, body)
+        self.seq[box_id, stream] = (seq + 1, head)
+        return self.say("e", pack_batch(box_id, EPOCH, stream, seq + 1, prev, head, [body]), box_id)
+
+    def say(self, channel: str, payload: bytes, box_id: str = BOX) -> AnyMessage:
+        ((topic, answer),) = self.entries.handle([(Topic(box_id, False, "up", channel), payload)], LATER)
+        assert parse(topic) == Topic(box_id, False, "dn", "a")
+        return unpack(answer)
+
+    def file(self, *messages: AnyMessage | Chunk | bytes, box_id: str = BOX) -> list[AnyMessage]:
+        incoming = [
+            (Topic(box_id, True, "up", "c"), pack_chunk(message))
+            if isinstance(message, Chunk)
+            else (Topic(box_id, True, "up", "f"), message if isinstance(message, bytes) else pack(message))
+            for message in messages
+        ]
+        answers = self.files.handle(incoming, LATER)
+        assert {parse(topic) for topic, _ in answers} <= {Topic(box_id, True, "dn", "a")}
+        return [unpack(payload) for _, payload in answers]
+
+    def upload(self, rid: str, audio: bytes = AUDIO, box_id: str = BOX) -> list[AnyMessage]:
+        opened = Open(rid=rid, size=len(audio), sha256=hashlib.sha256(audio).hexdigest())
+        return self.file(opened, Chunk(rid, 0, audio), Fin(rid=rid), box_id=box_id)
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        with write(self.engine) as db:
+            return [dict(row) for row in db.execute(select(schema.metadata.tables[name])).mappings()]
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    office = Office(tmp_path / "objects")
+    yield office
+    office.engine.dispose()
+
+
+# Entries.
+
+
+def test_every_kind_has_one_line_in_apply() -> None:
+    assert set(APPLY) == set(EVENT_TYPES)
+
+
+def test_a_call_becomes_its_row(office: Office) -> None:
+    event = replace(call_ended(), caller_name="王小明", keys="1#", hook_known=False)
+    answer = office.tell(event)
+    assert isinstance(answer, Ack)
+    assert (answer.upto, answer.nacks, answer.hq_utc) == (1, (), LATER)
+    (row,) = office.rows("calls")
+    wanted = asdict(event) | {"id": event.call_id, "box_id": BOX, "received_utc": LATER}
+    del wanted["call_id"]
+    assert row == wanted
+
+
+def test_the_same_fact_told_again_is_written_over(office: Office) -> None:
+    event = call_ended()
+    office.tell(event)
+    office.tell(replace(event, caller_name="later"))
+    assert [row["caller_name"] for row in office.rows("calls")] == ["later"]
+
+
+@pytest.mark.parametrize("audio_first", [False, True])
+def test_audio_and_its_row_arrive_in_either_order(office: Office, audio_first: bool) -> None:
+    ready = replace(
+        recording_ready(new_id(), new_id(), AUDIO),
+        gaps=(GapFact(80, 8, "overrun"), GapFact(160, 8, "restart")),
+    )
+    steps = [lambda: office.tell(ready), lambda: office.upload(ready.recording_id)]
+    for step in reversed(steps) if audio_first else steps:
+        step()
+    (row,) = office.rows("recordings")
+    assert (row["state"], row["object_key"], row["stored_utc"], row["call_id"]) == (
+        "stored",
+        SHA256,
+        LATER,
+        ready.call_id,
+    )
+    assert [(gap["start_sample"], gap["length_samples"], gap["reason"]) for gap in office.rows("gaps")] == [
+        (80, 8, "overrun"),
+        (160, 8, "restart"),
+    ]
+    office.tell(ready)  # once more
+    assert [row["state"] for row in office.rows("recordings")] == ["stored"]
+
+
+def test_audio_with_another_hash_than_its_row_does_not_count(office: Office) -> None:
+    ready = recording_ready(new_id(), new_id(), AUDIO)
+    office.tell(ready)
+    office.upload(ready.recording_id, b"other audio")
+    assert [(row["state"], row["object_key"]) for row in office.rows("recordings")] == [("announced", None)]
+
+
+def test_a_lost_recording_says_why(office: Office) -> None:
+    office.tell(RecordingLost(new_id(), new_id(), "device_lost"))
+    (row,) = office.rows("recordings")
+    assert (row["state"], row["lost_reason"], row["sha256"]) == ("lost", "device_lost", None)
+
+
+@pytest.mark.parametrize("event", [call_ended(), recording_ready(new_id(), new_id(), AUDIO)])
+def test_a_box_cannot_write_over_the_rows_of_another(office: Office, event: SyncEvent) -> None:
+    office.register("branch-2")
+    office.tell(event)
+    before = office.rows("calls") + office.rows("recordings")
+    answer = office.tell(event, "branch-2")
+    assert isinstance(answer, Ack)
+    assert answer.nacks == ((1, "apply_failed"),)
+    assert office.rows("calls") + office.rows("recordings") == before
+    assert "belongs to another box" in office.rows("quarantine")[0]["detail"]
+
+
+def test_a_box_cannot_send_in_the_name_of_another(office: Office) -> None:
+    body = entry_bytes(call_ended(), new_id(), AT, 1)
+    prev = genesis(EPOCH, "evt")
+    answer = office.say("e", pack_batch("branch-2", EPOCH, "evt", 1, prev, chained(prev, body), [body]))
+    assert isinstance(answer, Refused)
+    assert answer.code == "wrong_box"
+    assert office.rows("calls") == []
+
+
+def test_what_is_no_batch_is_refused_and_kept_once(office: Office) -> None:
+    for _ in range(2):
+        answer = office.say("e", b"junk")
+        assert isinstance(answer, Refused)
+    assert [(row["code"], bytes(row["body"])) for row in office.rows("quarantine")] == [
+        ("not_a_batch", b"junk")
+    ]
+    assert isinstance(office.tell(call_ended()), Ack)
+
+
+def test_hello_is_answered_with_where_it_stands(office: Office) -> None:
+    hello = Hello(nonce=EPOCH, epoch=EPOCH, heads={})
+    answer = office.say("p", pack(hello))
+    assert isinstance(answer, Welcome)
+    assert answer.streams == {}
+    office.tell(call_ended())
+    answer = office.say("p", pack(hello))
+    assert isinstance(answer, Welcome)
+    assert (answer.streams["evt"].upto, answer.streams["evt"].head) == office.seq[BOX, "evt"]
+
+
+def test_an_unregistered_box_leaves_no_trace(office: Office) -> None:
+    for answer in (office.tell(call_ended(), "stranger"), office.say("p", b"{}", "stranger")):
+        assert isinstance(answer, Refused)
+        assert answer.code == "unknown_box"
+    assert office.upload(new_id(), box_id="stranger") == []
+    for table in ("calls", "inbox", "inbox_streams", "quarantine", "transfers"):
+        assert office.rows(table) == []
+    assert list(office.objects.folder.rglob("*")) == []
+
+
+def test_a_box_is_noted_as_seen(office: Office) -> None:
+    assert [(row["first_seen_utc"], row["last_seen_utc"]) for row in office.rows("boxes")] == [(None, None)]
+    office.tell(call_ended())
+    office.entries.handle([(Topic(BOX, False, "up", "p"), b"")], "2026-11-23T00:00:00.000Z")
+    assert [(row["first_seen_utc"], row["last_seen_utc"]) for row in office.rows("boxes")] == [
+        (LATER, "2026-11-23T00:00:00.000Z")
+    ]
+
+
+def test_nothing_is_acknowledged_that_was_not_committed(office: Office) -> None:
+    with write(office.engine) as db:
+        db.exec_driver_sql("PRAGMA max_page_count = 1")
+        db.exec_driver_sql("DROP TABLE inbox_streams")
+    with pytest.raises(OperationalError):
+        office.tell(call_ended())
+    assert office.rows("calls") == []
+
+
+# Files.
+
+
+def test_a_file_is_taken_where_it_ends(office: Office) -> None:
+    rid = new_id()
+    assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [At(rid=rid, offset=0)]
+    parts = [Chunk(rid, offset, AUDIO[offset : offset + 4000]) for offset in (0, 4000, 8000)]
+    assert office.file(parts[0]) == [At(rid=rid, offset=4000)]
+    assert office.file(parts[2]) == [At(rid=rid, offset=4000)]  # a hole
+    assert office.file(parts[0]) == [At(rid=rid, offset=4000)]  # a repeat
+    assert office.file(Fin(rid=rid)) == [At(rid=rid, offset=4000)]  # not yet
+    assert office.file(parts[1], parts[2]) == [At(rid=rid, offset=len(AUDIO))]  # one answer for both
+    assert office.file(Fin(rid=rid)) == [Stored(rid=rid, sha256=SHA256)]
+    assert b"".join(office.objects.read(SHA256, 0, len(AUDIO))) == AUDIO
+    for again in (Fin(rid=rid), Open(rid=rid, size=len(AUDIO), sha256=SHA256)):
+        assert office.file(again) == [Stored(rid=rid, sha256=SHA256)]
+
+
+def test_a_restart_goes_on_from_the_bytes_on_disk(office: Office) -> None:
+    rid = new_id()
+    office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), Chunk(rid, 0, AUDIO[:5000]))
+    office.files = FilesDesk(office.engine, office.objects)
+    assert office.file(Chunk(rid, 5000, AUDIO[5000:6000])) == [At(rid=rid, offset=6000)]
+    office.files = FilesDesk(office.engine, office.objects)
+    assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [At(rid=rid, offset=6000)]
+
+
+def test_a_wrong_hash_is_tried_three_times(office: Office) -> None:
+    rid = new_id()
+    opened = Open(rid=rid, size=3, sha256=SHA256)
+    for _ in range(2):
+        assert office.file(opened, Chunk(rid, 0, b"bad"), Fin(rid=rid))[1] == At(rid=rid, offset=0)
+    (_, last) = office.file(opened, Chunk(rid, 0, b"bad"), Fin(rid=rid))
+    assert isinstance(last, Declined)
+    assert last.code == "wrong_hash"
+    assert [(row["state"], row["failures"]) for row in office.rows("transfers")] == [("refused", 3)]
+    assert office.objects.size(SHA256) is None
+
+
+def test_another_file_for_a_stored_recording_is_declined(office: Office) -> None:
+    rid = new_id()
+    office.upload(rid)
+    (answer,) = office.file(Open(rid=rid, size=3, sha256="ab" * 32))
+    assert isinstance(answer, Declined)
+    assert answer.code == "other_file"
+
+
+def test_another_file_for_an_unfinished_recording_begins_anew(office: Office) -> None:
+    rid = new_id()
+    office.file(Open(rid=rid, size=9, sha256="ab" * 32), Chunk(rid, 0, b"old"))
+    assert office.upload(rid)[-1] == Stored(rid=rid, sha256=SHA256)
+
+
+def test_two_boxes_may_send_the_same_recording_id(office: Office) -> None:
+    rid = new_id()
+    office.register("branch-2")
+    office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), Chunk(rid, 0, AUDIO[:100]))
+    assert office.upload(rid, box_id="branch-2")[-1] == Stored(rid=rid, sha256=SHA256)
+    assert office.file(Chunk(rid, 100, AUDIO[100:]), Fin(rid=rid))[0] == Stored(rid=rid, sha256=SHA256)
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"junk", pack(At(rid=new_id(), offset=1)), pack(Fin(rid=new_id()))], ids=range(4)
+)
+def test_what_is_no_part_of_a_file_changes_nothing(office: Office, junk: bytes) -> None:
+    rid = new_id()
+    answers = office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), junk, Chunk(new_id(), 0, b"unknown"))
+    assert answers == [At(rid=rid, offset=0)]
+    assert office.file(Chunk(rid, 0, AUDIO), Fin(rid=rid))[0] == Stored(rid=rid, sha256=SHA256)
+
+
+def test_more_bytes_than_were_announced_are_not_taken(office: Office) -> None:
+    rid = new_id()
+    office.file(Open(rid=rid, size=3, sha256=SHA256))
+    assert office.file(Chunk(rid, 0, b"four")) == [At(rid=rid, offset=0)]
+
+
+def test_a_store_that_cannot_be_written_stops_nothing_else(office: Office) -> None:
+    rid = new_id()
+    office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256))
+    incoming = office.objects.folder / "incoming"
+    office.objects.folder.mkdir()
+    incoming.write_bytes(b"a file where the folder should be")
+    assert office.file(Chunk(rid, 0, AUDIO)) == []
+    incoming.unlink()
+    assert office.file(Chunk(rid, 0, AUDIO), Fin(rid=rid))[0] == Stored(rid=rid, sha256=SHA256)
+
+
+def test_a_crash_after_the_object_and_before_its_row_costs_one_fin(office: Office) -> None:
+    rid = new_id()
+    office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), Chunk(rid, 0, AUDIO))
+    office.objects.commit(f"{BOX}.{rid}", SHA256)
+    office.files = FilesDesk(office.engine, office.objects)
+    assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [At(rid=rid, offset=len(AUDIO))]
+    assert office.file(Fin(rid=rid)) == [Stored(rid=rid, sha256=SHA256)]
+
+
+def test_the_fields_of_a_recording_are_all_kept(office: Office) -> None:
+    ready = recording_ready(new_id(), new_id(), AUDIO)
+    office.tell(ready)
+    (row,) = office.rows("recordings")
+    wanted = asdict(ready)
+    del wanted["gaps"], wanted["recording_id"]
+    assert {name: row[name] for name in wanted} == wanted
