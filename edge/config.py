@@ -6,6 +6,7 @@ Every key is explained in `edge/box.example.toml`; all faults of a file are repo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from sync.settings import SettingsError, read_toml, setting
@@ -57,6 +58,39 @@ class RecordSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSettings:
+    """The space audio may take, and the second copy of it all."""
+
+    warn_percent: int = setting(80, about="disk this full: the page warns", minimum=1, maximum=99)
+    purge_percent: int = setting(
+        90, about="this full: the oldest audio that head office has is deleted", minimum=1, maximum=99
+    )
+    stop_percent: int = setting(95, about="this full: all that is optional stops", minimum=1, maximum=99)
+    last_percent: int = setting(
+        98, about="this full: the oldest audio goes even if it is nowhere else", minimum=1, maximum=99
+    )
+    reserve_mb: int = setting(64, about="room audio never takes, for the call log", minimum=16, maximum=65536)
+    ballast_mb: int = setting(32, about="file given up when the disk is full", minimum=16, maximum=64)
+    alarm_hours: int = setting(24, about="warn this long before the disk is full", minimum=1, maximum=720)
+    opus_kbit_s: int = setting(24, about="bit rate of old recordings", minimum=12, maximum=64)
+    backup_dir: str = setting("", about="folder for the nightly backup, on another disk; empty = none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepSettings:
+    """How long audio is kept: the first block that fits a recording counts; 0 sets no limit."""
+
+    line: int = setting(0, about="for this line; 0 = every line", minimum=0, maximum=MOST_LINES)
+    calls: str = setting(
+        "any", about="for these calls", choices=("any", "in", "out", "missed", "voicemail", "unknown")
+    )
+    opus_after_days: int = setting(0, about="FLAC becomes Opus after so many days", minimum=0, maximum=36500)
+    keep_days: int = setting(0, about="audio is deleted after so many days", minimum=0, maximum=36500)
+    keep_gb: float = setting(0.0, about="the newest so many GB are kept", minimum=0, maximum=1e6)
+    keep_recordings: int = setting(0, about="the newest so many recordings are kept", minimum=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebPageSettings:
     """The branch page."""
 
@@ -88,6 +122,8 @@ class Config:
     hats: tuple[HatSettings, ...]
     lines: tuple[LineSettings, ...] = ()
     record: RecordSettings = field(default_factory=RecordSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    keep: tuple[KeepSettings, ...] = ()
     web: WebPageSettings = field(default_factory=WebPageSettings)
     head_office: HeadOfficeSettings = field(default_factory=HeadOfficeSettings)
 
@@ -159,4 +195,37 @@ def _faults_between_keys(config: Config) -> list[str]:
         ]
     if bool(config.web.tls_cert) != bool(config.web.tls_key):
         faults.append("web.tls_cert and web.tls_key belong together: give both or neither")
+    return faults + _faults_of_storage(config, total)
+
+
+def _faults_of_storage(config: Config, total_lines: int) -> list[str]:
+    """Retention that cannot be meant: rungs out of order, rules that never come to anything."""
+    faults = []
+    storage = config.storage
+    rungs = [storage.warn_percent, storage.purge_percent, storage.stop_percent, storage.last_percent]
+    if any(upper - lower < 2 for lower, upper in pairwise(rungs)):
+        faults.append(
+            "storage: warn_percent, purge_percent, stop_percent and last_percent rise by at least 2 each,"
+            f" got {', '.join(map(str, rungs))}"
+        )
+    if storage.backup_dir:
+        folder = Path(storage.backup_dir)
+        if not folder.is_absolute():
+            faults.append(f"storage.backup_dir must be a full path beginning with /, got {str(folder)!r}")
+        elif folder.is_relative_to(config.box.data_dir) or config.box.data_dir.is_relative_to(folder):
+            faults.append(
+                "storage.backup_dir and box.data_dir lie one in the other: a backup needs its own place"
+            )
+    for at, keep in enumerate(config.keep, start=1):
+        if keep.line > total_lines:
+            faults.append(f"keep[{at}].line is {keep.line}, but the boards have lines 1 to {total_lines}")
+        if 0 < keep.keep_days <= keep.opus_after_days:
+            faults.append(
+                f"keep[{at}].opus_after_days is {keep.opus_after_days}, but audio is deleted after"
+                f" {keep.keep_days} days"
+            )
+        for earlier_at, earlier in enumerate(config.keep[: at - 1], start=1):
+            if earlier.line in (0, keep.line) and earlier.calls in ("any", keep.calls):
+                faults.append(f"keep[{at}] never counts: keep[{earlier_at}] before it fits the same calls")
+                break
     return faults
