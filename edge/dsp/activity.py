@@ -14,8 +14,9 @@ from edge.dsp.hops import HOP_MS, HopBank, Hops
 from edge.dsp.level import amplitude
 
 VOICE_HZ = tuple(float(hz) for hz in range(300, 3500, 100))
-RING_HZ = (20.0, 25.0)  # 10 hops tell them from 50 Hz hum
-ACTIVITY_HZ = VOICE_HZ + RING_HZ
+RING_HZ = (20.0, 25.0)
+HUM_HZ = (50.0, 60.0)  # ten hops tell them from ringing
+ACTIVITY_HZ = VOICE_HZ + RING_HZ + HUM_HZ
 SLOT = 10  # hops: 100 ms
 MIN_VOICE = amplitude(-48.0) ** 2 / 2
 OVER_FLOOR = 10.0  # power, 10 dB
@@ -39,8 +40,8 @@ class ActivityMeter:
     def __init__(self, lines: int, bank: HopBank) -> None:
         self._hop = bank.hop
         self._voice = bank.columns(VOICE_HZ)
-        self._ring = bank.columns(RING_HZ)
-        self._turn = np.array(RING_HZ) * HOP_MS / 1000
+        self._deep = bank.columns(RING_HZ + HUM_HZ)
+        self._turn = np.array(RING_HZ + HUM_HZ) * HOP_MS / 1000
         self._kept: list[tuple[NDArray[np.float32], NDArray[np.complex64], NDArray[np.float32]]] = []
         self._position = 0
         self._floor = np.full(lines, MIN_VOICE / OVER_FLOOR, np.float64)
@@ -53,8 +54,8 @@ class ActivityMeter:
             self._position = hops.position
         phase = np.exp(-2j * np.pi * np.outer(np.arange(hops.index, hops.index + len(hops)), self._turn))
         voice = (np.abs(hops.spectra[:, :, self._voice]) ** 2).sum(axis=2)
-        ring = hops.spectra[:, :, self._ring] * phase[:, None, :].astype(np.complex64)
-        self._kept += zip(voice, ring, hops.power, strict=True)
+        deep = hops.spectra[:, :, self._deep] * phase[:, None, :].astype(np.complex64)
+        self._kept += zip(voice, deep, hops.power, strict=True)
         count = len(self._kept) // SLOT
         slots = [self._slot(self._kept[at * SLOT : (at + 1) * SLOT]) for at in range(count)]
         start, self._position = self._position, self._position + count * SLOT * self._hop
@@ -68,9 +69,10 @@ class ActivityMeter:
         self, hops: list[tuple[NDArray[np.float32], NDArray[np.complex64], NDArray[np.float32]]]
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         voice = np.mean([one[0] for one in hops], axis=0)
-        ring = (np.abs(np.mean([one[1] for one in hops], axis=0)) ** 2).max(axis=1)
+        deep = np.abs(np.mean([one[1] for one in hops], axis=0)) ** 2
+        ring, hum = deep[:, : len(RING_HZ)].max(axis=1), deep[:, len(RING_HZ) :].max(axis=1)
         total = np.mean([one[2] for one in hops], axis=0)
-        ringing = (ring > MIN_RING) & (ring > 0.4 * total)
+        ringing = (ring > MIN_RING) & (ring > 0.4 * total) & (ring > 2 * hum)
         self._floor = np.maximum(1e-12, np.minimum(voice, self._floor * FLOOR_RISE))
         active = (voice > MIN_VOICE) & (voice > OVER_FLOOR * self._floor) & ~ringing
         return np.asarray(active), np.asarray(ringing)

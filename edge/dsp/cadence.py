@@ -80,7 +80,7 @@ class CadenceFollower:
         if self._runs and self._runs[-1].sound == sound:
             self._runs[-1].end_s = end_s
         else:
-            found += self._recognise(whole=True)
+            found += self._end_if_other() + self._recognise(whole=True)
             self._runs = [*self._runs[1 - KEPT_RUNS :], _Run(sound, start_s, end_s)]
         found += self._recognise(whole=False)
         found += self._end_if_over()
@@ -131,6 +131,18 @@ class CadenceFollower:
             if all(matches(run.length_s, one) for run, one in zip(last, wanted, strict=True)):
                 return last[0].start_s
         return None
+
+    def _end_if_other(self) -> list[Heard]:
+        """The last run is complete: is it one of the cadence?"""
+        if self._heard is None or not self._heard[0].cadence_s:
+            return []
+        run, cadence_s = self._runs[-1], self._heard[0].cadence_s
+        allowed = cadence_s[1::2] if run.sound == SILENCE else cadence_s[::2]
+        if any(matches(run.length_s, wanted_s) for wanted_s in allowed):
+            return []
+        found = self._over()
+        self._heard, self._runs = None, self._runs[-1:]
+        return [found]
 
     def _end_if_over(self) -> list[Heard]:
         if self._heard is None:

@@ -24,6 +24,7 @@ from edge.line.events import (
 from edge.line.profile import LineProfile
 
 SPEECH_WINDOW = 30  # slots of 100 ms
+TONE_PAUSE = 15  # slots
 
 
 class HookGuess:
@@ -35,7 +36,8 @@ class HookGuess:
         self._recent: deque[tuple[int, bool]] = deque(maxlen=SPEECH_WINDOW)
         self._silent_since: int | None = None
         self._last_ring: int | None = None
-        self._busy: tuple[int, str] | None = None
+        self._busy: int | None = None  # since when
+        self._tone_silent: int | None = None  # slots of silence since a busy tone that goes on after the call
 
     def hear(self, heard: LineEvent) -> list[LineEvent]:
         """Take what the receivers found on this line."""
@@ -45,9 +47,9 @@ class HookGuess:
             return list(ring)
         if not isinstance(heard, ToneHeard):
             return []
-        if self.off_hook:
-            if heard.tone in ("busy", "congestion"):
-                self._busy = heard.position, heard.tone
+        if self.off_hook or self._tone_silent is not None:
+            if self.off_hook and heard.tone in ("busy", "congestion"):
+                self._busy = heard.position
             return []
         return self._lift(heard.position)
 
@@ -57,11 +59,21 @@ class HookGuess:
             return self._ring(position, ringing)
         if self.off_hook:
             return self._maybe_put_down(position, length, active)
-        self._recent.append((position, active and not ringing))
+        active = active and not ringing and not self._same_tone(active)
+        self._recent.append((position, active))
         spoken = sum(active for _, active in self._recent) * length
         if spoken < self._profile.speech_off_hook_s * self._rate_hz:
             return []
         return self._lift(next(start for start, active in self._recent if active))
+
+    def _same_tone(self, active: bool) -> bool:
+        """Is this still the busy tone of the call before? A silence longer than its pauses ends it."""
+        if self._tone_silent is None:
+            return False
+        self._tone_silent = 0 if active else self._tone_silent + 1
+        if self._tone_silent >= TONE_PAUSE:
+            self._tone_silent = None
+        return True
 
     def _rang_lately(self, position: int) -> bool:
         wait = (self._profile.ring_pause_s + 2) * self._rate_hz
@@ -81,8 +93,9 @@ class HookGuess:
 
     def _maybe_put_down(self, position: int, length: int, active: bool) -> list[LineEvent]:
         profile, rate_hz = self._profile, self._rate_hz
-        if self._busy and position - self._busy[0] >= profile.busy_on_hook_s * rate_hz:
-            return self._put_down(self._busy[0])
+        if self._busy is not None and position - self._busy >= profile.busy_on_hook_s * rate_hz:
+            self._tone_silent = 0
+            return self._put_down(self._busy)
         if active:
             self._silent_since = None
             return []

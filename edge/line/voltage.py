@@ -114,8 +114,8 @@ class VoltageWatcher:
         if not enough or not self._lasted(self._ring_since, now, profile.ring_on_s):
             return []
         self.ringing = True
-        found: list[LineEvent] = [OnHook(self._line, self._ring_since)] if self.state == OFF_HOOK else []
-        found += [LineFound(self._line, self._ring_since)] if self.state == LOST else []
+        found: list[LineEvent] = [LineFound(self._line, self._ring_since)] if self.state == LOST else []
+        found += [OnHook(self._line, self._ring_since)] if self.state in (OFF_HOOK, LOST) else []
         self.state = ON_HOOK
         return [*found, RingStarted(self._line, self._ring_since)]
 

@@ -1,4 +1,4 @@
-"""The walk over uncertain bytes: finds what is valid, repairs what noise broke, knows when it does not know."""
+"""The walk over uncertain bytes finds what is valid, repairs what noise broke, knows when it cannot know."""
 
 from __future__ import annotations
 
