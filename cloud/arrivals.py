@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, Table, select
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud.apply import audio_stored
 from cloud.entries import Incoming, Outgoing
@@ -47,6 +48,10 @@ class FilesDesk:
                 log.warning("box %s sent what is no part of a recording: %s", topic.box_id, error)
             except OSError as error:
                 log.warning("recordings cannot be stored now: %s", error)
+            except (OperationalError, InterfaceError):
+                raise  # locked, full or gone: no message's fault
+            except Exception:  # the door: one message must not stop the others
+                log.exception("part of a recording of box %s could not be taken", topic.box_id)
         for box_id, rid in moved:
             if (box_id, rid) in self._files:
                 answers.append((box_id, At(rid=rid, offset=self._files[box_id, rid].have)))

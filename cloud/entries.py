@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud.store.database import write
 from cloud.store.schema import boxes
@@ -16,6 +18,8 @@ from sync.inbox import Inbox, Origin
 from sync.messages import AnyMessage, Hello, Refused, pack
 from sync.session import FULL_CREDIT, UNKNOWN_BOX, ack_of, next_credit, read_up, reference, welcome_of
 from sync.topics import Topic
+
+log = logging.getLogger(__name__)
 
 Incoming = tuple[Topic, bytes]
 Outgoing = tuple[str, bytes]  # topic, payload
@@ -33,10 +37,26 @@ class EntriesDesk:
     def handle(self, incoming: list[Incoming], now_utc: str) -> list[Outgoing]:
         """Take messages in one transaction; what to answer, now that it is committed."""
         begun_s = self.clock_s()
-        with write(self.engine) as db:
-            answers = [self._answer(db, topic, payload, now_utc) for topic, payload in incoming]
+        try:
+            with write(self.engine) as db:
+                answers = [self._answer(db, topic, payload, now_utc) for topic, payload in incoming]
+        except (OperationalError, InterfaceError):
+            raise  # locked, full or gone: no message's fault
+        except Exception as error:  # the door: one message must not stop the others
+            if len(incoming) > 1:
+                return [answer for message in incoming for answer in self.handle([message], now_utc)]
+            return [self._failed(*incoming[0], now_utc, error)]
         self._credit = next_credit(self._credit, self.clock_s() - begun_s)
         return answers
+
+    def _failed(self, topic: Topic, payload: bytes, now_utc: str, error: Exception) -> Outgoing:
+        """Set a message aside that we stumble over; the fault is ours, its entries will come singly."""
+        log.error("a message of box %s could not be taken", topic.box_id, exc_info=error)
+        detail = f"{type(error).__name__}: {error}"[:500]
+        refused = Refused(ref=reference(payload), code="failed", detail=detail)
+        with write(self.engine) as db:
+            self.inbox.set_aside(db, Origin(topic.box_id, now_utc), topic.channel, payload, refused)
+        return topics.build(topic.box_id, "dn", "a"), pack(refused)
 
     def _answer(self, db: Connection, topic: Topic, payload: bytes, now_utc: str) -> Outgoing:
         origin = Origin(topic.box_id, now_utc)

@@ -63,7 +63,7 @@ class Ingest:
         self._reach = Reach(link, chance)
         self._entries = entries
         self._files = files
-        self._told = ""
+        self._told = "not reached yet"
 
     @property
     def ready(self) -> bool:
@@ -76,7 +76,7 @@ class Ingest:
         arrived = self._reach.step(now_s, now)
         if link.up:
             self._reach.well()
-        self._tell(self._reach.failure)
+        self._tell(self._reach.failure or ("reached" if link.up else self._told))
         try:
             for topic, payload in self._handle(arrived, to_text(now)):
                 link.publish(topic, payload)
@@ -100,10 +100,11 @@ class Ingest:
         answers = self._entries.handle(entries, now_utc) if entries else []
         return answers + self._files.handle(files, now_utc)
 
-    def _tell(self, failure: str) -> None:
-        if failure != self._told:
-            self._told = failure
-            log.warning("broker: %s", failure or "reached")
+    def _tell(self, state: str) -> None:
+        """Say once how it stands with the broker, not every time."""
+        if state != self._told:
+            self._told = state
+            log.info("broker: %s", state)
 
 
 def run(settings: IngestSettings, stop: threading.Event) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import OperationalError
 
 from cloud.apply import APPLY
@@ -19,10 +19,10 @@ from cloud.objects import FolderObjects
 from cloud.store import boxes, schema
 from cloud.store.database import open_engine, write
 from sync.chunks import Chunk, pack_chunk
-from sync.envelope import chained, entry_bytes, genesis, pack_batch
+from sync.envelope import Batch, chained, entry_bytes, genesis, pack_batch
 from sync.events import EVENT_TYPES, GapFact, RecordingLost, SyncEvent
 from sync.ids import new_id
-from sync.inbox import Inbox
+from sync.inbox import Inbox, Origin
 from sync.messages import (
     Ack,
     AnyMessage,
@@ -37,6 +37,7 @@ from sync.messages import (
     pack,
     unpack,
 )
+from sync.session import Accepted
 from sync.topics import Topic, parse
 from tests.sync.station import AT, BOX, call_ended, recording_ready
 
@@ -233,6 +234,33 @@ def test_nothing_is_acknowledged_that_was_not_committed(office: Office) -> None:
     with pytest.raises(OperationalError):
         office.tell(call_ended())
     assert office.rows("calls") == []
+
+
+class Stumbling(Inbox):
+    """An inbox with a fault of its own: it breaks on the calls of one line."""
+
+    def accept(self, db: Connection, origin: Origin, batch: Batch) -> Accepted:
+        accepted = Inbox.accept(self, db, origin, batch)
+        if b'"line":13' in bytes(batch.entries[0]):
+            raise RuntimeError("our own fault")
+        return accepted
+
+
+def test_a_fault_of_ours_sets_one_message_aside_and_takes_the_others(office: Office) -> None:
+    office.entries = EntriesDesk(office.engine, Stumbling(schema.inbox_tables, APPLY))
+    office.register("branch-2")
+    payloads = []
+    for box_id, line in (("branch-2", 13), (BOX, 1)):
+        body = entry_bytes(replace(call_ended(), line=line), new_id(), AT, 1)
+        prev = genesis(EPOCH, "evt")
+        payload = pack_batch(box_id, EPOCH, "evt", 1, prev, chained(prev, body), [body])
+        payloads.append((Topic(box_id, False, "up", "e"), payload))
+    refused, ack = [unpack(payload) for _, payload in office.entries.handle(payloads, LATER)]
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.detail) == ("failed", "RuntimeError: our own fault")
+    assert isinstance(ack, Ack)
+    assert [row["line"] for row in office.rows("calls")] == [1]
+    assert [row["code"] for row in office.rows("quarantine")] == ["failed"]
 
 
 # Files.
