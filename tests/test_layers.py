@@ -31,22 +31,46 @@ MAY: dict[str, tuple[str, ...]] = {
     "edge.callerid": ("edge.dsp", "edge.samples"),
     "edge.line": ("edge.dsp", "edge.callerid", "edge.samples"),
     "edge.calls": ("edge.callerid", "edge.line.events"),
-    "edge.triggers": ("edge.line.events", "edge.calls"),
+    "edge.triggers": ("edge.line.events",),
+    "edge.numbers": (),
+    "edge.schedule": (),
+    "edge.keeping": ("edge.calls", "edge.line.events", "edge.numbers", "edge.schedule", "edge.triggers"),
     "edge.answering": ("edge.line.events", "edge.calls"),
     "edge.sources": ("edge.samples", "edge.ring", "hw.wire"),
-    "edge.board": ("edge.calls", "edge.line", "edge.ring", "edge.samples"),
+    "edge.board": (
+        "edge.calls",
+        "edge.keeping",
+        "edge.line",
+        "edge.ring",
+        "edge.samples",
+        "edge.config",
+        "edge.timeline",
+        "sync.ids",
+    ),
+    "edge.popup": (),
     "edge.codec": (),
     "edge.recorder": ("edge.codec", "edge.ring", "edge.samples"),
-    "edge.config": ("sync.settings",),
-    "edge.store": ("edge.codec", "edge.samples", "sync"),
-    "edge.web": ("edge.store", "edge.clock", "edge.ring", "edge.samples", "edge.dsp.level", "sync"),
+    "edge.config": ("edge.keeping", "edge.numbers", "edge.schedule", "edge.triggers", "sync.settings"),
+    "edge.seal": ("sync.envelope",),
+    "edge.store": ("edge.codec", "edge.samples", "edge.seal", "sync"),
+    "edge.web": (
+        "edge.store",
+        "edge.clock",
+        "edge.ring",
+        "edge.samples",
+        "edge.dsp.level",
+        "edge.popup",
+        "sync",
+    ),
     "edge.syncer": ("edge.store", "sync"),
 }
 FREE = ("edge.app", "edge.__main__", "edge.ledger", "edge.adopt", "edge.replay", "edge.decode", "edge.doctor")
 
 PURE = (
     "edge.dsp", "edge.callerid", "edge.line", "edge.triggers", "edge.calls", "edge.answering", "edge.board",
-    "edge.timeline", "sync.session", "sync.chunks", "sync.envelope", "sync.topics", "cloud.access", "hw.wire",
+    "edge.keeping", "edge.numbers", "edge.schedule",
+    "edge.seal", "edge.timeline", "edge.popup", "sync.session", "sync.chunks", "sync.envelope", "sync.topics",
+    "sync.phone", "sync.search", "sync.sheets", "cloud.access", "hw.wire",
 )  # fmt: skip
 WORLDLY = {
     "time", "threading", "socket", "select", "sqlite3", "sqlalchemy", "sqlite_utils", "logging", "subprocess",
@@ -63,6 +87,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("cloud", "sync.inbox"),
     "termios": ("edge.sources.hat", "hw.virtual"),
     "argon2": ("sync.accounts",),
+    "phonenumbers": ("sync.phone",),
+    "xlsxwriter": ("sync.sheets",),
+    "python_calamine": ("sync.sheets",),
 }
 
 
