@@ -57,6 +57,7 @@ class CallFilter:
     outcome: str = ""
     from_utc: str = ""  # included
     until_utc: str = ""  # not included
+    lines: frozenset[int] | None = None  # of these lines only; None: of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,7 @@ def _select(
 def _conditions(wanted: CallFilter) -> tuple[str, tuple[str | int, ...]]:
     """The WHERE clause (never empty) and its values."""
     pattern = _like(wanted.text)
+    lines = tuple(sorted(wanted.lines or ()))
     candidates: tuple[tuple[str, tuple[str | int, ...], bool], ...] = (
         (
             "(c.caller_number LIKE ? ESCAPE '\\' OR c.caller_name LIKE ? ESCAPE '\\' "
@@ -255,6 +257,7 @@ def _conditions(wanted: CallFilter) -> tuple[str, tuple[str | int, ...]]:
         ("c.outcome = ?", (wanted.outcome,), bool(wanted.outcome)),
         ("c.started_utc >= ?", (wanted.from_utc,), bool(wanted.from_utc)),
         ("c.started_utc < ?", (wanted.until_utc,), bool(wanted.until_utc)),
+        (f"c.line IN ({', '.join('?' * len(lines))})", lines, wanted.lines is not None),
     )
     chosen = [(clause, values) for clause, values, asked in candidates if asked]
     where = " AND ".join(clause for clause, _ in chosen) or "1"

@@ -1,29 +1,35 @@
-"""Who may use the branch page: users, their sessions, and the log of what they did.
+"""Who may use the branch page: users with their level, group, lines and rights, and who changed them.
 
-A session is found by the hash of its token, so a copy of the database opens no page; the operation log is
-only ever added to, and refusals stand in it beside what was allowed.
+A user's rights and lines are rows of their own, so that none is there by default; every change that an
+administrator makes is one transaction with its line in the operation log. Somebody who can administer stays.
 
     UserError
-      UserExists      the name is taken
+      UserExists      the name or the employee number is taken
       NotAName        empty, too long, or with characters nobody can see
-      UnknownRole     not one of ROLES
+      UnknownLevel    not one of LEVELS
+      NoSuchGroup     there is no group of that id
+      NotGivable      a right that nobody can give, or `users` below super
+      LastSuper       nobody could administer users any more
+      NoSuchUser      there is no user of that id
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlite_utils import Database, Migrations
 
+from edge.store.operations import Operation, add_operation
+from edge.store.rights import GIVEN_BY_NOBODY, LEVEL_RIGHTS, LEVELS, Right
 from sync.accounts import check_password, hash_password
 from sync.db import run_script, write
 from sync.ids import new_id
 from sync.moment import to_text
 
-# 级别, in falling order.
-ROLES = ("super", "leader", "ordinary")
 LONGEST_NAME = 64
 
 migrations = Migrations("users")
@@ -68,20 +74,106 @@ def m001_users(db: Database) -> None:
     )
 
 
+@migrations()
+def m002_levels_and_rights(db: Database) -> None:
+    """Roles become levels; groups, lines, rights. Whoever is there keeps seeing and doing what they did."""
+    run_script(
+        db.conn,
+        """
+        CREATE TABLE groups (               -- 组别
+            id              TEXT PRIMARY KEY,
+            name            TEXT NOT NULL UNIQUE COLLATE NOCASE
+        );
+        CREATE TABLE line_groups (          -- what an administrator says of a line; no row: no group, pops up
+            line            INTEGER PRIMARY KEY,
+            group_id        TEXT REFERENCES groups (id),
+            pops_up         INTEGER NOT NULL DEFAULT 1  -- 通道来电在客户端是否弹出 (POP-02)
+        );
+        ALTER TABLE users RENAME COLUMN role TO level;
+        ALTER TABLE users ADD COLUMN employee_number TEXT NOT NULL DEFAULT '';
+        ALTER TABLE users ADD COLUMN group_id TEXT REFERENCES groups (id);
+        ALTER TABLE users ADD COLUMN shares_customers INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE users ADD COLUMN shares_communications INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE users ADD COLUMN must_change_password INTEGER NOT NULL DEFAULT 0;
+        UPDATE users SET employee_number = name;
+        CREATE UNIQUE INDEX users_by_employee_number ON users (employee_number COLLATE NOCASE);
+        CREATE TABLE user_lines (           -- linked lines (POP-11)
+            user_id         TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+            line            INTEGER NOT NULL,
+            PRIMARY KEY (user_id, line)
+        ) WITHOUT ROWID;
+        CREATE TABLE user_rights (
+            user_id         TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+            right           TEXT NOT NULL,          -- edge.store.rights.Right values
+            PRIMARY KEY (user_id, right)
+        ) WITHOUT ROWID;
+        CREATE INDEX operation_log_by_operation ON operation_log (operation, id)
+        """,
+    )
+    _keep_who_is_there(db.conn)
+
+
+def _keep_who_is_there(db: sqlite3.Connection) -> None:
+    """Users of before levels meant anything saw every line: they stay linked to those there are."""
+    users = db.execute("SELECT id, level FROM users").fetchall()
+    lines = [row[0] for row in db.execute("SELECT DISTINCT line FROM calls UNION SELECT line FROM lines")]
+    for user_id, level in users:
+        rights = LEVEL_RIGHTS.get(level, frozenset())
+        db.executemany("INSERT INTO user_rights VALUES (?, ?)", [(user_id, one.value) for one in rights])
+        db.executemany("INSERT INTO user_lines VALUES (?, ?)", [(user_id, line) for line in lines])
+    if any(level == "leader" for _, level in users):
+        group_id = new_id()
+        db.execute("INSERT INTO groups VALUES (?, '1')", (group_id,))
+        db.execute("UPDATE users SET group_id = ? WHERE level = 'leader'", (group_id,))
+        db.executemany(
+            "INSERT INTO line_groups (line, group_id) VALUES (?, ?)", [(n, group_id) for n in lines]
+        )
+
+
 class UserError(ValueError):
-    """A user that cannot be made."""
+    """A user that cannot be as asked."""
 
 
 class UserExists(UserError):
-    """The name is taken."""
+    """The name or the employee number is taken."""
 
 
 class NotAName(UserError):
     """Empty, too long, or with characters nobody can see."""
 
 
-class UnknownRole(UserError):
-    """Not one of ROLES."""
+class UnknownLevel(UserError):
+    """Not one of LEVELS."""
+
+
+class NoSuchGroup(UserError):
+    """There is no group of that id."""
+
+
+class NotGivable(UserError):
+    """A right that nobody can give, or `users` below super."""
+
+
+class LastSuper(UserError):
+    """Nobody could administer users any more."""
+
+
+class NoSuchUser(UserError):
+    """There is no user of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What an administrator sets of a user."""
+
+    name: str
+    level: str
+    employee_number: str = ""  # empty: the name
+    group_id: str | None = None
+    lines: frozenset[int] = frozenset()  # linked
+    rights: frozenset[Right] = frozenset()
+    shares_customers: bool = False
+    shares_communications: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,43 +182,65 @@ class User:
 
     id: str
     name: str
-    role: str
+    level: str  # edge.store.rights.LEVELS
     password_hash: str
     language: str | None
+    employee_number: str  # never empty
+    group_id: str | None
+    shares_customers: bool
+    shares_communications: bool
+    must_change_password: bool  # it was made by an administrator, for one log-in
+    disabled: bool
+    lines: frozenset[int]  # linked; what a user sees is `lines_in_scope`
+    rights: frozenset[Right]
+
+    @property
+    def profile(self) -> Profile:
+        """The part an administrator sets."""
+        return Profile(**{name: getattr(self, name) for name in Profile.__slots__})
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One line of the operation log."""
-
-    operation: str
-    result: str  # done | refused
-    address: str
-    user_name: str | None = None
-    subject: str = ""
-    reason: str = ""
+def user_where(db: sqlite3.Connection, where: str, values: tuple[object, ...]) -> User | None:
+    """The user `u` for whom `where` holds."""
+    return next(iter(_select(db, where, values)), None)
 
 
-def add_user(
-    db: sqlite3.Connection, name: str, password: str, role: str, now: datetime | None = None
-) -> User:
-    """Make a user; UserError or sync.accounts.PasswordRefused says what is wrong with what was given."""
-    name = name.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise NotAName(f"a user's name needs 1 to {LONGEST_NAME} visible characters, got {name!r}")
-    if role not in ROLES:
-        raise UnknownRole(f"a role is one of {', '.join(ROLES)}, got {role!r}")
-    check_password(password, name)
-    user = User(new_id(), name, role, hash_password(password), None)
-    try:
-        with write(db):
-            db.execute(
-                "INSERT INTO users (id, name, role, password_hash, created_utc) VALUES (?, ?, ?, ?, ?)",
-                (user.id, user.name, user.role, user.password_hash, to_text(now or datetime.now(UTC))),
-            )
-    except sqlite3.IntegrityError as error:
-        raise UserExists(f"there is a user {name!r} already") from error
+def _select(db: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[User]:
+    rows = db.execute(
+        f"""SELECT u.id, u.name, u.level, u.password_hash, u.language, u.employee_number, u.group_id,
+                   u.shares_customers, u.shares_communications, u.must_change_password, u.disabled,
+                   (SELECT group_concat(line) FROM user_lines WHERE user_id = u.id),
+                   (SELECT group_concat(right) FROM user_rights WHERE user_id = u.id)
+            FROM users u WHERE {where} ORDER BY u.disabled, u.name""",
+        values,
+    )
+    return [_user(row) for row in rows]
+
+
+def _user(row: sqlite3.Row) -> User:
+    known = {right.value: right for right in Right}
+    values: list[Any] = [*row[:7], *(bool(flag) for flag in row[7:11])]
+    values.append(frozenset(int(line) for line in (row[11] or "").split(",") if line))
+    values.append(frozenset(known[one] for one in (row[12] or "").split(",") if one in known))
+    return User(*values)
+
+
+def all_users(db: sqlite3.Connection) -> list[User]:
+    """Everybody, those who may log in first, by name."""
+    return _select(db, "1", ())
+
+
+def user_by_id(db: sqlite3.Connection, user_id: str) -> User:
+    """The user of that id, disabled or not; NoSuchUser."""
+    user = user_where(db, "u.id = ?", (user_id,))
+    if user is None:
+        raise NoSuchUser(f"there is no user {user_id!r}")
     return user
+
+
+def find_user(db: sqlite3.Connection, name: str) -> User | None:
+    """The enabled user of that name, whatever its case."""
+    return user_where(db, "u.name = ? AND NOT u.disabled", (name.strip(),))
 
 
 def any_user(db: sqlite3.Connection) -> bool:
@@ -134,13 +248,82 @@ def any_user(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM users WHERE NOT disabled LIMIT 1").fetchone() is not None
 
 
-def find_user(db: sqlite3.Connection, name: str) -> User | None:
-    """The enabled user of that name, whatever its case."""
-    row = db.execute(
-        "SELECT id, name, role, password_hash, language FROM users WHERE name = ? AND NOT disabled",
-        (name.strip(),),
-    ).fetchone()
-    return User(*row) if row else None
+def lines_in_scope(db: sqlite3.Connection, user: User) -> frozenset[int] | None:
+    """The lines whose calls `user` sees: None is all (super); a leader's group's; else linked ones."""
+    if user.level == "super":
+        return None
+    if user.level == "leader":
+        rows = db.execute("SELECT line FROM line_groups WHERE group_id = ?", (user.group_id,))
+        return frozenset(row[0] for row in rows)
+    return user.lines
+
+
+def add_user(
+    db: sqlite3.Connection, name: str, password: str, level: str, now: datetime | None = None
+) -> User:
+    """Make a user with what its level starts with; UserError or PasswordRefused says what is wrong."""
+    profile = Profile(name, level, rights=LEVEL_RIGHTS.get(level, frozenset()))
+    return make_user(db, profile, password, now or datetime.now(UTC))
+
+
+def make_user(
+    db: sqlite3.Connection,
+    profile: Profile,
+    password: str,
+    now: datetime,
+    by: Operation | None = None,
+    one_time: bool = False,
+) -> User:
+    """Make a user; `by` says which administrator does. A `one_time` password has to be changed at log-in."""
+    check_password(password, profile.name.strip())
+    user_id, password_hash = new_id(), hash_password(password)
+    with write(db):
+        profile = _checked(db, profile, user_id)
+        values = (user_id, profile.name, profile.level, profile.employee_number, password_hash, one_time)
+        db.execute(
+            """INSERT INTO users (id, name, level, employee_number, password_hash, must_change_password,
+                                  created_utc) VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            (*values, to_text(now)),
+        )
+        _write_profile(db, user_id, profile)
+        if by:
+            add_operation(db, by, to_text(now))
+    return user_by_id(db, user_id)
+
+
+def change_user(db: sqlite3.Connection, user_id: str, profile: Profile, by: Operation, now: datetime) -> User:
+    """Give a user another profile; UserError says what is wrong with it. `by` goes into the operation log."""
+    with write(db):
+        profile = _checked(db, profile, user_id)
+        _write_profile(db, user_id, profile)
+        _keep_a_super(db)
+        add_operation(db, by, to_text(now))
+    return user_by_id(db, user_id)
+
+
+def enable_user(db: sqlite3.Connection, user_id: str, enabled: bool, by: Operation, now: datetime) -> None:
+    """Let a user log in again, or no longer; the latter ends all their sessions."""
+    with write(db):
+        db.execute("UPDATE users SET disabled = ? WHERE id = ?", (not enabled, user_id))
+        if not enabled:
+            db.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
+        _keep_a_super(db)
+        add_operation(db, by, to_text(now))
+
+
+def set_password(
+    db: sqlite3.Connection, user: User, password: str, by: Operation, now: datetime, one_time: bool
+) -> None:
+    """Another password, which ends all the user's sessions; PasswordRefused says why it may not be used."""
+    check_password(password, user.name)
+    password_hash = hash_password(password)
+    with write(db):
+        db.execute(
+            "UPDATE users SET password_hash = ?, must_change_password = ? WHERE id = ?",
+            (password_hash, one_time, user.id),
+        )
+        db.execute("DELETE FROM sessions WHERE user_id = ?", (user.id,))
+        add_operation(db, by, to_text(now))
 
 
 def choose_language(db: sqlite3.Connection, user_id: str, language: str) -> None:
@@ -149,98 +332,84 @@ def choose_language(db: sqlite3.Connection, user_id: str, language: str) -> None
         db.execute("UPDATE users SET language = ? WHERE id = ?", (language, user_id))
 
 
-def start_session(
-    db: sqlite3.Connection, user: User, token_sha256: str, address: str, now: datetime, password_hash: str
-) -> None:
-    """Open a session for `user`, and keep `password_hash` (the same, or made anew at today's cost)."""
-    at_utc = to_text(now)
-    with write(db):
-        db.execute("UPDATE users SET password_hash = ? WHERE id = ?", (password_hash, user.id))
-        db.execute(
-            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?)", (token_sha256, user.id, address, at_utc, at_utc)
-        )
-        _log(db, Operation("log_in", "done", address, user.name), at_utc)
+def profile_changes(before: Profile, after: Profile) -> str:
+    """What differs, for the operation log: `level ordinary>leader, lines +2 -1, rights +export`."""
+    told = []
+    for name in Profile.__slots__:
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new and isinstance(old, frozenset):
+            told.append(f"{name} {_set_change(old, new)}")
+        elif old != new:
+            told.append(f"{name} {old}>{new}")
+    return ", ".join(told)
 
 
-def session_user(
-    db: sqlite3.Connection, token_sha256: str, now: datetime, idle: timedelta, absolute: timedelta
-) -> User | None:
-    """Whose session it is, unless it is unknown, unused for `idle`, or older than `absolute`."""
-    row = db.execute(
-        """SELECT u.id, u.name, u.role, u.password_hash, u.language
-           FROM sessions s JOIN users u ON u.id = s.user_id
-           WHERE s.token_sha256 = ? AND s.seen_utc > ? AND s.created_utc > ? AND NOT u.disabled""",
-        (token_sha256, to_text(now - idle), to_text(now - absolute)),
-    ).fetchone()
-    return User(*row) if row else None
+def _set_change(old: frozenset[object], new: frozenset[object]) -> str:
+    def word(one: object) -> str:
+        return one.value if isinstance(one, Right) else str(one)
+
+    signs: Mapping[str, frozenset[object]] = {"+": new - old, "-": old - new}
+    return " ".join(sign + one for sign, ones in signs.items() for one in sorted(map(word, ones)))
 
 
-def touch_session(db: sqlite3.Connection, token_sha256: str, now: datetime, every: timedelta) -> None:
-    """Note that the session is in use; writes at most once per `every`."""
-    stale = "SELECT 1 FROM sessions WHERE token_sha256 = ? AND seen_utc < ?"
-    if db.execute(stale, (token_sha256, to_text(now - every))).fetchone():
-        with write(db):
-            db.execute(
-                "UPDATE sessions SET seen_utc = ? WHERE token_sha256 = ?", (to_text(now), token_sha256)
-            )
+def _checked(db: sqlite3.Connection, profile: Profile, user_id: str) -> Profile:
+    """The profile as it will be stored; UserError says what is wrong. Inside `sync.db.write`."""
+    name = _visible("a user's name", profile.name)
+    number = _visible("an employee number", profile.employee_number or name)
+    if profile.level not in LEVELS:
+        raise UnknownLevel(f"a level is one of {', '.join(LEVELS)}, got {profile.level!r}")
+    if profile.rights & GIVEN_BY_NOBODY or (Right.USERS in profile.rights and profile.level != "super"):
+        raise NotGivable("only a super user can administer users")
+    if (
+        profile.group_id
+        and not db.execute("SELECT 1 FROM groups WHERE id = ?", (profile.group_id,)).fetchone()
+    ):
+        raise NoSuchGroup(f"there is no group {profile.group_id!r}")
+    for column, value in (("name", name), ("employee_number", number)):
+        taken = f"SELECT 1 FROM users WHERE {column} = ? COLLATE NOCASE AND id != ?"
+        if db.execute(taken, (value, user_id)).fetchone():
+            raise UserExists(f"there is a user {value!r} already")
+    return Profile(
+        name, profile.level, number, profile.group_id, profile.lines, profile.rights,
+        profile.shares_customers, profile.shares_communications,
+    )  # fmt: skip
 
 
-def end_session(
-    db: sqlite3.Connection, token_sha256: str, user_name: str, address: str, now: datetime
-) -> None:
-    """Log out: the token opens nothing from now on."""
-    with write(db):
-        db.execute("DELETE FROM sessions WHERE token_sha256 = ?", (token_sha256,))
-        _log(db, Operation("log_out", "done", address, user_name), to_text(now))
+def _visible(what: str, text: str) -> str:
+    text = text.strip()
+    if not text or len(text) > LONGEST_NAME or not text.isprintable():
+        raise NotAName(f"{what} needs 1 to {LONGEST_NAME} visible characters, got {text!r}")
+    return text
 
 
-def drop_old_sessions(db: sqlite3.Connection, now: datetime, idle: timedelta, absolute: timedelta) -> None:
-    """Delete the sessions that `session_user` would refuse for their age."""
-    with write(db):
-        db.execute(
-            "DELETE FROM sessions WHERE seen_utc <= ? OR created_utc <= ?",
-            (to_text(now - idle), to_text(now - absolute)),
-        )
-
-
-def address_known(db: sqlite3.Connection, name: str, address: str, since: datetime) -> bool:
-    """Whether that user has logged in from `address` since then."""
-    return (
-        db.execute(
-            """SELECT 1 FROM operation_log WHERE user_name = (SELECT name FROM users WHERE name = ?)
-               AND at_utc > ? AND address = ? AND operation = 'log_in' AND result = 'done' LIMIT 1""",
-            (name.strip(), to_text(since), address),
-        ).fetchone()
-        is not None
-    )
-
-
-def log_operation(db: sqlite3.Connection, operation: Operation, now: datetime) -> None:
-    """Add one line to the operation log."""
-    with write(db):
-        _log(db, operation, to_text(now))
-
-
-def log_play(db: sqlite3.Connection, operation: Operation, now: datetime, within: timedelta) -> None:
-    """The same for a play, once per user and recording `within` a while: a player asks for many ranges."""
-    seen = """SELECT 1 FROM operation_log WHERE subject = ? AND at_utc > ? AND user_name = ?
-              AND operation = ? AND address = ? LIMIT 1"""
-    wanted = (operation.subject, to_text(now - within), operation.user_name, operation.operation)
-    if not db.execute(seen, (*wanted, operation.address)).fetchone():
-        log_operation(db, operation, now)
-
-
-def _log(db: sqlite3.Connection, operation: Operation, at_utc: str) -> None:
-    db.execute(
-        """INSERT INTO operation_log (at_utc, user_name, address, operation, result, subject, reason)
-           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+def _write_profile(db: sqlite3.Connection, user_id: str, profile: Profile) -> None:
+    changed = db.execute(
+        """UPDATE users SET name = ?, level = ?, employee_number = ?, group_id = ?, shares_customers = ?,
+                            shares_communications = ? WHERE id = ?""",
         (
-            at_utc,
-            operation.user_name,
-            operation.address,
-            operation.operation,
-            operation.result,
-            operation.subject,
-            operation.reason,
+            profile.name,
+            profile.level,
+            profile.employee_number,
+            profile.group_id,
+            profile.shares_customers,
+            profile.shares_communications,
+            user_id,
         ),
     )
+    if changed.rowcount == 0:
+        raise NoSuchUser(f"there is no user {user_id!r}")
+    db.execute("DELETE FROM user_lines WHERE user_id = ?", (user_id,))
+    db.execute("DELETE FROM user_rights WHERE user_id = ?", (user_id,))
+    db.executemany("INSERT INTO user_lines VALUES (?, ?)", [(user_id, line) for line in profile.lines])
+    db.executemany("INSERT INTO user_rights VALUES (?, ?)", [(user_id, one.value) for one in profile.rights])
+
+
+def _keep_a_super(db: sqlite3.Connection) -> None:
+    """LastSuper when nobody could administer users after what was just written; the write is undone by it."""
+    left = db.execute(
+        """SELECT 1 FROM users u JOIN user_rights r ON r.user_id = u.id AND r.right = ?
+           WHERE u.level = 'super' AND NOT u.disabled LIMIT 1""",
+        (Right.USERS.value,),
+    ).fetchone()
+    if left is None:
+        raise LastSuper("nobody could administer users any more")

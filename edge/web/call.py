@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bottle import HTTPError, HTTPResponse
+from bottle import HTTPResponse
 
-from edge.store.listing import CallFacts, RecordingRow, call_facts
+from edge.store.listing import CallFacts, RecordingRow
 from edge.web import shown
+from edge.web.guard import the_call
 from edge.web.site import Visit
 from edge.web.strip import strip
 from sync.locale import marked
@@ -37,10 +38,8 @@ class DrawnGap:
 
 
 def show(visit: Visit, call_id: str) -> HTTPResponse:
-    """The page of one call; 404 when there is no such call."""
-    facts = call_facts(visit.db, call_id)
-    if facts is None:
-        raise HTTPError(404)
+    """The page of one call; 404 when there is none that the user sees."""
+    facts = the_call(visit, call_id)
     return visit.page(
         "call.html",
         strip=strip(visit),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -42,7 +42,8 @@ def show(visit: Visit) -> HTTPResponse:
     fault, page = "", CallsPage((), None, None)
     try:
         search = read_search(visit.query, visit.site.settings.zone)
-        page = calls_page(visit.db, search.wanted, PAGE_SIZE, search.older_than, search.newer_than)
+        wanted = replace(search.wanted, lines=visit.lines)
+        page = calls_page(visit.db, wanted, PAGE_SIZE, search.older_than, search.newer_than)
     except AskedBadly as error:
         fault = str(error)
     return visit.page(
@@ -55,7 +56,7 @@ def show(visit: Visit) -> HTTPResponse:
         newer=_link(asked, "newer", page.newer_than),
         older=_link(asked, "older", page.older_than),
         filtered=any(asked.values()),
-        line_names=line_names(visit.db),
+        line_names={line: name for line, name in line_names(visit.db).items() if visit.sees(line)},
     )
 
 

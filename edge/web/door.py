@@ -19,9 +19,11 @@ from urllib.parse import quote, urlsplit
 
 from bottle import HTTPError, HTTPResponse, request, response
 
-from edge.store.users import Operation, log_operation, session_user, touch_session
+from edge.store.operations import Operation, log_operation
+from edge.store.sessions import session_user, touch_session
+from edge.store.users import lines_in_scope
 from edge.web import sessions
-from edge.web.rights import Right, allowed
+from edge.web.rights import Right, allowed, rights_of
 from edge.web.site import Site, Visit, see_other
 from sync.locale import LANGUAGES, Language
 from sync.moment import to_text
@@ -95,7 +97,14 @@ def _who(visit: Visit) -> Visit:
     if user is None:
         return visit
     touch_session(visit.db, key, visit.now, sessions.TOUCH_EVERY)
-    return replace(visit, user=user, token=token, language=_language(visit.site, user.language))
+    return replace(
+        visit,
+        user=user,
+        token=token,
+        rights=rights_of(user),
+        lines=lines_in_scope(visit.db, user),
+        language=_language(visit.site, user.language),
+    )
 
 
 def _language(site: Site, preferred: str | None) -> Language:
@@ -183,6 +192,7 @@ def error_page(site: Site, error: HTTPError) -> str:
         code=error.status_code,
         error_id=error_id,
         user=None,
+        may=lambda right: False,
         now_utc=to_text(site.clock.utc()),
         here="/",
         form_token="",

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from bottle import HTTPError, HTTPResponse, static_file
 
-from edge.store.listing import recording
-from edge.store.users import Operation, log_play
+from edge.store.operations import Operation, log_play
+from edge.web.guard import the_recording
 from edge.web.site import ROOM, Visit
 
 STATIC = ROOM / "static"
@@ -25,8 +25,8 @@ def static(visit: Visit, path: str) -> HTTPResponse:
 
 def audio(visit: Visit, recording_id: str) -> HTTPResponse:
     """A finished recording, whole or in the range asked for; the play goes into the operation log."""
-    row = recording(visit.db, recording_id)
-    if row is None or row.state != "ready" or visit.user is None:
+    row = the_recording(visit, recording_id)
+    if row.state != "ready" or visit.user is None:
         raise HTTPError(404)
     folder = visit.site.settings.recordings.resolve()
     file = (folder / row.file).resolve()

@@ -10,8 +10,10 @@ from datetime import date
 from bottle import HTTPError, HTTPResponse
 
 from edge.store.listing import CallFilter, count_calls, lines_now, newest_calls
-from edge.store.users import session_user
+from edge.store.sessions import session_user
+from edge.store.users import lines_in_scope
 from edge.web import sessions, shown
+from edge.web.rights import rights_of
 from edge.web.site import Visit, see_other
 from edge.web.stream import Board, Fragments, live
 from edge.web.strip import strip
@@ -49,17 +51,21 @@ def _stream(visit: Visit) -> Iterator[str]:
         with closing(site.open_db()) as db:
 
             def may_go_on() -> bool:
-                return session_user(db, key, site.clock.utc(), sessions.IDLE, sessions.ABSOLUTE) is not None
+                user = session_user(db, key, site.clock.utc(), sessions.IDLE, sessions.ABSOLUTE)
+                if user is None:
+                    return False
+                return (lines_in_scope(db, user), rights_of(user)) == (visit.lines, visit.rights)
 
-            yield from live(site, _board(visit), may_go_on)
+            yield from live(site, _board(visit), may_go_on, visit.sees)
     finally:
         site.streams.release()
 
 
 def _board(visit: Visit) -> Board:
-    """The board of this language; all who read it share one, since nothing on it depends on the reader."""
-    site, code = visit.site, visit.language.code
-    if code not in site.boards:
+    """The board of this language, these lines and rights; all who have the same share one."""
+    site = visit.site
+    key = (visit.language.code, visit.lines, visit.rights)
+    if key not in site.boards:
         anybody = replace(visit, db=site.open_db(), user=None, token=None, query={})
 
         def version() -> object:
@@ -69,14 +75,14 @@ def _board(visit: Visit) -> Board:
         def render() -> Fragments:
             return fragments(replace(anybody, now=site.clock.utc()))
 
-        site.boards.setdefault(code, Board(version, render))
-    board: Board = site.boards[code]
+        site.boards.setdefault(key, Board(version, render))
+    board: Board = site.boards[key]
     return board
 
 
 def fragments(visit: Visit) -> Fragments:
     """The parts of the page that change, by the id of their element."""
-    lines = lines_now(visit.db)
+    lines = [line for line in lines_now(visit.db) if visit.sees(line.line)]
     parts = {f"line-{line.line}": visit.render("_tile.html", line=line) for line in lines}
     parts["today"] = _today(visit)
     parts["strip"] = visit.render("_strip.html", strip=strip(visit))
@@ -86,7 +92,8 @@ def fragments(visit: Visit) -> Fragments:
 def _today(visit: Visit) -> str:
     zone = visit.site.settings.zone
     since_utc = shown.midnight_utc(date.fromisoformat(visit.today()), zone)
-    all_today, missed = CallFilter(from_utc=since_utc), CallFilter(from_utc=since_utc, outcome="missed")
+    all_today = CallFilter(from_utc=since_utc, lines=visit.lines)
+    missed = replace(all_today, outcome="missed")
     return visit.render(
         "_today.html",
         today=visit.today(),

@@ -8,8 +8,10 @@ from math import ceil
 
 from bottle import HTTPResponse
 
+from edge.store import sessions as rows
 from edge.store import users
-from edge.store.users import Operation, User
+from edge.store.operations import Operation, log_operation
+from edge.store.users import User
 from edge.web import sessions
 from edge.web.site import Visit, local_path, see_other
 from sync.accounts import hash_password, needs_rehash, throttle_keys, verify_password
@@ -42,7 +44,7 @@ def enter(visit: Visit) -> HTTPResponse:
         right = verify_password(user.password_hash if user else None, password)
     if user is None or not right:
         refused = Operation("log_in", "refused", visit.address, name[: users.LONGEST_NAME], reason="password")
-        users.log_operation(visit.db, refused, visit.now)
+        log_operation(visit.db, refused, visit.now)
         return _form(visit, 403, name=name, wrong=WRONG)
     return _begin_session(visit, user, password)
 
@@ -51,7 +53,7 @@ def leave(visit: Visit) -> HTTPResponse:
     """End the session, here and in the browser."""
     if visit.token and visit.user:
         key = sessions.token_hash(visit.token)
-        users.end_session(visit.db, key, visit.user.name, visit.address, visit.now)
+        rows.end_session(visit.db, key, visit.user.name, visit.address, visit.now)
     answer = see_other("/log-in")
     tls = visit.site.settings.tls
     answer.delete_cookie(sessions.cookie_name(tls), path="/", secure=tls, httponly=True, samesite="strict")
@@ -59,7 +61,7 @@ def leave(visit: Visit) -> HTTPResponse:
 
 
 def _keys(visit: Visit, name: str) -> tuple[str, ...]:
-    known = users.address_known(visit.db, name, visit.address, visit.now - KNOWN_FOR)
+    known = rows.address_known(visit.db, name, visit.address, visit.now - KNOWN_FOR)
     return throttle_keys(name, visit.address, known)
 
 
@@ -77,8 +79,8 @@ def _begin_session(visit: Visit, user: User, password: str) -> HTTPResponse:
         site.throttle.forgive(key for key in _keys(visit, user.name) if not key.startswith("address "))
     token = sessions.new_token()
     kept = hash_password(password) if needs_rehash(user.password_hash) else user.password_hash
-    users.drop_old_sessions(visit.db, visit.now, sessions.IDLE, sessions.ABSOLUTE)
-    users.start_session(visit.db, user, sessions.token_hash(token), visit.address, visit.now, kept)
+    rows.drop_old_sessions(visit.db, visit.now, sessions.IDLE, sessions.ABSOLUTE)
+    rows.start_session(visit.db, user, sessions.token_hash(token), visit.address, visit.now, kept)
     answer = see_other(local_path(visit.form.get("next", "")))
     tls = site.settings.tls
     answer.set_cookie(

@@ -22,6 +22,7 @@ from edge.store.users import User
 from edge.web import shown
 from edge.web.meter import Meter
 from edge.web.pulse import Pulse
+from edge.web.rights import Right
 from edge.web.sessions import form_token
 from edge.web.settings import WebSettings
 from sync.accounts import Throttle
@@ -70,7 +71,7 @@ class Site:
     templates: Mapping[str, Environment]
     pulse: Pulse
     meter: Meter
-    boards: dict[str, Any] = field(default_factory=dict)  # edge.web.stream.Board by language
+    boards: dict[Any, Any] = field(default_factory=dict)  # edge.web.stream.Board by who may share it
     throttle: Throttle = field(default_factory=Throttle)
     log_in_lock: threading.Lock = field(default_factory=threading.Lock)
     streams: threading.BoundedSemaphore = field(
@@ -102,17 +103,28 @@ class Visit:
     form: Mapping[str, str]
     user: User | None = None
     token: str | None = None
+    rights: frozenset[Right] = frozenset()
+    lines: frozenset[int] | None = frozenset()  # whose calls the user sees; None: all
 
     @property
     def templates(self) -> Environment:
         """The templates in the reader's language."""
         return self.site.templates[self.language.code]
 
+    def may(self, right: Right | str) -> bool:
+        """Whether the user has a right (templates name it by its value)."""
+        return Right(right) in self.rights
+
+    def sees(self, line: int) -> bool:
+        """Whether the calls of a line are the user's to see."""
+        return self.lines is None or line in self.lines
+
     def render(self, template: str, **values: Any) -> str:
         """The template as text, with what every template may use."""
         return self.templates.get_template(template).render(
             **values,
             user=self.user,
+            may=self.may,
             now_utc=to_text(self.now),
             here=self.path,
             form_token=form_token(self.token) if self.token else "",

@@ -43,7 +43,9 @@ class Board:
             return self._parts
 
 
-def live(site: Site, board: Board, may_go_on: Callable[[], bool]) -> Iterator[str]:
+def live(
+    site: Site, board: Board, may_go_on: Callable[[], bool], sees: Callable[[int], bool]
+) -> Iterator[str]:
     """The messages of one stream; it asks `may_go_on` before it tells anything new, and now and then."""
     clock = site.clock
     started_s = beat_s = clock.monotonic_s()
@@ -58,7 +60,7 @@ def live(site: Site, board: Board, may_go_on: Callable[[], bool]) -> Iterator[st
             yield message("parts", changed)
         sent = parts
         if levels != (levels := site.meter.levels(now_s)):
-            yield message("levels", levels)
+            yield message("levels", {line: level for line, level in levels.items() if sees(line)})
         if beat_due:
             beat_s = now_s
             yield message("beat", to_text(clock.utc()))

@@ -14,7 +14,6 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from edge.store.users import add_user
 from edge.web.server import serve
 from sync.db import write
 from sync.moment import to_text
@@ -49,7 +48,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def branch(tmp_path: Path) -> Iterator[Branch]:
     made = Branch(tmp_path)
-    add_user(made.db, "lin", PASSWORD, "ordinary")
+    made.user("lin", "ordinary")
     for line in (1, 2):
         made.line(line, name=f"Line {line}", since_utc=now())
     yield made

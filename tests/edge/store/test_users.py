@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.store import users
+from edge.store import operations, sessions, users
 from edge.store.schema import open_store
-from edge.store.users import NotAName, Operation, User, UserError, UserExists
+from edge.store.users import NotAName, User, UserError, UserExists
 from sync.accounts import PasswordRefused, verify_password
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -68,7 +68,7 @@ def test_users_that_cannot_be_made(
 
 
 def start(db: sqlite3.Connection, lin: User, token: str = "t1") -> None:
-    users.start_session(db, lin, token, "192.0.2.1", NOW, lin.password_hash)
+    sessions.start_session(db, lin, token, "192.0.2.1", NOW, lin.password_hash)
 
 
 AGES = [(0.0, 0.0, True), (7.9, 7.9, True), (8.0, 8.0, False), (15.9, 0.5, True), (16.0, 0.5, False)]
@@ -80,10 +80,10 @@ def test_how_long_a_session_lives(
 ) -> None:
     start(db, lin)
     now = NOW + timedelta(hours=age_h)
-    users.touch_session(db, "t1", now - timedelta(hours=unused_h), timedelta(minutes=1))
-    found = users.session_user(db, "t1", now, IDLE, ABSOLUTE)
+    sessions.touch_session(db, "t1", now - timedelta(hours=unused_h), timedelta(minutes=1))
+    found = sessions.session_user(db, "t1", now, IDLE, ABSOLUTE)
     assert (found == lin) if lives else (found is None)
-    users.drop_old_sessions(db, now, IDLE, ABSOLUTE)
+    sessions.drop_old_sessions(db, now, IDLE, ABSOLUTE)
     assert db.execute("SELECT count(*) FROM sessions").fetchone()[0] == int(lives)
 
 
@@ -91,22 +91,22 @@ def test_touching_writes_no_more_than_once_a_while(db: sqlite3.Connection, lin: 
     start(db, lin)
     before = db.total_changes
     for second in range(0, 60, 5):
-        users.touch_session(db, "t1", NOW + timedelta(seconds=second), timedelta(minutes=1))
+        sessions.touch_session(db, "t1", NOW + timedelta(seconds=second), timedelta(minutes=1))
     assert db.total_changes == before
-    users.touch_session(db, "t1", NOW + timedelta(seconds=61), timedelta(minutes=1))
+    sessions.touch_session(db, "t1", NOW + timedelta(seconds=61), timedelta(minutes=1))
     assert db.total_changes == before + 1
 
 
 def test_a_session_ends_for_good_and_alone(db: sqlite3.Connection, lin: User) -> None:
     start(db, lin, "t1")
     start(db, lin, "t2")
-    users.end_session(db, "t1", lin.name, "192.0.2.1", NOW)
-    assert users.session_user(db, "t1", NOW, IDLE, ABSOLUTE) is None
-    assert users.session_user(db, "t2", NOW, IDLE, ABSOLUTE) == lin
+    sessions.end_session(db, "t1", lin.name, "192.0.2.1", NOW)
+    assert sessions.session_user(db, "t1", NOW, IDLE, ABSOLUTE) is None
+    assert sessions.session_user(db, "t2", NOW, IDLE, ABSOLUTE) == lin
 
 
 def test_a_new_hash_is_kept_at_log_in(db: sqlite3.Connection, lin: User) -> None:
-    users.start_session(db, lin, "t1", "192.0.2.1", NOW, "made anew")
+    sessions.start_session(db, lin, "t1", "192.0.2.1", NOW, "made anew")
     found = users.find_user(db, "Lin")
     assert found is not None and found.password_hash == "made anew"
 
@@ -126,18 +126,20 @@ def test_which_addresses_are_known(
 ) -> None:
     start(db, lin)
     since = NOW + timedelta(days=days) - timedelta(days=30)
-    assert users.address_known(db, name, address, since) is known
+    assert sessions.address_known(db, name, address, since) is known
 
 
 def test_a_refused_log_in_makes_no_address_known(db: sqlite3.Connection, lin: User) -> None:
-    users.log_operation(db, Operation("log_in", "refused", "192.0.2.1", "Lin"), NOW)
-    assert not users.address_known(db, "Lin", "192.0.2.1", NOW - timedelta(days=30))
+    operations.log_operation(db, operations.Operation("log_in", "refused", "192.0.2.1", "Lin"), NOW)
+    assert not sessions.address_known(db, "Lin", "192.0.2.1", NOW - timedelta(days=30))
 
 
 def test_plays_are_logged_once_per_user_and_recording_in_a_while(db: sqlite3.Connection) -> None:
     def play(name: str, subject: str, minute: int) -> None:
         at = NOW + timedelta(minutes=minute)
-        users.log_play(db, Operation("play", "done", "192.0.2.1", name, subject), at, timedelta(minutes=10))
+        operations.log_play(
+            db, operations.Operation("play", "done", "192.0.2.1", name, subject), at, timedelta(minutes=10)
+        )
 
     for name, subject, minute in (
         ("a", "r1", 0),

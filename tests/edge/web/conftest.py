@@ -17,8 +17,9 @@ from wsgiref.validate import validator
 
 import pytest
 
+from edge.store.rights import LEVEL_RIGHTS, Right
 from edge.store.schema import open_store
-from edge.store.users import add_user
+from edge.store.users import Profile, User, make_user
 from edge.web.app import build_app
 from edge.web.settings import WebSettings
 from sync.moment import to_text
@@ -174,6 +175,20 @@ class Branch:
         row = {"name": f"Line {line}", "since_utc": to_text(self.clock.utc())}
         self.insert("lines", line=line, state=state, **(row | values))
 
+    def user(
+        self,
+        name: str,
+        level: str,
+        lines: frozenset[int] = frozenset(range(1, 9)),
+        rights: frozenset[Right] | None = None,
+        **more: Any,
+    ) -> User:
+        """A user linked to `lines`, with the rights of its level unless others are said."""
+        rights = LEVEL_RIGHTS[level] if rights is None else rights
+        return make_user(
+            self.db, Profile(name, level, lines=lines, rights=rights, **more), PASSWORD, self.clock.utc()
+        )
+
     def operations(self) -> list[tuple[str, str, str | None, str]]:
         rows = self.db.execute("SELECT operation, result, user_name, subject FROM operation_log ORDER BY id")
         return [tuple(row) for row in rows]
@@ -183,7 +198,7 @@ class Branch:
 def branch(tmp_path: Path) -> Iterator[Branch]:
     """A branch with one user, who is called lin."""
     made = Branch(tmp_path)
-    add_user(made.db, "lin", PASSWORD, "ordinary", made.clock.utc())
+    made.user("lin", "ordinary")
     yield made
     made.stop.set()
     made.db.close()

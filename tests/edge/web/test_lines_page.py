@@ -14,13 +14,12 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.ring import RingWriter
-from edge.store.users import add_user
 from edge.web.meter import Meter
 from edge.web.pulse import Pulse
 from edge.web.shown import LINE_STATES
 from edge.web.site import MOST_STREAMS
 from edge.web.stream import Board
-from tests.edge.web.conftest import PASSWORD, Branch, Browser
+from tests.edge.web.conftest import Branch, Browser
 
 
 @pytest.mark.parametrize("state", LINE_STATES)
@@ -249,7 +248,7 @@ def test_a_ring_that_is_gone_has_no_levels(tmp_path: Path) -> None:
 def test_the_stream_sends_levels_that_change(tmp_path: Path) -> None:
     ring = RingWriter.create(tmp_path / "ring", 8000, 1, 2.0)
     branch = Branch(tmp_path, rings=(tmp_path / "ring",))
-    add_user(branch.db, "lin", PASSWORD, "ordinary")
+    branch.user("lin", "ordinary")
     browser = branch.browser()
     browser.log_in()
     stream = Stream(branch, browser)
@@ -322,7 +321,7 @@ def test_a_missing_ring_does_not_beat_and_no_ring_is_none_to_watch(tmp_path: Pat
 
 def test_a_dead_recorder_is_on_every_page(tmp_path: Path) -> None:
     branch = Branch(tmp_path, rings=(tmp_path / "none",))
-    add_user(branch.db, "lin", PASSWORD, "ordinary")
+    branch.user("lin", "ordinary")
     browser = branch.browser()
     browser.log_in()
     assert "The recorder is not running" in strip_of(browser)

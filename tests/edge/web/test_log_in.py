@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from edge.store.users import add_user
 from edge.web.sessions import form_token, token_hash
 from edge.web.site import local_path
 from tests.edge.web.conftest import PASSWORD, Branch, Browser
@@ -32,7 +31,7 @@ def test_the_cookie_is_for_the_browser_alone(branch: Branch) -> None:
 
 def test_over_tls_the_cookie_is_secure_and_bound_to_the_host(tmp_path: object) -> None:
     made = Branch(tmp_path, certificate=tmp_path / "c.pem", key=tmp_path / "k.pem")  # type: ignore[operator]
-    add_user(made.db, "lin", PASSWORD, "super")
+    made.user("lin", "super")
     cookie = made.browser().log_in().cookies["__Host-session"]
     assert cookie["secure"] and cookie["path"] == "/" and not cookie["domain"]
 
@@ -252,7 +251,7 @@ def test_guesses_at_many_accounts_from_one_address_share_one_wait(branch: Branch
 
 
 def test_one_good_account_buys_no_guesses_at_others(branch: Branch) -> None:
-    add_user(branch.db, "mallory", PASSWORD, "ordinary")
+    branch.user("mallory", "ordinary")
     browser, heard = branch.browser(), 0
     for _ in range(60):
         browser.jar.clear()

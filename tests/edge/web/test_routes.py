@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from edge.store.users import ROLES, User
 from edge.web import files, language, log_in
 from edge.web.app import ROUTES
 from edge.web.door import HEADERS, Route, host_is_ours
-from edge.web.rights import ROLE_RIGHTS, Right, allowed
+from edge.web.rights import LEVEL_RIGHTS, LEVELS, RIGHTS, Right, allowed
 from tests.edge.web.conftest import Branch, Browser
 
 PUBLIC = {log_in.form, log_in.enter, language.choose, files.static}
@@ -52,14 +53,14 @@ def test_exactly_these_routes_are_public() -> None:
     assert {route.page for route in ROUTES if route.right is Right.PUBLIC} == PUBLIC
 
 
-def test_every_role_has_its_line_and_no_role_has_what_public_means() -> None:
-    assert set(ROLE_RIGHTS) == set(ROLES)
-    assert all(Right.PUBLIC not in rights for rights in ROLE_RIGHTS.values())
+def test_every_level_has_its_line_and_starts_with_what_can_be_given() -> None:
+    assert set(LEVEL_RIGHTS) == set(LEVELS)
+    assert all(rights <= set(RIGHTS) for rights in LEVEL_RIGHTS.values())
 
 
 @pytest.mark.parametrize("right", Right)
-def test_a_role_that_is_not_in_the_table_may_nothing(right: Right) -> None:
-    stranger = User("1", "x", "guest", "", None)
+def test_a_level_that_is_not_in_the_table_may_nothing(branch: Branch, right: Right) -> None:
+    stranger = replace(branch.user("x", "super"), level="guest")
     assert allowed(stranger, right) is (right is Right.PUBLIC)
     assert allowed(None, right) is (right is Right.PUBLIC)
 
