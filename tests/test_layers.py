@@ -64,7 +64,16 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     "edge.syncer": ("edge.store", "sync"),
 }
-FREE = ("edge.app", "edge.__main__", "edge.ledger", "edge.adopt", "edge.replay", "edge.decode", "edge.doctor")
+FREE = (
+    "edge.app",
+    "edge.assembly",
+    "edge.__main__",
+    "edge.ledger",
+    "edge.adopt",
+    "edge.replay",
+    "edge.decode",
+    "edge.doctor",
+)
 
 PURE = (
     "edge.dsp", "edge.callerid", "edge.line", "edge.triggers", "edge.calls", "edge.answering", "edge.board",

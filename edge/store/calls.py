@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from edge.store.seals import seal_call
 from sync import outbox
 from sync.events import CallEnded
 
@@ -86,6 +87,7 @@ def end_call(db: sqlite3.Connection, call: CallRow, now_utc: str) -> None:
         ),
         now_utc,
     )
+    seal_call(db, call.id, now_utc)
 
 
 def open_calls(db: sqlite3.Connection) -> list[CallRow]:

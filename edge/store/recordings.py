@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from edge.codec import Encoded
 from edge.samples import Gap
+from edge.store.seals import seal_recording
 from sync import outbox
 from sync.events import GapFact, RecordingLost, RecordingReady
 
@@ -68,6 +69,7 @@ def finish_recording(db: sqlite3.Connection, recording_id: str, encoded: Encoded
     )
     outbox.put(db, event, now_utc)
     outbox.put_file(db, recording_id, encoded.file, encoded.size_bytes, encoded.sha256)
+    seal_recording(db, recording_id, now_utc)
 
 
 def lose_recording(db: sqlite3.Connection, recording_id: str, reason: str, now_utc: str) -> None:
@@ -75,6 +77,7 @@ def lose_recording(db: sqlite3.Connection, recording_id: str, reason: str, now_u
     db.execute("UPDATE recordings SET state = 'lost' WHERE id = ?", (recording_id,))
     (call_id,) = db.execute("SELECT call_id FROM recordings WHERE id = ?", (recording_id,)).fetchone()
     outbox.put(db, RecordingLost(recording_id, call_id, reason), now_utc)
+    seal_recording(db, recording_id, now_utc)
 
 
 _COLUMNS = "id, call_id, state, file, started_utc, rate_hz, samples"
