@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 
 from edge.adopt import Adopted, adopt_leftovers
+from edge.assembly import build_board
 from edge.board import Board
 from edge.clock import Clock
 from edge.codec import settle_worker
 from edge.config import Config, HatSettings
 from edge.ledger import Ledger
-from edge.line.profile import PROFILES
 from edge.recorder import Recorder
 from edge.ring import RingWriter
 from edge.sources.alsa import Capture
@@ -157,9 +157,9 @@ def _build_board(config: Config, hat: HatSettings, clock: Clock) -> BoardParts:
         settings=hat,
         capture=Capture(hat.alsa_device, ring, clock.monotonic_s),
         link=HatLink(hat.readings_port, first, hat.lines, hat.rate_hz) if hat.readings_port else None,
-        board=Board(ring, first, PROFILES[config.box.country], config.box.country, new_id),
+        board=build_board(config, ring, first, timeline := Timeline(hat.rate_hz, clock.utc())),
         recorder=Recorder(config.recordings_dir, ring, first),
-        timeline=Timeline(hat.rate_hz, clock.utc()),
+        timeline=timeline,
     )
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from edge.calls import Action, LineCalls
+from edge.keeping import KeepRules, LineKeeping
 from edge.line.arbiter import Arbiter
-from edge.line.events import LineEvent
+from edge.line.events import LineEvent, RecordAsked
 from edge.line.profile import LineProfile
 from edge.ring import RingOvertaken, RingReader, RingWriter
 from edge.samples import AudioBlock, LineReading
@@ -28,43 +30,51 @@ class Board:
     profile: LineProfile
     country: str
     new_id: Callable[[], str]
+    rules_of: Callable[[int], KeepRules]  # of the box's line
+    local_time: Callable[[int], datetime]  # of a position
     position: int = 0  # everything before it has been looked at
     events: list[LineEvent] = field(default_factory=list)  # of the last step, for who wants to watch
     _arbiter: Arbiter = field(init=False)
     _calls: list[LineCalls] = field(init=False)
+    _keeping: list[LineKeeping] = field(init=False)
 
     def __post_init__(self) -> None:
         self._arbiter = Arbiter(self.ring.lines, self.ring.rate_hz, self.profile, self.country)
-        self._calls = [
-            LineCalls(self.first_line + at, self.ring.rate_hz, self.new_id) for at in range(self.ring.lines)
+        lines = range(self.first_line, self.first_line + self.ring.lines)
+        self._calls = [LineCalls(line, self.ring.rate_hz, self.new_id) for line in lines]
+        self._keeping = [
+            LineKeeping(self.ring.rate_hz, self.rules_of(line), self.local_time) for line in lines
         ]
 
-    def step(self, readings: Sequence[LineReading]) -> list[Action]:
-        """Look at what is new in the ring and at `readings` (box line numbers)."""
+    def step(self, readings: Sequence[LineReading], asked: Sequence[RecordAsked] = ()) -> list[Action]:
+        """Look at what is new in the ring, at `readings` and at presses of the button (box line numbers)."""
         local = [replace(one, line=one.line - self.first_line + 1) for one in readings]
-        actions: list[Action] = []
         self.events = []
+        actions = [action for press in asked for action in self._take(press)]
         while (block := self._next_block()) is not None or local:
             if block is None:
                 block = AudioBlock(self.position, self.ring.read(self.position, 0))
             found = self._arbiter.feed(block, local)
             local = []
             for event in found:
-                calls = self._calls_of(event.line)
-                self.events.append(replace(event, line=calls.line))
-                actions += calls.feed(self.events[-1])
-            for calls in self._calls:
+                actions += self._take(replace(event, line=event.line + self.first_line - 1))
+            for calls, keeping in zip(self._calls, self._keeping, strict=True):
                 actions += calls.tick(self.position)
+                actions += keeping.tick(self.position, calls.call, calls.state)
         return actions
+
+    def _take(self, event: LineEvent) -> list[Action]:
+        """What one line event (box line number) makes happen."""
+        self.events.append(event)
+        at = event.line - self.first_line
+        calls, keeping = self._calls[at], self._keeping[at]
+        calls.hook_known = self._arbiter.hook_known(at + 1)
+        actions = calls.feed(event)
+        return actions + keeping.feed(event, calls.call, calls.state)
 
     def hook_known(self, line: int) -> bool:
         """Whether readings come in for the box's line `line`."""
         return self._arbiter.hook_known(line - self.first_line + 1)
-
-    def _calls_of(self, line: int) -> LineCalls:
-        calls = self._calls[line - 1]
-        calls.hook_known = self._arbiter.hook_known(line)
-        return calls
 
     def _next_block(self) -> AudioBlock | None:
         """The next frames nobody has looked at; those the ring has lost meanwhile are passed over."""

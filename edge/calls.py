@@ -89,7 +89,16 @@ class UpdateCall:
 
 @dataclass(frozen=True, slots=True)
 class StartRecording:
-    """Keep the line's audio from `position` on (the recorder adds the pre-roll)."""
+    """Keep the line's audio from `position` on; the recorder adds the pre-roll."""
+
+    call: Call
+    position: int
+    pre_roll: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """The call's running recording ends at `position`; the call may go on."""
 
     call: Call
     position: int
@@ -112,7 +121,7 @@ class ShowLine:
     call_id: str | None
 
 
-Action = BeginCall | UpdateCall | StartRecording | EndCall | ShowLine
+Action = BeginCall | UpdateCall | StartRecording | StopRecording | EndCall | ShowLine
 
 
 @dataclass(slots=True)
@@ -214,24 +223,16 @@ def _caller_failed(calls: LineCalls, event: LineEvent) -> list[Action]:
 
 
 def _answered(calls: LineCalls, event: LineEvent) -> list[Action]:
-    actions = calls._update(answered=event.position)
-    actions += calls._enter(LineState.TALKING, event.position)
-    return [*actions, *_record(calls, event)]
+    return calls._update(answered=event.position) + calls._enter(LineState.TALKING, event.position)
 
 
 def _lifted(calls: LineCalls, event: LineEvent) -> list[Action]:
-    actions = calls._begin("out", event.position) + calls._enter(LineState.DIALLING, event.position)
-    return [*actions, *_record(calls, event)]
+    return calls._begin("out", event.position) + calls._enter(LineState.DIALLING, event.position)
 
 
 def _found_lifted(calls: LineCalls, event: LineEvent) -> list[Action]:
     """The line is in use at the first look: nobody saw how that call began."""
-    actions = calls._begin("unknown", event.position) + calls._enter(LineState.TALKING, event.position)
-    return [*actions, *_record(calls, event)]
-
-
-def _record(calls: LineCalls, event: LineEvent) -> list[Action]:
-    return [StartRecording(calls.call, event.position)] if calls.call else []
+    return calls._begin("unknown", event.position) + calls._enter(LineState.TALKING, event.position)
 
 
 def _missed(calls: LineCalls, event: LineEvent) -> list[Action]:

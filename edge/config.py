@@ -5,13 +5,44 @@ Every key is explained in `edge/box.example.toml`; all faults of a file are repo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import available_timezones
 
+from edge.keeping import KeepRules
+from edge.numbers import read_patterns
+from edge.schedule import read_holidays, read_schedule
+from edge.triggers import TRIGGERS
 from sync.settings import SettingsError, read_toml, setting
 
 MOST_LINES = 32
+
+
+def _check_schedule(value: str) -> str | None:
+    return _fault(lambda: read_schedule(value))
+
+
+def _check_holidays(value: str) -> str | None:
+    return _fault(lambda: read_holidays(value))
+
+
+def _check_pattern(value: str) -> str | None:
+    return _fault(lambda: read_patterns([value]))
+
+
+def _check_zone(value: str) -> str | None:
+    known = value in available_timezones()
+    return None if known else f"must be a time zone such as Asia/Shanghai, got {value!r}"
+
+
+def _fault(read: Callable[[], object]) -> str | None:
+    try:
+        read()
+    except ValueError as error:
+        return f"cannot be: {error}"
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +57,8 @@ class BoxSettings:
         "cn", about="tones and line times of this country", choices=("cn", "us", "uk", "eu")
     )
     language: str = setting("zh", about="first language of the page", choices=("zh", "en"))
-    time_zone: str = setting("Asia/Shanghai", about="time zone the page shows")
+    time_zone: str = setting("Asia/Shanghai", about="time zone of pages and schedules", check=_check_zone)
+    holidays: str = setting("", about="dates with a schedule of their own", check=_check_holidays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +79,21 @@ class LineSettings:
     line: int = setting(about="number on the case, from 1", minimum=1, maximum=MOST_LINES)
     name: str = setting("", about="what people call it")
     record: bool = setting(True, about="keep the audio of its calls")
+    trigger: str = setting("voltage", about="what starts and ends a recording", choices=tuple(TRIGGERS))
+    hold_s: float = setting(5.0, about="silence that ends a recording by voice", minimum=0.5, maximum=120)
+    longest_part_min: int = setting(
+        0, about="a recording is split after this; 0 = never", minimum=0, maximum=1440
+    )
+    schedule: str = setting("", about="when it is recorded; empty = always", check=_check_schedule)
     pre_roll_s: float = setting(5.0, about="audio kept from before the call, seconds", minimum=0, maximum=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeverSettings:
+    """One entry of the list of numbers that are never recorded (特殊号码表)."""
+
+    number: str = setting(about="the number; * = any digits, ? = one", check=_check_pattern)
+    note: str = setting("", about="whose it is")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +167,7 @@ class Config:
     box: BoxSettings
     hats: tuple[HatSettings, ...]
     lines: tuple[LineSettings, ...] = ()
+    never_record: tuple[NeverSettings, ...] = ()
     record: RecordSettings = field(default_factory=RecordSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
     keep: tuple[KeepSettings, ...] = ()
@@ -151,6 +198,18 @@ class Config:
             if line.line == number:
                 return line
         return LineSettings(line=number)
+
+    def keep_rules(self, number: int) -> KeepRules:
+        """What of line `number` is recorded."""
+        line = self.line(number)
+        return KeepRules(
+            record=line.record,
+            trigger=line.trigger,
+            hold_s=line.hold_s,
+            longest_part_s=line.longest_part_min * 60.0,
+            schedule=read_schedule(line.schedule, read_holidays(self.box.holidays)),
+            never=read_patterns(entry.number for entry in self.never_record),
+        )
 
 
 def read_config(path: Path) -> Config:

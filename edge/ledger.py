@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field, replace
 
-from edge.calls import Action, BeginCall, Call, EndCall, ShowLine, StartRecording, UpdateCall
+from edge.calls import Action, BeginCall, Call, EndCall, ShowLine, StartRecording, StopRecording, UpdateCall
 from edge.codec import FINISHED, Encoded, encode_flac
 from edge.config import Config
 from edge.recorder import Part, Recorder, part_name
@@ -46,17 +46,22 @@ class Ledger:
         if not actions:
             return
         begun: list[tuple[str, int, int]] = []
+        stopped: list[tuple[str, int, int]] = []
         with write(self.db):
             for action in actions:
                 if isinstance(action, StartRecording):
-                    begun += self._begin(action, recorder, timeline)
+                    begun.append(self._begin(action, recorder, timeline))
+                elif isinstance(action, StopRecording):
+                    stopped.append(self._stop(action.call, action.position))
                 else:
                     self._note(action, timeline, now_utc)
+                if isinstance(action, EndCall) and action.call.ended is not None:
+                    stopped.append(self._stop(action.call, action.call.ended))
         for recording_id, line, position in begun:
             recorder.start(recording_id, line, position)
-        for action in actions:
-            if isinstance(action, EndCall) and action.call.ended is not None:
-                recorder.stop(self._recording_of.pop(action.call.id, ""), action.call.ended)
+        for recording_id, line, position in stopped:
+            recorder.stop(recording_id, position)
+            recorder.close_off(line, position)
 
     def close_parts(self, parts: list[Part]) -> None:
         """These parts are complete on disk: note their length and gaps, and have them encoded."""
@@ -101,22 +106,25 @@ class Ledger:
         """Whether the worker still has something of ours."""
         return bool(self._encoding)
 
-    def _begin(
-        self, action: StartRecording, recorder: Recorder, timeline: Timeline
-    ) -> list[tuple[str, int, int]]:
-        line = self.config.line(action.call.line)
-        if not line.record:
-            return []
+    def _begin(self, action: StartRecording, recorder: Recorder, timeline: Timeline) -> tuple[str, int, int]:
+        line = action.call.line
         recording_id = self.new_id()
-        position = recorder.first_position(action.position, line.pre_roll_s)
-        started_utc = timeline.utc(position)
-        name = part_name(recording_id)
-        rate_hz = timeline.rate_hz
-        recording_rows.begin_recording(
-            self.db, RecordingRow(recording_id, action.call.id, "recording", name, started_utc, rate_hz)
+        pre_roll_s = self.config.line(line).pre_roll_s if action.pre_roll else 0.0
+        position = recorder.first_position(line, action.position, pre_roll_s)
+        row = RecordingRow(
+            id=recording_id,
+            call_id=action.call.id,
+            state="recording",
+            file=part_name(recording_id),
+            started_utc=timeline.utc(position),
+            rate_hz=timeline.rate_hz,
         )
+        recording_rows.begin_recording(self.db, row)
         self._recording_of[action.call.id] = recording_id
-        return [(recording_id, action.call.line, position)]
+        return recording_id, line, position
+
+    def _stop(self, call: Call, position: int) -> tuple[str, int, int]:
+        return self._recording_of.pop(call.id, ""), call.line, position
 
     def _note(
         self, action: BeginCall | UpdateCall | EndCall | ShowLine, timeline: Timeline, now_utc: str

@@ -62,11 +62,20 @@ class Recorder:
     ring: RingReader | RingWriter
     first_line: int = 1  # box number of the board's line 1
     _open: dict[str, _Open] = field(default_factory=dict)
+    _floor: dict[int, int] = field(default_factory=dict)
     _lost: deque[Gap] = field(default_factory=lambda: deque(maxlen=GAPS_KEPT))
 
-    def first_position(self, position: int, pre_roll_s: float) -> int:
-        """Where a recording asked for at `position` begins: its pre-roll, as far as the ring still has it."""
-        return max(self.ring.first, position - round(pre_roll_s * self.ring.rate_hz), 0)
+    def first_position(self, line: int, position: int, pre_roll_s: float) -> int:
+        """Where a recording asked for at `position` begins: its pre-roll, as far as the ring still has it.
+
+        It never reaches into an earlier call or recording of the line, which may be one nobody may keep.
+        """
+        begin = position - round(pre_roll_s * self.ring.rate_hz)
+        return max(self.ring.first, min(position, max(begin, self._floor.get(line, 0))))
+
+    def close_off(self, line: int, position: int) -> None:
+        """What `line` carried before `position` belongs to a call that is over: no pre-roll reaches there."""
+        self._floor[line] = max(position, self._floor.get(line, 0))
 
     def start(self, recording_id: str, line: int, position: int) -> None:
         """Open a part whose first sample is the one at `position`."""
@@ -79,6 +88,7 @@ class Recorder:
         """End the recording at `position`; `step` returns the part once all of it is on disk."""
         if recording_id in self._open:
             self._open[recording_id].end = position
+            self.close_off(self._open[recording_id].part.line, position)
 
     def note_gaps(self, gaps: Iterable[Gap]) -> None:
         """Samples the capture lost; open and coming recordings that cover them say so."""

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from edge.assembly import build_board
 from edge.board import Board
 from edge.config import BoxSettings, Config, HatSettings
 from edge.ledger import Ledger
@@ -98,13 +99,14 @@ def build_replay(folder: Path, rate_hz: int, lines: int, first_line: int, countr
         for line in range(first_line, first_line + lines):
             name_line(db, line, "", to_text(now))
     ring = RingWriter.create(config.ring_path(hat), rate_hz, lines, RING_S)
+    timeline = Timeline(rate_hz, now)
     return Replay(
         config=config,
         ring=ring,
-        board=Board(ring, first_line, PROFILES[country], country, new_id),
+        board=build_board(config, ring, first_line, timeline),
         recorder=Recorder(config.recordings_dir, ring, first_line),
         ledger=Ledger(db, config, lambda: ThreadPoolExecutor(1), new_id),
-        timeline=Timeline(rate_hz, now),
+        timeline=timeline,
     )
 
 

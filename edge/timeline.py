@@ -27,7 +27,11 @@ class Timeline:
 
     def utc(self, position: int) -> str:
         """The time of day of the sample at `position`, as text that sorts."""
-        return to_text(self.origin_utc + timedelta(seconds=position / self.rate_hz))
+        return to_text(self.moment(position))
+
+    def moment(self, position: int) -> datetime:
+        """The time of day of the sample at `position`, in UTC."""
+        return self.origin_utc + timedelta(seconds=position / self.rate_hz)
 
     def ms(self, samples: int) -> int:
         """The length of `samples` in milliseconds."""

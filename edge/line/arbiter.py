@@ -13,6 +13,7 @@ from edge.line.audio import AudioWatcher, LineState
 from edge.line.events import LineEvent, LineLost, OffHook, OnHook, RingStarted, RingStopped
 from edge.line.hook_unknown import HookGuess
 from edge.line.profile import LineProfile
+from edge.line.voice import VoiceWatcher
 from edge.line.voltage import OFF_HOOK, ON_HOOK, VoltageWatcher
 from edge.samples import AudioBlock, LineReading
 
@@ -24,6 +25,7 @@ class _Line:
 
     def __init__(self, line: int, rate_hz: int, profile: LineProfile) -> None:
         self.voltage = VoltageWatcher(line, rate_hz, profile)
+        self.voice = VoiceWatcher(line, rate_hz)
         self.guess: HookGuess | None = None
         self.last_reading: int | None = None
         self.state = LineState.IDLE
@@ -86,8 +88,8 @@ class Arbiter:
             if one.guess is None and not self._heard_from(one, block.end):
                 one.guess = HookGuess(line, self._rate_hz, self._profile, one.state is LineState.OFF_HOOK)
         hops, heard = self._audio.feed(block, lambda line, position: self._lines[line].at(position))
-        found += heard
-        return found + self._guess(self._activity.take(hops), heard)
+        slots = self._activity.take(hops)
+        return found + self._guess(slots, heard) + heard + self._voices(slots)
 
     def hook_known(self, line: int) -> bool:
         """Do readings tell what this line does? False while it is guessed from sound."""
@@ -114,6 +116,14 @@ class Arbiter:
         """The guess said off hook, the voltage has settled and says otherwise."""
         wrong = one.voltage.state == ON_HOOK and one.state is LineState.OFF_HOOK and not found
         return [OnHook(reading.line, reading.position)] if wrong else []
+
+    def _voices(self, slots: Slots) -> list[LineEvent]:
+        found: list[LineEvent] = []
+        for line, one in self._lines.items():
+            for at in range(len(slots.active)):
+                position = slots.position + at * slots.length
+                found += one.voice.slot(position, slots.length, bool(slots.active[at, line - 1]))
+        return found
 
     def _guess(self, slots: Slots, heard: list[LineEvent]) -> list[LineEvent]:
         found: list[LineEvent] = []

@@ -83,6 +83,23 @@ class DigitKeyed(LineEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceStarted(LineEvent):
+    """Somebody speaks, or music plays: louder than the line's own noise floor."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStopped(LineEvent):
+    """Nobody has spoken since."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAsked(LineEvent):
+    """A person pressed the record button: keep the call's audio from here, or no longer."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ToneHeard(LineEvent):
     """A call-progress tone was recognised: dial, ringback, busy, congestion."""
 

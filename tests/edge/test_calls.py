@@ -19,7 +19,6 @@ from edge.calls import (
     LineCalls,
     LineState,
     ShowLine,
-    StartRecording,
 )
 from edge.line import events as line_events
 from edge.line.events import (
@@ -33,9 +32,12 @@ from edge.line.events import (
     OffHook,
     OnHook,
     PolarityReversed,
+    RecordAsked,
     RingStarted,
     RingStopped,
     ToneHeard,
+    VoiceStarted,
+    VoiceStopped,
 )
 
 RATE_HZ = 8000
@@ -88,12 +90,6 @@ def test_answered_call_keeps_who_when_and_how_long() -> None:
     assert (call.started, call.answered, call.ended) == (at(1), at(7), at(20))
     assert (call.ring_count, call.caller, call.keys, call.dialled) == (2, WANG, "1", "")
     assert states(actions) == ["ringing", "talking", "idle"]
-
-
-def test_recording_starts_with_the_answer_not_the_ring() -> None:
-    actions = play(line_calls(), ANSWERED)
-    starts = [action.position for action in actions if isinstance(action, StartRecording)]
-    assert starts == [at(7)]
 
 
 def test_missed_call_ends_where_the_last_ring_did() -> None:
@@ -206,7 +202,8 @@ EVERY_EVENT = [
     RingStarted(3, 1), RingStopped(3, 1), OffHook(3, 1), OnHook(3, 1), HookFlashed(3, 1),
     PolarityReversed(3, 1), LineLost(3, 1), LineFound(3, 1), CallerIdRead(3, 1, WANG),
     CallerIdFailed(3, 1, "dtmf", "not_plausible"),
-    DigitKeyed(3, 1, "5", 2), ToneHeard(3, 1, "busy", "cn"),
+    DigitKeyed(3, 1, "5", 2), ToneHeard(3, 1, "busy", "cn"), VoiceStarted(3, 1), VoiceStopped(3, 1),
+    RecordAsked(3, 1, True),
 ]  # fmt: skip
 
 

@@ -18,7 +18,17 @@ import soundfile
 
 from edge.adopt import adopt_leftovers
 from edge.callerid import CallerId
-from edge.calls import Action, BeginCall, Call, EndCall, LineState, ShowLine, StartRecording, UpdateCall
+from edge.calls import (
+    Action,
+    BeginCall,
+    Call,
+    EndCall,
+    LineState,
+    ShowLine,
+    StartRecording,
+    StopRecording,
+    UpdateCall,
+)
 from edge.config import BoxSettings, Config, HatSettings, LineSettings
 from edge.ledger import Ledger
 from edge.recorder import Recorder
@@ -38,11 +48,11 @@ NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 class Box:
     """A branch database, a ring of two lines and a recorder, without boards or threads."""
 
-    def __init__(self, folder: Path, record: bool = True) -> None:
+    def __init__(self, folder: Path) -> None:
         self.config = Config(
             box=BoxSettings(id="b", data_dir=folder),
             hats=(HatSettings(name="hat0", alsa_device="x", lines=2),),
-            lines=(LineSettings(line=2, name="柜台", pre_roll_s=1.0, record=record),),
+            lines=(LineSettings(line=2, name="柜台", pre_roll_s=1.0),),
         )
         self.config.recordings_dir.mkdir(exist_ok=True)
         self.numbers = count(1)
@@ -128,13 +138,30 @@ def test_the_row_stands_before_the_file_is_made(box: Box) -> None:
     assert named == {file.name for file in box.config.recordings_dir.iterdir()}
 
 
-def test_a_line_that_is_not_recorded_has_its_call_logged_and_no_file(tmp_path: Path) -> None:
-    box = Box(tmp_path, record=False)
-    through_the_call(box)
-    box.do(EndCall(OVER))
+def test_a_call_without_a_recording_is_logged_all_the_same(box: Box) -> None:
+    box.feed(21)
+    box.do(BeginCall(RINGING), UpdateCall(TALKING), EndCall(OVER))
     assert box.kinds() == ["call_ended"]
     assert not list(box.config.recordings_dir.iterdir())
-    assert not box.db.execute("SELECT * FROM recordings").fetchall()
+
+
+def test_a_split_call_has_parts_that_join_to_the_sample(box: Box) -> None:
+    through_the_call(box)
+    box.do(StopRecording(TALKING, 12_000), StartRecording(TALKING, 12_000, pre_roll=False))
+    box.do(EndCall(OVER))
+    rows = box.db.execute("SELECT file, started_utc FROM recordings ORDER BY started_utc").fetchall()
+    assert len(rows) == 2
+    pieces = [soundfile.read(box.config.recordings_dir / row["file"], dtype="int16")[0] for row in rows]
+    np.testing.assert_array_equal(np.concatenate(pieces), np.arange(7000, 20_000) % 30_000)
+
+
+def test_a_second_recording_takes_no_pre_roll_from_the_first(box: Box) -> None:
+    through_the_call(box)
+    box.do(StopRecording(TALKING, 12_000))
+    box.do(StartRecording(TALKING, 12_500))
+    box.do(EndCall(OVER))
+    total = box.one("SELECT sum(samples) n FROM recordings")["n"]
+    assert total == (12_000 - 7000) + (20_000 - 12_000)
 
 
 @pytest.mark.parametrize(

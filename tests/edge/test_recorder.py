@@ -70,14 +70,23 @@ def test_pre_roll_reaches_back_as_far_as_there_is_audio(
 ) -> None:
     ring = ring_in(tmp_path)
     count_up(ring, 5000)
-    assert Recorder(tmp_path, ring).first_position(5000, pre_roll_s) == begins
+    assert Recorder(tmp_path, ring).first_position(1, 5000, pre_roll_s) == begins
 
 
 def test_pre_roll_stops_where_the_ring_does(tmp_path: Path) -> None:
     ring = ring_in(tmp_path, seconds=3)
     count_up(ring, 3000)
     count_up(ring, 3000)
-    assert Recorder(tmp_path, ring).first_position(6000, 60) == ring.first > 0
+    assert Recorder(tmp_path, ring).first_position(1, 6000, 60) == ring.first > 0
+
+
+def test_pre_roll_never_reaches_into_an_earlier_call_of_the_line(tmp_path: Path) -> None:
+    ring = ring_in(tmp_path)
+    count_up(ring, 5000)
+    recorder = Recorder(tmp_path, ring)
+    recorder.close_off(1, 4200)
+    assert recorder.first_position(1, 5000, 3) == 4200
+    assert recorder.first_position(2, 5000, 3) == 2000
 
 
 def test_gap_of_the_capture_is_placed_within_the_recording(tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""Which part of a call is kept: the trigger's wish, the button, the schedule, the numbers never recorded.
+
+One `LineKeeping` stands beside each line's `LineCalls`. A recording that may turn out to be of a number that
+is never recorded is not begun before that is known; the ring holds its first seconds meanwhile, so nothing of
+an allowed call is lost and no sample of the other reaches the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from edge.calls import Action, Call, LineState, StartRecording, StopRecording
+from edge.line.events import LineEvent, RecordAsked
+from edge.numbers import NumberList
+from edge.schedule import Schedule
+from edge.triggers import TRIGGERS
+from edge.triggers.wish import Trigger, Wish
+
+CALLER_WAIT_S = 1.0  # how long after the answer a caller ID may still be on its way
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRules:
+    """What is set for one line."""
+
+    record: bool = True
+    trigger: str = "voltage"
+    hold_s: float = 5.0
+    longest_part_s: float = 0.0  # a recording is split after this; 0 = never
+    schedule: Schedule = field(default_factory=Schedule)
+    never: NumberList = field(default_factory=NumberList)
+
+
+@dataclass(slots=True)
+class LineKeeping:
+    """Decides for one line; feed it after `LineCalls`, with what that said."""
+
+    rate_hz: int
+    rules: KeepRules
+    local_time: Callable[[int], datetime]  # of a position
+    _trigger: Trigger = field(init=False)
+    _call: Call | None = None
+    _wanted_from: int | None = None
+    _part_from: int | None = None  # start of the recording that runs
+    _by_hand: bool = False
+
+    def __post_init__(self) -> None:
+        self._trigger = TRIGGERS[self.rules.trigger](self.rate_hz, self.rules.hold_s)
+
+    def feed(self, event: LineEvent, call: Call | None, state: LineState) -> list[Action]:
+        """What to do after `event`, given the call that goes on now."""
+        self._follow(call)
+        if isinstance(event, RecordAsked):
+            self._by_hand = event.on
+            wish: Wish | None = Wish(event.on, event.position)
+        else:
+            wish = self._trigger.feed(event)
+        return self._act(wish, event.position, state)
+
+    def tick(self, position: int, call: Call | None, state: LineState) -> list[Action]:
+        """What to do because it is `position` now."""
+        self._follow(call)
+        return self._act(self._trigger.tick(position), position, state)
+
+    def _follow(self, call: Call | None) -> None:
+        if call is None or (self._call is not None and call.id != self._call.id):
+            self._wanted_from = self._part_from = None
+            self._by_hand = False
+        self._call = call
+
+    def _act(self, wish: Wish | None, position: int, state: LineState) -> list[Action]:
+        if self._call is None:
+            return []
+        actions: list[Action] = []
+        if wish is not None and wish.keep and self._wanted_from is None:
+            self._wanted_from = wish.position
+        elif wish is not None and not wish.keep and not self._by_hand:
+            actions += self._stop(wish.position)
+            self._wanted_from = None
+        if self._wanted_from is not None and self._part_from is None and self._may_keep(position, state):
+            actions += self._start(self._wanted_from)
+        return actions + self._split(position)
+
+    def _start(self, position: int) -> list[Action]:
+        assert self._call is not None
+        self._part_from = position
+        return [StartRecording(self._call, position)]
+
+    def _stop(self, position: int) -> list[Action]:
+        if self._part_from is None or self._call is None:
+            return []
+        self._part_from = None
+        return [StopRecording(self._call, position)]
+
+    def _split(self, position: int) -> list[Action]:
+        """The next part begins with the very sample the last one ended before."""
+        longest = round(self.rules.longest_part_s * self.rate_hz)
+        actions: list[Action] = []
+        while longest and self._part_from is not None and position - self._part_from >= longest:
+            end = self._part_from + longest
+            assert self._call is not None
+            actions += [StopRecording(self._call, end), StartRecording(self._call, end, pre_roll=False)]
+            self._part_from = end
+        return actions
+
+    def _may_keep(self, position: int, state: LineState) -> bool:
+        call = self._call
+        if call is None or not self.rules.record or self._wanted_from is None:
+            return False
+        if not self._by_hand and not self.rules.schedule.is_on(self.local_time(self._wanted_from)):
+            return False
+        return not self.rules.never.patterns or self._number_allows(call, position, state)
+
+    def _number_allows(self, call: Call, position: int, state: LineState) -> bool:
+        """Whether it is certain that the other party is not on the list."""
+        never = self.rules.never
+        if call.direction == "in":
+            if call.caller is not None and call.caller.number is not None:
+                return not never.has(call.caller.number)
+            return call.answered is not None and position - call.answered >= CALLER_WAIT_S * self.rate_hz
+        if never.has(call.dialled):
+            return False
+        return state is not LineState.DIALLING or not never.may_become(call.dialled)

@@ -1,0 +1,203 @@
+"""What of a call is kept: triggers, the button, schedule, numbers never recorded, splits; stories as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import count
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.callerid import CallerId
+from edge.calls import EndCall, LineCalls, StartRecording, StopRecording
+from edge.keeping import KeepRules, LineKeeping
+from edge.line.events import (
+    CallerIdRead,
+    DigitKeyed,
+    LineEvent,
+    OffHook,
+    OnHook,
+    RecordAsked,
+    RingStarted,
+    RingStopped,
+    VoiceStarted,
+    VoiceStopped,
+)
+from edge.numbers import read_patterns
+from edge.schedule import read_schedule
+from edge.triggers import TRIGGERS
+
+RATE_HZ = 1000
+NINE = datetime(2026, 3, 2, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))  # a Monday
+WANG = CallerId("bell202", "mdmf", number="02155501234")
+BANK = CallerId("bell202", "mdmf", number="95555")
+
+ANSWERED = [(1, RingStarted), (2, RingStopped), (2.5, CallerIdRead, WANG), (4, OffHook), (30, OnHook)]
+SPOKEN = [
+    (1, RingStarted), (2, RingStopped), (4, OffHook), (6, VoiceStarted), (8, VoiceStopped),
+    (9, VoiceStarted), (10, VoiceStopped), (25, VoiceStarted), (26, VoiceStopped), (40, OnHook),
+]  # fmt: skip
+
+
+def kept(story: list[tuple], rules: KeepRules, until_s: float = 60) -> list[tuple[float, float, bool]]:
+    """(from, until, with pre-roll) of every recording, in seconds."""
+    numbers = count(1)
+    calls = LineCalls(1, RATE_HZ, lambda: f"call-{next(numbers)}")
+    calls.feed(OnHook(1, 0))
+    keeping = LineKeeping(RATE_HZ, rules, lambda position: NINE + timedelta(seconds=position / RATE_HZ))
+    found: list[tuple[float, float, bool]] = []
+    running: StartRecording | None = None
+    for actions in _steps(story, calls, keeping, until_s):
+        for action in actions:
+            if isinstance(action, StartRecording):
+                assert running is None, "one recording at a time"
+                running = action
+            ends = action.position if isinstance(action, StopRecording) else None
+            ends = action.call.ended if isinstance(action, EndCall) else ends
+            if ends is not None and running is not None:
+                found.append((running.position / RATE_HZ, ends / RATE_HZ, running.pre_roll))
+                running = None
+    assert running is None, "every recording ends"
+    return found
+
+
+def _steps(story: list[tuple], calls: LineCalls, keeping: LineKeeping, until_s: float):
+    now = 0
+    for seconds, kind, *extra in [*story, (until_s, None)]:
+        while now < round(seconds * RATE_HZ):
+            yield calls.tick(now)
+            yield keeping.tick(now, calls.call, calls.state)
+            now += RATE_HZ // 10
+        if kind is not None:
+            event: LineEvent = kind(1, round(seconds * RATE_HZ), *extra)
+            yield calls.feed(event)
+            yield keeping.feed(event, calls.call, calls.state)
+
+
+@pytest.mark.parametrize(
+    ("rules", "story", "expected"),
+    [
+        (KeepRules(), ANSWERED, [(4, 30, True)]),
+        (KeepRules(), [(1, RingStarted), (2, RingStopped)], []),
+        (KeepRules(record=False), ANSWERED, []),
+        (KeepRules(trigger="always"), ANSWERED, [(1, 30, True)]),
+        (KeepRules(trigger="always"), [(1, RingStarted), (2, RingStopped)], [(1, 2, True)]),
+        (KeepRules(trigger="voice", hold_s=3), SPOKEN, [(6, 13, True), (25, 29, True)]),
+        (KeepRules(trigger="voice", hold_s=20), SPOKEN, [(6, 40, True)]),
+        (KeepRules(trigger="voice", hold_s=3), ANSWERED, []),
+        (KeepRules(trigger="manual"), ANSWERED, []),
+        (KeepRules(trigger="manual"), [*ANSWERED[:4], (9, RecordAsked, True), (30, OnHook)], [(9, 30, True)]),
+        (
+            KeepRules(trigger="manual"),
+            [*ANSWERED[:4], (9, RecordAsked, True), (12, RecordAsked, False), (30, OnHook)],
+            [(9, 12, True)],
+        ),
+        (KeepRules(longest_part_s=10), ANSWERED, [(4, 14, True), (14, 24, False), (24, 30, False)]),
+    ],
+    ids=str,
+)
+def test_what_is_kept(rules: KeepRules, story: list[tuple], expected: list[tuple]) -> None:
+    assert kept(story, rules) == expected
+
+
+def test_voice_outside_a_call_is_not_recorded() -> None:
+    assert kept([(1, VoiceStarted), (5, VoiceStopped)], KeepRules(trigger="voice", hold_s=1)) == []
+
+
+@pytest.mark.parametrize(("window", "on"), [("mon 08:00-10:00", True), ("mon 10:00-12:00", False)])
+def test_schedule_decides_where_the_recording_would_begin(window: str, on: bool) -> None:
+    assert bool(kept(ANSWERED, KeepRules(schedule=read_schedule(window)))) is on
+
+
+def test_the_button_works_outside_the_schedule() -> None:
+    rules = KeepRules(schedule=read_schedule("mon 10:00-12:00"))
+    assert kept([*ANSWERED[:4], (9, RecordAsked, True), (30, OnHook)], rules)[0][1] == 30
+
+
+# -- numbers never recorded
+
+NEVER = KeepRules(never=read_patterns(["95555", "163"]))
+
+
+def dialled(digits: str) -> list[tuple]:
+    keys = [(2 + n * 0.4, DigitKeyed, digit, 0) for n, digit in enumerate(digits)]
+    return [(1, OffHook), *keys, (30, OnHook)]
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        (dialled("95555"), []),
+        (dialled("163"), []),
+        (dialled("95556"), [(1, 30, True)]),
+        (dialled("02155501234"), [(1, 30, True)]),
+        (dialled(""), [(1, 30, True)]),
+        (dialled("955"), [(1, 30, True)]),
+        ([(1, RingStarted), (2, RingStopped), (2.5, CallerIdRead, BANK), (4, OffHook), (30, OnHook)], []),
+        (ANSWERED, [(4, 30, True)]),
+        ([(1, RingStarted), (2, RingStopped), (4, OffHook), (30, OnHook)], [(4, 30, True)]),
+        # the verdict on the caller comes just after a quick answer
+        ([(1, RingStarted), (2, RingStopped), (2.2, OffHook), (2.1, CallerIdRead, BANK), (30, OnHook)], []),
+    ],
+    ids=str,
+)
+def test_numbers_never_recorded(story: list[tuple], expected: list[tuple]) -> None:
+    assert kept(story, NEVER) == expected
+
+
+def test_nothing_is_begun_while_digits_may_still_make_it_a_number_on_the_list() -> None:
+    begun: list[int] = []
+    calls = LineCalls(1, RATE_HZ, lambda: "call")
+    calls.feed(OnHook(1, 0))
+    keeping = LineKeeping(RATE_HZ, NEVER, lambda position: NINE)
+    for digits, event in enumerate(
+        [OffHook(1, 1000), *(DigitKeyed(1, 2000 + n * 400, d, 0) for n, d in enumerate("9558"))]
+    ):
+        calls.feed(event)
+        if any(isinstance(one, StartRecording) for one in keeping.feed(event, calls.call, calls.state)):
+            begun.append(digits)
+    assert begun == [4], "not before the 8 makes 95555 impossible"
+
+
+EVENTS: list[Callable[[int], LineEvent]] = [
+    lambda at: RingStarted(1, at), lambda at: RingStopped(1, at), lambda at: OffHook(1, at),
+    lambda at: OnHook(1, at), lambda at: VoiceStarted(1, at), lambda at: VoiceStopped(1, at),
+    lambda at: RecordAsked(1, at, True), lambda at: RecordAsked(1, at, False),
+    lambda at: CallerIdRead(1, at, BANK), lambda at: CallerIdRead(1, at, WANG),
+    lambda at: DigitKeyed(1, at, "9", at), lambda at: DigitKeyed(1, at, "5", at),
+]  # fmt: skip
+
+
+@given(
+    st.sampled_from(sorted(TRIGGERS)),
+    st.sampled_from([0.0, 2.0]),
+    st.lists(st.tuples(st.integers(0, 40), st.sampled_from(EVENTS)), max_size=40),
+)
+def test_any_story_starts_and_ends_in_pairs_inside_its_call(
+    trigger: str, longest_s: float, steps: list
+) -> None:
+    rules = KeepRules(trigger=trigger, hold_s=1, longest_part_s=longest_s, never=NEVER.never)
+    numbers = count(1)
+    calls = LineCalls(1, RATE_HZ, lambda: f"call-{next(numbers)}")
+    keeping = LineKeeping(RATE_HZ, rules, lambda position: NINE)
+    now, running = 0, None
+    for tenths, make in steps:
+        now += tenths * 100
+        event = make(now)
+        for actions in (calls.tick(now), keeping.tick(now, calls.call, calls.state), calls.feed(event),
+                        keeping.feed(event, calls.call, calls.state)):  # fmt: skip
+            for action in actions:
+                if isinstance(action, StartRecording):
+                    assert running is None and calls.call is not None and action.call.id == calls.call.id
+                    number = action.call.caller.number if action.call.caller else action.call.dialled
+                    assert number not in ("95555", "163")
+                    running = action
+                elif isinstance(action, StopRecording):
+                    assert running is not None and action.call.id == running.call.id
+                    assert action.position >= running.position
+                    running = None
+                elif isinstance(action, EndCall):
+                    running = None
