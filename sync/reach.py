@@ -17,6 +17,7 @@ class Reach:
     link: Link
     chance: Callable[[], float]
     failure: str = ""  # why the last attempt failed, in plain words; "" if it did not
+    _code: str = ""  # of that failure: the same one again is not told in other words
     _attempt: int = 0
     _next_s: float = 0.0  # when to try again
 
@@ -30,8 +31,8 @@ class Reach:
             return self.link.step()
         except LinkError as error:
             # A connection that ends is tried once more before it counts as trouble.
-            if error.code != "closed" or self._attempt > 0:
-                self.failure = str(error)
+            if error.code != self._code and (error.code != "closed" or self._attempt > 0):
+                self.failure, self._code = str(error), error.code
             self._next_s = now_s + reconnect_s(self._attempt, self.chance())
             self._attempt += 1
             return []
@@ -39,4 +40,4 @@ class Reach:
     def well(self) -> None:
         """What runs on the link works: the next failure is a first one."""
         self._attempt = 0
-        self.failure = ""
+        self.failure = self._code = ""

@@ -178,8 +178,10 @@ def test_the_health_row_says_what_is_wrong(station: Station, office: Office, fau
         (detail,) = box.troubles()
         assert SAID[fault] in detail
         box.put(call_ended())  # the box goes on
+        writes = data_version(box.db)
         for _ in range(20):
             box.step()
+        assert data_version(box.db) == writes
         assert box.troubles() == [detail]
         assert box.db.execute("SELECT count(*) FROM health WHERE part = 'head_office'").fetchone()[0] == 1
         assert outbox.waiting(box.db).entries == 2
@@ -233,6 +235,7 @@ def test_a_broker_without_head_office_behind_it_is_no_head_office(box: Box) -> N
 def test_an_unregistered_box_is_refused_until_it_is_registered(station: Station, box: Box) -> None:
     office = station.office(registered=False)
     try:
+        until(lambda: office.ingest.ready, office)
         box.record(b"audio")
         until(lambda: box.troubles() != [], box, office)
         assert "head office does not know this box" in box.troubles()[0]

@@ -244,12 +244,14 @@ def test_a_refusal_of_something_else_is_ignored() -> None:
     assert (sender.ignored, sender.refusal) == (1, "")
 
 
-@pytest.mark.parametrize("ref", ["hello", "crit1"])
-def test_an_unknown_box_asks_again_later(ref: str) -> None:
+@pytest.mark.parametrize(
+    ("ref", "code"), [("hello", UNKNOWN_BOX), ("crit1", UNKNOWN_BOX), ("hello", "wrong_version")]
+)
+def test_a_box_that_is_refused_itself_asks_again_later(ref: str, code: str) -> None:
     sender = greeted(crit=5)
     send(sender, 1)
-    sender.refused(Refused(ref=ref, code=UNKNOWN_BOX), 0.0)
-    assert (sender.welcome, sender.refusal, sender.next(1.0)) == (False, UNKNOWN_BOX, None)
+    sender.refused(Refused(ref=ref, code=code), 0.0)
+    assert (sender.welcome, sender.refusal, sender.next(1.0)) == (False, code, None)
     assert sender.next(3.0) == SayHello()
 
 
