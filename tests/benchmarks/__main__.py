@@ -14,6 +14,7 @@ RESULTS = Path(__file__).parents[2] / "build" / "bench"
 BENCHMARKS: dict[str, str] = {
     "first_call": "tests.benchmarks.first_call",
     "record_load": "tests.benchmarks.record_load",
+    "signals_fsk": "tests.benchmarks.signals_fsk",
 }
 
 

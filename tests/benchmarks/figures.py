@@ -17,6 +17,7 @@ class Figure:
     target: float | None = None  # at most this (for `ratio_target`, the ratio is)
     ratio_target: float | None = None
     command: str = ""
+    at_least: bool = False  # the targets are floors instead
 
     @property
     def ratio(self) -> float | None:
@@ -27,8 +28,11 @@ class Figure:
     def ok(self) -> bool | None:
         """Whether the target is kept; None without one."""
         if self.ratio_target is not None and self.ratio is not None:
-            return self.ratio <= self.ratio_target
-        return None if self.target is None else self.value <= self.target
+            return self._kept(self.ratio, self.ratio_target)
+        return None if self.target is None else self._kept(self.value, self.target)
+
+    def _kept(self, value: float, target: float) -> bool:
+        return value >= target if self.at_least else value <= target
 
     def row(self) -> dict[str, object]:
         """The JSON object."""
