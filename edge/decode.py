@@ -36,6 +36,7 @@ from edge.sources.wav import RATE_HZ, channels_of, read_wav
 FLUSH_S = 6  # of silence after the end, so that everything that is open closes
 KEYS_PAUSE_S = 1.0
 VOICE_PAUSE_S, MIN_VOICE_S = 1.0, 0.4
+PREAMBLE_S = 0.45
 FAX = "fax"
 
 Found = dict[str, Any]
@@ -70,7 +71,7 @@ class FileReceivers:
         """Return all that was found, in order of start."""
         found = [*map(_message, self._messages), *_keyed(self._keys)]
         found += [_tone(country, tone) for country, tone in self._heard]
-        found += _voices(self._slots, [(one["line"], one["start_s"], one["end_s"]) for one in found])
+        found += _voices(self._slots, [_taken(one) for one in found])
         return sorted(found, key=lambda one: (one["start_s"], one["line"]))
 
 
@@ -206,6 +207,12 @@ def _voices(slots: list[Slots], taken: list[tuple[int, float, float]]) -> list[F
             if end_s - start_s >= MIN_VOICE_S
         ]
     return found
+
+
+def _taken(one: Found) -> tuple[int, float, float]:
+    """The time a finding explains; before an FSK message stand its seizure and mark."""
+    fsk = one["event"] == "caller_id" and one["standard"] != "dtmf"
+    return one["line"], one["start_s"] - (PREAMBLE_S if fsk else 0.0), one["end_s"]
 
 
 def _active(slots: list[Slots], line: int, taken: list[tuple[float, float]]) -> Iterator[tuple[float, float]]:

@@ -7,7 +7,8 @@
     941 Hz     *      0      #      D
 
 A key is three hops (30 ms) in a row in which one low and one high tone hold their frequency and strength and
-most of the energy between 600 and 1700 Hz. Its length is measured by how much of each hop the tones fill.
+most of the energy between 600 and 1700 Hz, with nothing like speech below. Its length is measured by how much
+of each hop the tones fill.
 
     limit                     accepted         refused
     level per tone            -45 .. 0 dBm0    -55 dBm0
@@ -35,11 +36,17 @@ KEYS = ("123A", "456B", "789C", "*0#D")
 DIGITS = "".join(KEYS)
 
 BAND_HZ = tuple(float(hz) for hz in range(600, 1800, 100))  # what a key must dominate; no hum, no dial tone
+LOW_BAND_HZ = (200.0, 300.0, 400.0, 500.0)  # where speech is strongest and a key has nothing
+HIGH_BAND_HZ = tuple(float(hz) for hz in range(1800, 3500, 100))
 WINDOW = 3  # hops
 MIN_TONE = amplitude(-50.0) ** 2 / 2
 MIN_TWIST, MAX_TWIST = 10 ** (-11 / 10), 10 ** (8 / 10)
 MIN_SHARE = 0.72  # of the pair in the energy of the band
-MAX_DEVIATION = 0.023  # of the frequency
+MAX_LOW = 0.1  # of the pair: what may lie in the low band, unless noise or a dial tone explains it
+NOISE_LOW = 0.8  # of what lies above the band: white noise has 4/17
+STEADY_HOPS, MIN_LOW_STEADY = 8, 0.4  # a dial tone does not change,
+MAX_STEADY = 6.0  # and is not that much stronger than the pair
+MAX_DEVIATION = 0.021  # of the frequency
 MIN_COHERENCE = 0.75
 MIN_STEADY = 0.3  # weakest hop against strongest, as power
 MIN_TONE_MS = 32.0
@@ -99,16 +106,17 @@ class _Held:
 class DtmfReceiver:
     """Finds keys in blocks of any length; a key is reported when it ends."""
 
-    HZ = LOW_HZ + HIGH_HZ + BAND_HZ
+    HZ = LOW_HZ + HIGH_HZ + LOW_BAND_HZ + BAND_HZ + HIGH_BAND_HZ
 
     def __init__(self, lines: int, rate_hz: int, bank: HopBank | None = None) -> None:
         self._bank = bank or HopBank(lines, rate_hz, self.HZ)
         self._tones = self._bank.columns(LOW_HZ + HIGH_HZ)
-        self._band = self._bank.columns(BAND_HZ)
+        bands = (BAND_HZ, LOW_BAND_HZ, HIGH_BAND_HZ)
+        self._bands = [self._bank.columns(band) for band in bands]
         self._turn = np.array(LOW_HZ + HIGH_HZ) * HOP_MS / 1000
         self._held: dict[int, _Held] = {}
         self._past_tones = np.zeros((WINDOW, lines, 8), np.complex64)
-        self._past_band = np.zeros((WINDOW, lines), np.float32)
+        self._past_energy = np.zeros((STEADY_HOPS, lines, 3), np.float32)  # in the band, below it, above it
 
     def feed(self, samples: Samples, position: int) -> list[KeyFound]:
         """Take int16 (frames, lines) from `position` on; return the keys that ended."""
@@ -122,19 +130,20 @@ class DtmfReceiver:
         if hops.restarted:
             self._held.clear()
             self._past_tones = np.zeros_like(self._past_tones)
-            self._past_band = np.zeros_like(self._past_band)
+            self._past_energy = np.zeros_like(self._past_energy)
         phase = np.exp(-2j * np.pi * np.outer(np.arange(hops.index, hops.index + len(hops)), self._turn))
         tones = hops.spectra[:, :, self._tones] * phase[:, None, :].astype(np.complex64)
-        band = (np.abs(hops.spectra[:, :, self._band]) ** 2).sum(axis=2)
+        bands = [(np.abs(hops.spectra[:, :, at]) ** 2).sum(axis=2) for at in self._bands]
+        energy = np.stack(bands, axis=2)
         tones = np.concatenate([self._past_tones, tones])
-        band = np.concatenate([self._past_band, band])
+        energy = np.concatenate([self._past_energy, energy])
         strength = tones.real**2 + tones.imag**2
-        keys = _keys(tones, strength, band)
+        keys = _keys(tones, strength, energy)
         found: list[KeyFound] = []
         first = hops.position - WINDOW * self._bank.hop
         for column in np.flatnonzero((keys >= 0).any(axis=0) | self._active(lines)):
             found += self._follow(int(column), keys[:, column], strength[:, column], first)
-        self._past_tones, self._past_band = tones[-WINDOW:], band[-WINDOW:]
+        self._past_tones, self._past_energy = tones[-WINDOW:], energy[-STEADY_HOPS:]
         return sorted(found, key=lambda key: key.end)
 
     def _active(self, lines: int) -> NDArray[np.bool_]:
@@ -184,23 +193,35 @@ def _filled(strength: NDArray[np.float32], held: _Held) -> float:
 
 
 def _keys(
-    tones: NDArray[np.complex64], strength: NDArray[np.float32], band: NDArray[np.float32]
+    tones: NDArray[np.complex64], strength: NDArray[np.float32], energy: NDArray[np.float32]
 ) -> NDArray[np.int8]:
     """Return the key 0-15 that fills the three hops up to each new hop, or -1; (hops, lines)."""
     count = len(tones) - WINDOW
     power = np.mean([strength[1 + back : 1 + back + count] for back in range(WINDOW)], axis=0)
-    total = np.mean([band[1 + back : 1 + back + count] for back in range(WINDOW)], axis=0)
+    last = len(energy) - count - WINDOW + 1
+    total, below, above = np.mean(
+        [energy[last + back :][:count] for back in range(WINDOW)], axis=0
+    ).transpose(2, 0, 1)
     low, high = power[..., :4].argmax(axis=2), power[..., 4:].argmax(axis=2) + 4
     p_low = np.take_along_axis(power, low[..., None], 2)[..., 0]
     p_high = np.take_along_axis(power, high[..., None], 2)[..., 0]
     good = (p_low > MIN_TONE) & (p_high > MIN_TONE)
     good &= (p_high > MIN_TWIST * p_low) & (p_high < MAX_TWIST * p_low)
     good &= p_low + p_high > MIN_SHARE * total
+    explained = (below < MAX_LOW * (p_low + p_high)) | (below < NOISE_LOW * above)
+    steady = _steady_low(energy[:, :, 1], count) & (below < MAX_STEADY * (p_low + p_high))
+    good &= explained | steady
     if not good.any():
         return np.full(good.shape, -1, np.int8)
     for chosen, mean in ((low, p_low), (high, p_high)):
         good &= _steady(tones, chosen, mean)
     return np.where(good, low * 4 + high - 4, -1).astype(np.int8)
+
+
+def _steady_low(low: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
+    """Has the energy below the band been the same for 80 ms, as a dial tone's is?"""
+    rows = np.stack([low[1 + back : 1 + back + count] for back in range(STEADY_HOPS)])
+    return np.asarray(rows.min(axis=0) > MIN_LOW_STEADY * rows.max(axis=0))
 
 
 def _steady(
