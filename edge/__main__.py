@@ -89,6 +89,15 @@ def doctor(options: argparse.Namespace, config: Config) -> int:
     return print_findings(examine(config), as_json=options.json)
 
 
+def verify(options: argparse.Namespace, config: Config) -> int:
+    """Check every call, recording, link of the chain and outbox entry; name what was changed."""
+    from edge.verify import print_key, run_verify
+
+    if options.key:
+        return print_key(config.database)
+    return run_verify(config.database, config.recordings_dir, options.json, options.head)
+
+
 def replay(options: argparse.Namespace) -> int:
     """Run an audio file through the whole pipeline."""
     from edge.replay import replay_file
@@ -102,6 +111,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "sync": sync,
     "user": user_add,
     "doctor": doctor,
+    "verify": verify,
 }
 
 
@@ -126,6 +136,11 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--role", default="super", help="super, leader or ordinary")
     add.add_argument("--password-file", type=Path, help="file whose first line is the password")
     add.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
+    check = commands.add_parser("verify", help=verify.__doc__)
+    check.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
+    check.add_argument("--json", action="store_true", help="one JSON object per fault, then the totals")
+    check.add_argument("--head", default="", help="a chain head kept elsewhere, as NUMBER:SHA-256")
+    check.add_argument("--key", action="store_true", help="only print the box's public key")
     play = commands.add_parser("replay", help=replay.__doc__)
     play.add_argument("file", type=Path, help="an audio file; each of its channels is a line")
     play.add_argument("--line", type=int, default=1, help="the file's first channel is this line")

@@ -95,9 +95,9 @@ def signed_message(seq: int, h: str) -> bytes:
     return f"branchline seal {VERSION}\n{seq}\n{h}\n".encode()
 
 
-def signature_holds(public: str, message: bytes, sig: object) -> bool:
+def signature_holds(public: object, message: bytes, sig: object) -> bool:
     """Whether `sig` is this key's signature of `message`."""
-    if not isinstance(sig, bytes) or not is_hash(public):
+    if not isinstance(sig, bytes) or not isinstance(public, str) or not is_hash(public):
         return False
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(sig, message)
