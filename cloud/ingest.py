@@ -28,8 +28,9 @@ from cloud.store.schema import inbox_tables
 from sync.inbox import Inbox
 from sync.moment import to_text
 from sync.reach import Reach
+from sync.reasons import LinkError
 from sync.topics import TopicError, parse
-from sync.transport import Arrived, Link, LinkError, LinkSettings, utc_now, wait
+from sync.transport import Arrived, Link, LinkSettings, utc_now, wait
 
 WAIT_S = 0.2  # how soon a stop is noticed when nothing arrives
 TOPICS = ("x/1/+/+/up/#",)

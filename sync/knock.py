@@ -9,7 +9,8 @@ import socket
 from contextlib import suppress
 from datetime import datetime
 
-from sync.transport import LinkError, LinkSettings, check_certificate, explained, tls_context
+from sync.reasons import LinkError, check_certificate, explained
+from sync.transport import LinkSettings, tls_context
 
 TIMEOUT_S = 5.0
 REFUSAL_WAIT_S = 0.5  # TLS 1.3: a refused client certificate is told of after the handshake

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sync.reasons import LinkError
 from sync.session import reconnect_s
-from sync.transport import Arrived, Link, LinkError
+from sync.transport import Arrived, Link
 
 
 @dataclass(slots=True)

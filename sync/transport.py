@@ -4,8 +4,8 @@ It has no thread: `step` does what the socket is ready for, `wait` sleeps until 
 is remembered between connections, because outbox and inbox know better what is still owed: every `connect`
 makes a new paho client with clean start and session expiry 0.
 
-    LinkError(code, text)     the connection failed; `code` is one of REASONS, `text` says it in plain words
-    PacketTooLarge            a message above what the broker takes (its CONNACK); not sent
+    LinkError         the connection failed (sync.reasons)
+    PacketTooLarge    a message above what the broker takes (its CONNACK); not sent
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -27,43 +26,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from sync.reasons import LinkError, check_certificate, explained
+
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 5.0
 MAX_IN_FLIGHT = 100
 DEFAULT_MAX_PACKET = 300_000
 PACKET_OVERHEAD = 16  # fixed header, lengths, packet id, properties of a PUBLISH
-
-REASONS = {
-    "connection_refused": "nothing listens on {address}",
-    "unreachable": "{address} cannot be reached: {detail}",
-    "timeout": "{address} does not answer",
-    "name_unknown": "the name of {address} is not known: {detail}",
-    "not_tls": "{address} does not speak TLS as expected: {detail}",
-    "server_certificate_expired": "the certificate of {address} has expired",
-    "server_certificate_not_yet_valid": "the certificate of {address} is not yet valid; is this clock right?",
-    "unknown_ca": "the certificate of {address} is not signed by our certificate authority (unknown CA)",
-    "wrong_host_name": "the certificate of {address} is for another host name: {detail}",
-    "own_certificate_expired": "our certificate has expired: {detail}",
-    "own_certificate_not_yet_valid": "our certificate is not yet valid; is this clock right? {detail}",
-    "own_certificate_unusable": "our certificate or key cannot be used: {detail}",
-    "not_accepted": "{address} did not let us in; it may not accept our certificate: {detail}",
-    "not_allowed": "{address} does not let us read our topics: {detail}",
-    "closed": "the connection to {address} was lost: {detail}",
-}
-_VERIFY_CODES = {
-    9: "server_certificate_not_yet_valid",
-    10: "server_certificate_expired",
-    62: "wrong_host_name",
-    64: "wrong_host_name",
-}
-
-
-class LinkError(OSError):
-    """A connection that failed or ended, with a reason people understand."""
-
-    def __init__(self, code: str, address: str, detail: str = "") -> None:
-        super().__init__(REASONS[code].format(address=address, detail=detail))
-        self.code = code
 
 
 class PacketTooLarge(ValueError):
@@ -294,22 +263,6 @@ def tls_context(settings: LinkSettings, address: str) -> ssl.SSLContext:
     return context
 
 
-def check_certificate(path: Path, now: datetime, address: str) -> None:
-    """Raise LinkError if our own certificate cannot be read, has expired or is not yet valid at `now`."""
-    try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise LinkError("own_certificate_unusable", address, f"{path.name}: {error}") from error
-    if now > certificate.not_valid_after_utc:
-        raise LinkError(
-            "own_certificate_expired", address, f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-        )
-    if now < certificate.not_valid_before_utc:
-        raise LinkError(
-            "own_certificate_not_yet_valid", address, f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-        )
-
-
 def utc_now() -> datetime:
     """The wall clock, with its zone."""
     return datetime.now(UTC)
@@ -338,20 +291,3 @@ def _session_ends_with_connection() -> Properties:
 def _no_delay(_client: mqtt.Client, _userdata: object, sock: object) -> None:
     assert isinstance(sock, socket.socket)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def explained(error: OSError, address: str) -> LinkError:
-    """The reason for a failed connection in words people understand."""
-    if isinstance(error, LinkError):
-        return error
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return LinkError(_VERIFY_CODES.get(error.verify_code, "unknown_ca"), address, error.verify_message)
-    if isinstance(error, ssl.SSLError):
-        return LinkError("not_accepted" if "ALERT" in str(error) else "not_tls", address, str(error))
-    if isinstance(error, TimeoutError):
-        return LinkError("timeout", address)
-    if isinstance(error, socket.gaierror):
-        return LinkError("name_unknown", address, str(error.strerror))
-    if isinstance(error, ConnectionRefusedError):
-        return LinkError("connection_refused", address)
-    return LinkError("unreachable", address, str(error))

@@ -14,7 +14,8 @@ import pytest
 
 from cloud import pki
 from sync import topics
-from sync.transport import Arrived, Link, LinkError, LinkSettings, wait
+from sync.reasons import LinkError
+from sync.transport import Arrived, Link, LinkSettings, wait
 from tests.sync.station import BOX, Station, days
 
 OTHER = "branch-2"

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloud import broker, pki
+from sync.reasons import LinkError, check_certificate
 from sync.topics import TopicError
-from sync.transport import LinkError, check_certificate
 
 NOW = datetime(2026, 11, 22, 4, 5, 6, tzinfo=UTC)
 DAY = timedelta(days=1)

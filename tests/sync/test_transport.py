@@ -16,7 +16,8 @@ import pytest
 from cloud import pki
 from sync import topics
 from sync.reach import Reach
-from sync.transport import REASONS, Link, LinkError, LinkSettings, PacketTooLarge, wait
+from sync.reasons import REASONS, LinkError
+from sync.transport import Link, LinkSettings, PacketTooLarge, wait
 from tests.sync.station import BOX, Station, free_port
 
 NOW = datetime.now(UTC)
