@@ -25,9 +25,10 @@ from edge.sources.alsa import Capture
 from edge.sources.hat import HatLink
 from edge.store import lines as line_rows
 from edge.store.health import begin_trouble, end_trouble
+from edge.store.requests import new_requests, take_requests
 from edge.store.schema import open_store
 from edge.timeline import Timeline
-from sync.db import write
+from sync.db import data_version, write
 from sync.ids import new_id
 from sync.moment import to_text
 
@@ -59,6 +60,7 @@ class RecordService:
     boards: list[BoardParts]
     adopted: Adopted
     _look_s: float = 0.0
+    _version: int = -1  # of the database, as last looked at
     _quality_s: float = 0.0
     _troubles: dict[str, str] = field(default_factory=dict)
     _senses: dict[int, tuple[bool, bool]] = field(default_factory=dict)
@@ -66,11 +68,12 @@ class RecordService:
     def step(self) -> None:
         """Take what came in on every board, write down what it means."""
         now_s, now_utc = self.clock.monotonic_s(), to_text(self.clock.utc())
+        asked = self._asked(now_utc)
         for parts in self.boards:
             newest = parts.capture.ring.position
             readings = parts.link.step(now_s, newest) if parts.link else []
             parts.recorder.note_gaps(parts.capture.take_gaps())
-            actions = parts.board.step(readings)
+            actions = parts.board.step(readings, asked)
             self.ledger.carry_out(actions, parts.recorder, parts.timeline, now_utc)
             self.ledger.close_parts(parts.recorder.step())
         self.ledger.collect(now_utc)
@@ -91,6 +94,18 @@ class RecordService:
         for parts in self.boards:
             parts.capture.ring.remove()
         self.db.close()
+
+    def _asked(self, now_utc: str) -> dict[int, bool]:
+        """Presses of the record button since the last look; asking costs nothing while nobody wrote."""
+        version = data_version(self.db)
+        if version == self._version:
+            return {}
+        self._version = version
+        asked = new_requests(self.db)
+        if asked:
+            with write(self.db):
+                take_requests(self.db, asked, now_utc)
+        return {one.line: one.keep for one in asked}
 
     def _look(self, now_s: float, now_utc: str) -> None:
         if now_s >= self._quality_s:

@@ -5,7 +5,7 @@ Pure but for the ring it reads: time comes in as positions, so a WAV runs throug
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -46,11 +46,18 @@ class Board:
             LineKeeping(self.ring.rate_hz, self.rules_of(line), self.local_time) for line in lines
         ]
 
-    def step(self, readings: Sequence[LineReading], asked: Sequence[RecordAsked] = ()) -> list[Action]:
-        """Look at what is new in the ring, at `readings` and at presses of the button (box line numbers)."""
+    def step(self, readings: Sequence[LineReading], asked: Mapping[int, bool] | None = None) -> list[Action]:
+        """Look at what is new in the ring, at `readings`, and at presses of the record button.
+
+        All by the box's line numbers; `asked` says for a line whether to record from now on, and may name lines
+        of other boards.
+        """
         local = [replace(one, line=one.line - self.first_line + 1) for one in readings]
         self.events = []
-        actions = [action for press in asked for action in self._take(press)]
+        actions: list[Action] = []
+        for line, keep in (asked or {}).items():
+            if self.first_line <= line < self.first_line + self.ring.lines:
+                actions += self._take(RecordAsked(line, self.position, keep))
         while (block := self._next_block()) is not None or local:
             if block is None:
                 block = AudioBlock(self.position, self.ring.read(self.position, 0))

@@ -86,12 +86,16 @@ class Replay:
         return [dict(row) for row in rows]
 
 
-def build_replay(folder: Path, rate_hz: int, lines: int, first_line: int, country: str) -> Replay:
-    """Put a box together in `folder`."""
-    hat = HatSettings(name="file", alsa_device="-", lines=lines, rate_hz=rate_hz)
-    config = Config(
-        box=BoxSettings(id="replay", data_dir=folder, ring_dir=folder, country=country), hats=(hat,)
-    )
+def replay_config(folder: Path, rate_hz: int, lines: int, country: str) -> Config:
+    """A box in `folder` with one board; every line records by voltage."""
+    box = BoxSettings(id="replay", data_dir=folder, ring_dir=folder, country=country)
+    return Config(box=box, hats=(HatSettings(name="file", alsa_device="-", lines=lines, rate_hz=rate_hz),))
+
+
+def build_replay(config: Config, first_line: int = 1) -> Replay:
+    """Put the box together."""
+    (hat,) = config.hats
+    rate_hz, lines = hat.rate_hz, hat.lines
     config.recordings_dir.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
     db = open_store(config.database)
@@ -118,7 +122,7 @@ def replay_file(file: Path, first_line: int, country: str, keep: Path | None) ->
         raise ValueError(f"a line has a number from 1 to 32, got {first_line}")
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(TemporaryDirectory(prefix="replay-")))
-        replay = build_replay(folder, RATE_HZ, channels_of(file), first_line, country)
+        replay = build_replay(replay_config(folder, RATE_HZ, channels_of(file), country), first_line)
         for block in read_wav(file):
             replay.feed(block)
         for call in replay.finish():

@@ -67,7 +67,7 @@ def test_wrong_command_lines(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["lin", "--role", "chef"], "role"),
+        (["lin", "--role", "chef"], "one of super, leader, ordinary"),
         (["", "--role", "super"], "name"),
     ],
 )

@@ -7,14 +7,16 @@ branch database, the FLAC files and the outbox are compared with it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from edge.replay import Replay, build_replay
+from edge.config import LineSettings
+from edge.replay import Replay, build_replay, replay_config
 from edge.samples import LineReading
 from hw.virtual.exchange import Exchange
 from hw.virtual.script import Script, read_script
@@ -36,17 +38,28 @@ class Played:
     calls: list[dict]
 
 
-def play(folder: Path, script: Script, lines: int, seconds: float, with_readings: bool = True) -> Played:
-    """Run `script` through the box for `seconds` of the lines' own time."""
+def play(
+    folder: Path,
+    script: Script,
+    lines: int,
+    seconds: float,
+    with_readings: bool = True,
+    presses: dict[float, bool] | None = None,
+    **line_settings: object,
+) -> Played:
+    """Run `script` through the box for `seconds` of the lines' time; `presses` of line 1's record button."""
     exchange = Exchange(script, lines, RATE_HZ, seed=1)
-    replay = build_replay(folder, RATE_HZ, lines, 1, "cn")
+    settings = tuple(LineSettings(line=line, **line_settings) for line in range(1, lines + 1))
+    replay = build_replay(replace(replay_config(folder, RATE_HZ, lines, "cn"), lines=settings))
+    pressed = {round(at_s * RATE_HZ) // PERIOD * PERIOD: keep for at_s, keep in (presses or {}).items()}
     end = round(seconds * RATE_HZ)
     for position in range(0, end, PERIOD):
         replay.ring.write(exchange.audio(position, PERIOD))
         readings = exchange.readings(position, position + PERIOD) if with_readings else []
         rows = [LineReading(one.line, one.position, one.voltage_v, one.ring_half_waves) for one in readings]
         now_utc = replay.timeline.utc(position)
-        replay.ledger.carry_out(replay.board.step(rows), replay.recorder, replay.timeline, now_utc)
+        asked = {1: pressed[position]} if position in pressed else {}
+        replay.ledger.carry_out(replay.board.step(rows, asked), replay.recorder, replay.timeline, now_utc)
         replay.ledger.close_parts(replay.recorder.step())
     replay.ledger.worker.shutdown(wait=True)
     replay.ledger.collect(replay.timeline.utc(end))
@@ -152,3 +165,28 @@ def test_without_readings_calls_are_followed_by_ear_and_say_so(tmp_path: Path) -
     assert row["caller_number"] == "02155500199"
     assert row["hook_known"] == 0
     assert json.loads(json.dumps(row))["direction"] == "in"
+
+
+def spans(played: Played) -> list[tuple[float, float]]:
+    """(start, end) of every recording in seconds of the line's time."""
+    rows = played.replay.ledger.db.execute("SELECT started_utc, samples FROM recordings ORDER BY started_utc")
+    found = [(seconds_of(played, row["started_utc"]), row["samples"] / RATE_HZ) for row in rows]
+    return [(round(start, 2), round(start + length, 2)) for start, length in found]
+
+
+def test_the_record_button_keeps_what_lies_between_two_presses(tmp_path: Path) -> None:
+    script = read_script(SCRIPTS / "one_call.toml")
+    presses = {9.0: True, 11.0: False}
+    played = play(tmp_path, script, 1, 30, presses=presses, trigger="manual", pre_roll_s=0.0)
+    assert spans(played) == [(9.0, 11.0)]
+
+
+def test_voice_keeps_the_speech_and_its_hold_time(tmp_path: Path) -> None:
+    played = play(tmp_path, read_script(SCRIPTS / "one_call.toml"), 1, 30, trigger="voice", hold_s=1.0)
+    recorded = spans(played)
+    (truth,) = played.truth
+    assert recorded and recorded[-1][1] <= truth.end / RATE_HZ + NEAR_S
+    assert truth.answered and recorded[0][0] >= truth.answered / RATE_HZ - 5, (
+        "nothing of the ringing but pre-roll"
+    )
+    assert all(end <= start for (_, end), (start, _) in pairwise(recorded)), "no sample twice"
