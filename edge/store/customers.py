@@ -1,0 +1,471 @@
+"""Customers: what is known of who calls; added, changed, found by number or two characters, deleted.
+
+A record is one row; beside it stand its numbers as keys (`sync.phone`) and each change, old and new value.
+A delete leaves the row and its history; only search and pop-up no longer know it. Whoever asks says in which
+scope (`edge.store.scope`): a record outside it is not there.
+
+    CustomerError
+      Unfit           a field that cannot be so; the message is a word for why, of FAULTS
+      NoSuchCustomer  none of that id in this scope
+      ChangedSince    somebody else saved it meanwhile
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database, Migrations
+
+from edge.store.operations import Operation, add_operation
+from edge.store.popup_settings import NumberRules
+from edge.store.scope import Author, Scope
+from sync.db import run_script, write
+from sync.ids import new_id
+from sync.moment import to_text
+from sync.phone import Number, read_number, same_line
+from sync.search import index_script, match, terms
+
+KINDS = ("individual", "enterprise")
+LONGEST = {"name": 120, "address": 300, "industry": 60, "remark": 4000}
+LONGEST_NUMBER = 40
+MOST_NUMBERS = 20
+MOST_CONTACTS = 50
+MOST_TAGS = 20
+LONGEST_TAG = 30
+MOST_MATCHES = 20
+MOST_LOOKED_AT = 200  # local numbers of other areas share a key
+_SEPARATORS = frozenset(";；|\n\r\t")  # between values of one cell of a sheet
+
+migrations = Migrations("customers")
+
+
+@migrations()
+def m001_customers(db: Database) -> None:
+    """Customers, their numbers, their changes."""
+    run_script(
+        db.conn,
+        """
+        CREATE TABLE customers (
+            no              INTEGER PRIMARY KEY AUTOINCREMENT,
+            id              TEXT NOT NULL UNIQUE,
+            kind            TEXT NOT NULL,          -- individual | enterprise
+            name            TEXT NOT NULL,
+            numbers         TEXT NOT NULL,          -- JSON list, as people wrote them
+            contacts        TEXT NOT NULL,          -- JSON list of {name, title, numbers}
+            address         TEXT NOT NULL,
+            industry        TEXT NOT NULL,
+            tags            TEXT NOT NULL,          -- JSON list
+            remark          TEXT NOT NULL,
+            creator_name    TEXT NOT NULL,
+            creator_number  TEXT NOT NULL,          -- employee number when it was added (POP-10)
+            creator_group_id TEXT,                  -- group when it was added
+            creator_group   TEXT NOT NULL,          -- its name then
+            created_utc     TEXT NOT NULL,
+            changed_utc     TEXT NOT NULL,
+            revision        INTEGER NOT NULL DEFAULT 1,
+            import_id       TEXT,
+            deleted_utc     TEXT,
+            terms           TEXT NOT NULL
+        );
+        CREATE INDEX customers_by_creator ON customers (creator_number, no) WHERE deleted_utc IS NULL;
+        CREATE INDEX customers_by_group ON customers (creator_group_id, no) WHERE deleted_utc IS NULL;
+        CREATE INDEX customers_by_import ON customers (import_id) WHERE import_id IS NOT NULL;
+        CREATE TABLE customer_numbers (
+            key             TEXT NOT NULL,          -- sync.phone.Number.keys
+            customer_no     INTEGER NOT NULL REFERENCES customers (no) ON DELETE CASCADE,
+            said            TEXT NOT NULL,
+            PRIMARY KEY (key, customer_no, said)
+        ) WITHOUT ROWID;
+        CREATE INDEX customer_numbers_by_customer ON customer_numbers (customer_no);
+        CREATE TABLE customer_changes (
+            id              INTEGER PRIMARY KEY,
+            customer_id     TEXT NOT NULL,
+            at_utc          TEXT NOT NULL,
+            user_name       TEXT NOT NULL,
+            what            TEXT NOT NULL,          -- changed | deleted
+            fields          TEXT NOT NULL           -- JSON: {field: [old, new]}
+        );
+        CREATE INDEX customer_changes_by_customer ON customer_changes (customer_id, id);
+        """
+        + index_script("customers", "no"),
+    )
+
+
+FAULTS = (
+    "no_name", "no_such_kind", "too_long", "too_many", "separator", "contact_without_name", "too_many_tags",
+    "not_a_number",
+)  # fmt: skip
+
+
+class CustomerError(ValueError):
+    """A customer that cannot be as asked."""
+
+
+class Unfit(CustomerError):
+    """A field that cannot be so; the message is one of FAULTS."""
+
+
+class NoSuchCustomer(CustomerError):
+    """None of that id in this scope."""
+
+
+class ChangedSince(CustomerError):
+    """Somebody else saved it meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Somebody to speak with at a customer's."""
+
+    name: str
+    title: str = ""
+    numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What people write of a customer."""
+
+    name: str
+    kind: str = "individual"
+    numbers: tuple[str, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    address: str = ""
+    industry: str = ""
+    tags: tuple[str, ...] = ()
+    remark: str = ""
+
+    @property
+    def all_numbers(self) -> tuple[str, ...]:
+        """Its own and its contacts' numbers."""
+        return self.numbers + tuple(number for contact in self.contacts for number in contact.numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A record as it is kept."""
+
+    no: int
+    id: str
+    particulars: Particulars
+    author: Author
+    created_utc: str
+    changed_utc: str
+    revision: int
+    import_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a record: {field: [old, new]}."""
+
+    at_utc: str
+    user_name: str
+    what: str
+    fields: dict[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A customer with a number that rings; `likely` when area or extension leave room for doubt."""
+
+    customer: Customer
+    is_sure: bool
+
+
+_COLUMNS = """no, id, kind, name, numbers, contacts, address, industry, tags, remark, creator_name,
+              creator_number, creator_group_id, creator_group, created_utc, changed_utc, revision,
+              import_id"""
+
+
+def check(particulars: Particulars) -> Particulars:
+    """The particulars with spaces trimmed; Unfit says what cannot be so."""
+    name, contacts = particulars.name.strip(), particulars.contacts
+    if not name:
+        raise Unfit("no_name")
+    if particulars.kind not in KINDS:
+        raise Unfit("no_such_kind")
+    if any(len(getattr(particulars, field).strip()) > most for field, most in LONGEST.items()):
+        raise Unfit("too_long")
+    if len(contacts) > MOST_CONTACTS or len(particulars.all_numbers) > MOST_NUMBERS * (1 + len(contacts)):
+        raise Unfit("too_many")
+    one_line = (
+        name,
+        particulars.industry,
+        *particulars.tags,
+        *(c.name for c in contacts),
+        *(c.title for c in contacts),
+    )
+    if any(_SEPARATORS & set(text) for text in (*one_line, *particulars.all_numbers)):
+        raise Unfit("separator")
+    if any(not contact.name.strip() for contact in contacts):
+        raise Unfit("contact_without_name")
+    if len(particulars.tags) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in particulars.tags):
+        raise Unfit("too_many_tags")
+    _check_numbers(particulars.all_numbers)
+    return Particulars(
+        name, particulars.kind, particulars.numbers, contacts, particulars.address.strip(),
+        particulars.industry.strip(), particulars.tags, particulars.remark.strip().replace("\r\n", "\n"),
+    )  # fmt: skip
+
+
+def _check_numbers(numbers: Iterable[str]) -> None:
+    for number in numbers:
+        read = read_number(number)
+        if len(number) > LONGEST_NUMBER or not (read.normal or read.local):
+            raise Unfit("not_a_number")
+
+
+def add_customer(
+    db: sqlite3.Connection,
+    particulars: Particulars,
+    author: Author,
+    rules: NumberRules,
+    by: Operation,
+    now: datetime,
+) -> Customer:
+    """Save a new customer, with its line in the operation log; Unfit."""
+    particulars, at_utc = check(particulars), to_text(now)
+    row = new_row(new_id(), particulars, author, at_utc, at_utc, None)
+    with write(db):
+        customer_no = insert(db, row, number_rows(particulars, rules))
+        add_operation(db, _on(by, row["id"]), at_utc)
+    found = _one(db, "no = ?", (customer_no,))
+    assert found is not None
+    return found
+
+
+def change_customer(
+    db: sqlite3.Connection,
+    customer: Customer,
+    particulars: Particulars,
+    rules: NumberRules,
+    by: Operation,
+    now: datetime,
+) -> Customer:
+    """Save `particulars` over `customer` as it was read, old and new values kept; Unfit, ChangedSince."""
+    particulars, at_utc = check(particulars), to_text(now)
+    old, new = _values(customer.particulars), _values(particulars)
+    changes = {field: [old[field], new[field]] for field in new if old[field] != new[field]}
+    if not changes:
+        return customer
+    row = _stored(particulars) | {
+        "terms": index_terms(particulars, customer.author), "changed_utc": at_utc, "no": customer.no,
+        "revision": customer.revision,
+    }  # fmt: skip
+    sets = ", ".join(f"{name} = :{name}" for name in row if name not in ("no", "revision"))
+    with write(db):
+        saved = db.execute(
+            f"UPDATE customers SET {sets}, revision = revision + 1"
+            " WHERE no = :no AND revision = :revision AND deleted_utc IS NULL",
+            row,
+        )
+        if saved.rowcount == 0:
+            raise ChangedSince(customer.id)
+        db.execute("DELETE FROM customer_numbers WHERE customer_no = ?", (customer.no,))
+        _insert_numbers(db, customer.no, number_rows(particulars, rules))
+        _note_change(db, customer.id, at_utc, by, "changed", changes)
+        add_operation(db, _on(by, customer.id), at_utc)
+    found = _one(db, "no = ?", (customer.no,))
+    assert found is not None
+    return found
+
+
+def delete_customers(db: sqlite3.Connection, numbers: Iterable[int], by: Operation, now: datetime) -> int:
+    """Take records (by `no`) out of lists, search and pop-ups; their history stays. Returns how many."""
+    at_utc, count = to_text(now), 0
+    with write(db):
+        for no in numbers:
+            row = db.execute(
+                "SELECT id FROM customers WHERE no = ? AND deleted_utc IS NULL", (no,)
+            ).fetchone()
+            if row is None:
+                continue
+            db.execute("UPDATE customers SET deleted_utc = ?, terms = '' WHERE no = ?", (at_utc, no))
+            db.execute("DELETE FROM customer_numbers WHERE customer_no = ?", (no,))
+            _note_change(db, row["id"], at_utc, by, "deleted", {})
+            add_operation(db, _on(by, row["id"]), at_utc)
+            count += 1
+    return count
+
+
+def customer(db: sqlite3.Connection, scope: Scope, customer_id: str) -> Customer:
+    """The customer of that id; NoSuchCustomer when there is none within `scope`."""
+    found = _one(db, f"id = ? AND deleted_utc IS NULL AND {scope.where}", (customer_id, *scope.values))
+    if found is None:
+        raise NoSuchCustomer(customer_id)
+    return found
+
+
+def customers_page(
+    db: sqlite3.Connection, scope: Scope, asked: str, kind: str, limit: int, older_than: int | None = None
+) -> tuple[Customer, ...]:
+    """Up to `limit` customers, newest first, that have every run of `asked` and are within `scope`."""
+    where, values = [f"deleted_utc IS NULL AND {scope.where}"], list[Any](scope.values)
+    source, order = "customers", "no"
+    if asked.strip():
+        expression = match(plain_number(asked), *scope.marks)
+        if expression is None:
+            return ()
+        source = "customers_search s JOIN customers ON customers.no = s.rowid"
+        where.append("customers_search MATCH ?")
+        values.append(expression)
+        order = "s.rowid"
+    if kind:
+        where.append("kind = ?")
+        values.append(kind)
+    if older_than is not None:
+        where.append(f"{order} < ?")
+        values.append(older_than)
+    columns = _COLUMNS if source == "customers" else _qualified()
+    rows = db.execute(
+        f"SELECT {columns} FROM {source} WHERE {' AND '.join(where)} ORDER BY {order} DESC LIMIT ?",
+        (*values, limit),
+    )
+    return tuple(_customer(row) for row in rows)
+
+
+def by_number(db: sqlite3.Connection, number: Number) -> tuple[Match, ...]:
+    """Every customer that has `number`, sure ones first; whoever asks judges which of them may be seen."""
+    keys = number.keys
+    if not keys:
+        return ()
+    rows = db.execute(
+        f"""SELECT DISTINCT n.said AS number_said, {_qualified()} FROM customer_numbers n
+            JOIN customers ON customers.no = n.customer_no
+            WHERE n.key IN ({", ".join("?" * len(keys))}) AND deleted_utc IS NULL
+            ORDER BY customers.no LIMIT ?""",
+        (*keys, MOST_LOOKED_AT),
+    ).fetchall()
+    best: dict[int, Match] = {}
+    for row in rows:
+        how = same_line(number, read_number(row["number_said"]))
+        if how and not (row["no"] in best and best[row["no"]].is_sure):
+            best[row["no"]] = Match(_customer(row[1:]), how == "sure")
+    return tuple(sorted(best.values(), key=lambda one: not one.is_sure)[:MOST_MATCHES])
+
+
+def changes_of(db: sqlite3.Connection, customer_id: str) -> tuple[Change, ...]:
+    """What happened to a record since it was added, newest first."""
+    rows = db.execute(
+        "SELECT at_utc, user_name, what, fields FROM customer_changes WHERE customer_id = ? ORDER BY id DESC",
+        (customer_id,),
+    )
+    return tuple(Change(row[0], row[1], row[2], json.loads(row[3])) for row in rows)
+
+
+def plain_number(asked: str) -> str:
+    """`asked`, or, when it is a whole number of this country in any dress, its digits as they are indexed."""
+    number = read_number(asked)
+    return indexed_digits(number) if number.kind in ("mobile", "fixed") and number.normal else asked
+
+
+def indexed_digits(number: Number) -> str:
+    """The digits people search by: 138..., 0871..., without a country code."""
+    if number.normal.startswith("+86"):
+        return ("0" if number.kind == "fixed" else "") + number.normal[3:]
+    return number.normal.lstrip("+") or number.local
+
+
+def index_terms(particulars: Particulars, author: Author) -> str:
+    """What the search index is given of a record."""
+    people = " ".join(f"{contact.name} {contact.title}" for contact in particulars.contacts)
+    digits = (indexed_digits(read_number(said)) for said in particulars.all_numbers)
+    words = (particulars.name, people, particulars.industry, particulars.address, " ".join(particulars.tags))
+    return f"{terms(*words, particulars.remark, *digits)} {author.marks}"
+
+
+def new_row(
+    customer_id: str,
+    particulars: Particulars,
+    author: Author,
+    created_utc: str,
+    changed_utc: str,
+    import_id: str | None,
+) -> dict[str, Any]:
+    """The row of a new record."""
+    return _stored(particulars) | {
+        "id": customer_id, "creator_name": author.user_name, "creator_number": author.employee_number,
+        "creator_group_id": author.group_id, "creator_group": author.group_name, "created_utc": created_utc,
+        "changed_utc": changed_utc, "import_id": import_id, "terms": index_terms(particulars, author),
+    }  # fmt: skip
+
+
+def number_rows(particulars: Particulars, rules: NumberRules) -> tuple[tuple[str, str], ...]:
+    """(key, as said) of every number; a local number is kept with the branch's area put to it."""
+    found = []
+    for said in particulars.all_numbers:
+        number = read_number(said, rules.area_code, rules.access_digit)
+        whole = f"0{number.normal[3:]}" if number.kind == "fixed" and number.normal else said
+        whole += f"转{number.extension}" if number.extension and whole != said else ""
+        found += [(key, whole) for key in number.keys]
+    return tuple(dict.fromkeys(found))
+
+
+def insert(db: sqlite3.Connection, row: dict[str, Any], numbers: Iterable[tuple[str, str]]) -> int:
+    """Add a row with its numbers inside the caller's `write`; its `no`."""
+    columns, places = ", ".join(row), ", ".join(f":{name}" for name in row)
+    customer_no = db.execute(f"INSERT INTO customers ({columns}) VALUES ({places})", row).lastrowid or 0
+    _insert_numbers(db, customer_no, numbers)
+    return customer_no
+
+
+def _insert_numbers(db: sqlite3.Connection, customer_no: int, numbers: Iterable[tuple[str, str]]) -> None:
+    db.executemany(
+        "INSERT OR IGNORE INTO customer_numbers VALUES (?, ?, ?)",
+        [(key, customer_no, said) for key, said in numbers],
+    )
+
+
+def _note_change(
+    db: sqlite3.Connection, customer_id: str, at_utc: str, by: Operation, what: str, changes: dict[str, Any]
+) -> None:
+    db.execute(
+        "INSERT INTO customer_changes (customer_id, at_utc, user_name, what, fields) VALUES (?, ?, ?, ?, ?)",
+        (customer_id, at_utc, by.user_name or "", what, json.dumps(changes, ensure_ascii=False)),
+    )
+
+
+def _on(by: Operation, subject: str) -> Operation:
+    return Operation(by.operation, by.result, by.address, by.user_name, subject, by.reason)
+
+
+def _values(particulars: Particulars) -> dict[str, Any]:
+    """The fields as JSON knows them."""
+    return json.loads(json.dumps(asdict(particulars), ensure_ascii=False))  # type: ignore[no-any-return]
+
+
+def _stored(particulars: Particulars) -> dict[str, Any]:
+    values = _values(particulars)
+    return {
+        field.name: json.dumps(values[field.name], ensure_ascii=False)
+        if isinstance(values[field.name], list)
+        else values[field.name]
+        for field in fields(Particulars)
+    }
+
+
+def _qualified() -> str:
+    return ", ".join(f"customers.{name.strip()}" for name in _COLUMNS.split(","))
+
+
+def _one(db: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> Customer | None:
+    row = db.execute(f"SELECT {_COLUMNS} FROM customers WHERE {where}", values).fetchone()
+    return _customer(row) if row else None
+
+
+def _customer(row: Any) -> Customer:
+    (no, customer_id, kind, name, numbers, contacts, address, industry, tags, remark, *rest) = tuple(row)
+    particulars = Particulars(
+        name, kind, tuple(json.loads(numbers)),
+        tuple(Contact(one["name"], one["title"], tuple(one["numbers"])) for one in json.loads(contacts)),
+        address, industry, tuple(json.loads(tags)), remark,
+    )  # fmt: skip
+    creator, number, group_id, group, created_utc, changed_utc, revision, import_id = rest
+    author = Author(creator, number, group_id, group)
+    return Customer(no, customer_id, particulars, author, created_utc, changed_utc, revision, import_id)
