@@ -14,6 +14,7 @@ TOLERANCE, TOLERANCE_S = 0.15, 0.03
 LONG_PAUSE_S = 1.2  # a pause longer than this is not waited for to the end
 CONTINUOUS_S = 0.6
 KEPT_RUNS = 8
+FORGET_S = 2.5  # no cadence that is not recognised by then has a longer pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class CadenceFollower:
             self._runs = [*self._runs[1 - KEPT_RUNS :], _Run(sound, start_s, end_s)]
         found += self._recognise(whole=False)
         found += self._end_if_over()
-        if self._runs[-1].sound == SILENCE and self._runs[-1].length_s > 10 and self._heard is None:
+        if self._heard is None and self._runs[-1].sound == SILENCE and self._runs[-1].length_s > FORGET_S:
             self._runs = self._runs[-1:]
         return found
 

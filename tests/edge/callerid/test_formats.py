@@ -105,6 +105,7 @@ REFUSED: dict[str, tuple[bytes, type[CallerIdError]]] = {
     "parameter past the end": (sealed(b"\x80\x03\x02\x05\x31"), WrongLength),
     "half a parameter": (sealed(b"\x80\x01\x02"), WrongLength),
     "one bit wrong": (bytes([*as_mdmf(TIME)[:-1], as_mdmf(TIME)[-1] ^ 1]), BadChecksum),
+    "top bit wrong": (as_mdmf((0x02, b"123"), (0x07, b"WANG")).replace(b"W", b"\xd7"), BadChecksum),
     "message waiting": (as_mdmf((0x0B, b"\xff"), kind=0x82), NotThisStandard),
     "no such type": (sealed(b"\x55\x01\x00"), NotThisStandard),
     "no parameter": (sealed(b"\x80\x00"), NotPlausible),

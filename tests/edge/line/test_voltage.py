@@ -198,6 +198,13 @@ def test_learns_the_idle_voltage() -> None:
     assert watcher.state == ON_HOOK
 
 
+def test_follows_an_idle_voltage_that_wanders() -> None:
+    watcher = VoltageWatcher(1, RATE_HZ, PROFILES["cn"])
+    falling = [Span(2, 57 - step / 2) for step in range(30)]
+    assert [one for reading in readings(falling) for one in watcher.feed(reading)] == []
+    assert abs(watcher.idle_v - 42.5) < 1
+
+
 def test_states_one_after_the_other() -> None:
     watcher = VoltageWatcher(1, RATE_HZ, PROFILES["cn"])
     states = [watcher.state]
