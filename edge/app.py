@@ -122,6 +122,8 @@ class RecordService:
         for parts in self.boards:
             if parts.capture.trouble:
                 troubles[f"audio:{parts.settings.name}"] = parts.capture.trouble
+            if parts.recorder.trouble:
+                troubles["recording"] = parts.recorder.trouble
             if parts.link and parts.link.trouble:
                 troubles[f"readings:{parts.settings.name}"] = parts.link.trouble
         if troubles == self._troubles:

@@ -58,7 +58,7 @@ class Ledger:
                 if isinstance(action, EndCall) and action.call.ended is not None:
                     stopped.append(self._stop(action.call, action.call.ended))
         for recording_id, line, position in begun:
-            recorder.start(recording_id, line, position)
+            self._start(recorder, recording_id, line, position, now_utc)
         for recording_id, line, position in stopped:
             recorder.stop(recording_id, position)
             recorder.close_off(line, position)
@@ -122,6 +122,14 @@ class Ledger:
         recording_rows.begin_recording(self.db, row)
         self._recording_of[action.call.id] = recording_id
         return recording_id, line, position
+
+    def _start(self, recorder: Recorder, recording_id: str, line: int, position: int, now_utc: str) -> None:
+        try:
+            recorder.start(recording_id, line, position)
+        except OSError as error:  # the call is logged all the same, and says what became of its audio
+            with write(self.db):
+                recording_rows.lose_recording(self.db, recording_id, "disk_full", now_utc)
+                begin_trouble(self.db, "recording", str(error), now_utc)
 
     def _stop(self, call: Call, position: int) -> tuple[str, int, int]:
         return self._recording_of.pop(call.id, ""), call.line, position

@@ -2,7 +2,8 @@
 
 Loss bound: a power cut or a kill costs a recording at most the second since its last fsync (`SYNC_EVERY_S`).
 What the ring no longer holds, or never held, becomes silence of the same length and a `Gap` that says why,
-so that every sample in the file stands at its own time.
+so that every sample in the file stands at its own time. A disk that takes nothing is a state (`trouble`): the
+ring holds what waits, as long as it is; what it cannot hold any longer is a gap with the reason `disk_full`.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class _Open:
     file: BinaryIO
     end: int | None = None  # position where it stops, once known
     unsynced: int = 0
+    missing: int = 0  # samples at the end that nobody could write
+    refused: bool = False  # the disk has taken nothing since the last attempt
 
     @property
     def next(self) -> int:
@@ -60,6 +63,7 @@ class Recorder:
 
     folder: Path
     ring: RingReader | RingWriter
+    trouble: str | None = None  # why the disk takes nothing
     first_line: int = 1  # box number of the board's line 1
     _open: dict[str, _Open] = field(default_factory=dict)
     _floor: dict[int, int] = field(default_factory=dict)
@@ -114,6 +118,19 @@ class Recorder:
         return [self._close(recording) for recording in list(self._open.values())]
 
     def _write(self, recording: _Open) -> None:
+        """Append what the ring has for it; a disk that refuses is asked again with the next step."""
+        try:
+            self._write_all(recording)
+        except OSError as error:
+            self.trouble = f"{recording.part.path.name}: {error.strerror}"
+            recording.refused = True
+            recording.file.truncate(recording.part.samples * 2)  # half a block helps nobody
+            recording.file.seek(0, os.SEEK_END)
+            self._give_up_if_overtaken(recording)
+        else:
+            self.trouble = None
+
+    def _write_all(self, recording: _Open) -> None:
         end = self.ring.position if recording.end is None else min(recording.end, self.ring.position)
         while (frames := min(end - recording.next, self.ring.rate_hz)) > 0:
             try:
@@ -121,12 +138,21 @@ class Recorder:
             except RingOvertaken as overtaken:
                 lost = min(overtaken.first, end) - recording.next
                 self._append(recording, np.zeros(lost, np.int16))
-                self.note_gaps([Gap(recording.next - lost, lost, "ring_overtaken")])
+                reason = "disk_full" if recording.refused else "ring_overtaken"
+                self.note_gaps([Gap(recording.next - lost, lost, reason)])
             else:
                 self._append(recording, block[:, recording.part.line - self.first_line])
+        recording.refused = False
         if recording.unsynced >= SYNC_EVERY_S * self.ring.rate_hz:
             os.fdatasync(recording.file.fileno())
             recording.unsynced = 0
+
+    def _give_up_if_overtaken(self, recording: _Open) -> None:
+        """The call is over and the ring has gone on: what could not be written never will be."""
+        if recording.end is not None and recording.next < self.ring.first:
+            lost = recording.end - recording.next
+            self.note_gaps([Gap(recording.next, lost, "disk_full")])
+            recording.missing, recording.end = lost, recording.next
 
     def _append(self, recording: _Open, samples: Samples) -> None:
         data = memoryview(samples.astype("<i2").tobytes())
@@ -141,7 +167,7 @@ class Recorder:
         os.fsync(recording.file.fileno())
         recording.file.close()
         del self._open[recording.part.recording_id]
-        return replace(recording.part, gaps=self._gaps_of(recording.part))
+        return replace(recording.part, gaps=self._gaps_of(recording.part, recording.missing))
 
     def _cut(self, recording: _Open, end: int) -> None:
         """A hang-up is known only when it has lasted; what was written meanwhile is not the call's."""
@@ -149,8 +175,8 @@ class Recorder:
         recording.file.truncate(samples * 2)
         recording.part = replace(recording.part, samples=samples)
 
-    def _gaps_of(self, part: Part) -> tuple[Gap, ...]:
-        end = part.start + part.samples
+    def _gaps_of(self, part: Part, missing: int) -> tuple[Gap, ...]:
+        end = part.start + part.samples + missing
         found = []
         for gap in self._lost:
             first, last = max(gap.position, part.start), min(gap.position + gap.length, end)

@@ -26,6 +26,7 @@ END_REASONS = {
 }
 GAP_REASONS = {
     "overrun": marked("the box was too slow"),
+    "disk_full": marked("the disk was full"),
     "device_lost": marked("the audio device was gone"),
     "ring_overtaken": marked("the recorder was too slow"),
     "restart": marked("the recorder was restarted"),

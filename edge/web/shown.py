@@ -67,6 +67,7 @@ END_REASONS = {
 GAP_REASONS = {
     "overrun": marked("the box was too slow"),
     "device_lost": marked("the device was gone"),
+    "disk_full": marked("the disk was full"),
     "ring_overtaken": marked("the recorder was too slow"),
     "restart": marked("the recorder was restarted"),
 }

@@ -16,6 +16,7 @@ LOSSES = {
     "audio": marked("No audio from %(device)s"),
     "readings": marked("No line voltage from %(device)s"),
     "encoding": marked("A recording could not be finished; it is tried again at the next start"),
+    "recording": marked("Recordings cannot be written"),
     "quarantine": marked("Audio files that no call knows were put aside"),
     "upload": marked("A recording could not be sent"),
     HEAD_OFFICE: marked("Head office cannot be reached"),

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,7 @@ def test_a_part_is_never_written_over(tmp_path: Path) -> None:
 
 WRITER = """
 import sys, numpy as np
+from collections.abc import Iterator
 from pathlib import Path
 from edge.recorder import Recorder
 from edge.ring import RingReader
@@ -189,3 +191,72 @@ def test_reader_ring_serves_the_recorder_too(tmp_path: Path) -> None:
     recorder.stop("one", 1200)
     (part,) = recorder.step()
     np.testing.assert_array_equal(np.frombuffer(part.path.read_bytes(), np.int16), expected(100, 1200, 3))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 64 KB; only root may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no file system of our own: mounting needs root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_full_disk_waits_in_the_ring_and_loses_nothing_if_room_comes(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    ring = ring_in(tmp_path, seconds=60)
+    recorder = Recorder(small_disk, ring)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(48 * 1024))
+    recorder.start("one", 1, 0)
+    for _ in range(12):
+        count_up(ring, 1000)
+        recorder.step()
+    assert recorder.trouble and "space" in recorder.trouble
+    ballast.unlink()
+    recorder.stop("one", 12_000)
+    (part,) = recorder.step()
+    assert recorder.trouble is None and part.gaps == ()
+    np.testing.assert_array_equal(np.frombuffer(part.path.read_bytes(), np.int16), expected(0, 12_000, 1))
+
+
+def test_full_disk_beyond_the_ring_is_a_gap_that_says_so(tmp_path: Path, small_disk: Path) -> None:
+    ring = ring_in(tmp_path, seconds=3)
+    recorder = Recorder(small_disk, ring)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(56 * 1024))
+    recorder.start("one", 2, 0)
+    for _ in range(20):
+        count_up(ring, 1000)
+        recorder.step()
+    ballast.unlink()
+    recorder.stop("one", 21_000)
+    count_up(ring, 1000)
+    (part,) = recorder.step()
+    (gap,) = part.gaps
+    audio = np.frombuffer(part.path.read_bytes(), np.int16)
+    assert gap.reason == "disk_full" and len(audio) == 21_000
+    np.testing.assert_array_equal(audio[: gap.position], expected(0, gap.position, 2))
+    after = gap.position + gap.length
+    np.testing.assert_array_equal(audio[after:], expected(after, 21_000, 2))
+
+
+def test_full_disk_to_the_end_keeps_what_there_was(tmp_path: Path, small_disk: Path) -> None:
+    ring = ring_in(tmp_path, seconds=3)
+    recorder = Recorder(small_disk, ring)
+    (small_disk / "ballast").write_bytes(bytes(56 * 1024))
+    recorder.start("one", 1, 0)
+    parts = []
+    for second in range(20):
+        count_up(ring, 1000)
+        if second == 10:
+            recorder.stop("one", 10_000)
+        parts += recorder.step()
+    (part,) = parts
+    audio = np.frombuffer(part.path.read_bytes(), np.int16)
+    np.testing.assert_array_equal(audio, expected(0, len(audio), 1))
+    assert part.gaps == (Gap(len(audio), 10_000 - len(audio), "disk_full"),)
