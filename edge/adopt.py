@@ -20,6 +20,7 @@ from edge.store import recordings as recording_rows
 from edge.store.calls import CallRow, end_call, open_calls
 from edge.store.health import begin_trouble, end_trouble
 from edge.store.recordings import RecordingRow
+from edge.store.retention import named_files
 from sync.db import write
 from sync.moment import from_text, to_text
 
@@ -85,7 +86,7 @@ def _cut_short(call: CallRow, ends_utc: list[str]) -> CallRow:
 
 def _put_orphans_aside(folder: Path, db: sqlite3.Connection) -> int:
     """Move audio files no row names to quarantine/; they are never deleted."""
-    known = {row[0] for row in db.execute("SELECT file FROM recordings")}
+    known = {row[0] for row in db.execute("SELECT file FROM recordings")} | named_files(db)
     for row in recording_rows.unfinished_recordings(db):  # its finished file may lack only the row's word
         known |= {part_name(row.id), row.id + FINISHED}
     orphans = [file for file in folder.iterdir() if file.is_file() and file.name not in known]

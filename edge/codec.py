@@ -50,14 +50,17 @@ def encode_flac(part: Path, target: Path, rate_hz: int) -> Encoded:
         samples = _write_flac(part, unfinished, rate_hz)
     except soundfile.SoundFileError as error:
         raise OSError(f"{unfinished.name} cannot be written: {error}") from error
-    digest = hashlib.sha256()
+    return settle_file(unfinished, target, samples)
+
+
+def settle_file(unfinished: Path, target: Path, samples: int) -> Encoded:
+    """Hash and fsync what was written, give it its name, make the name durable."""
     with unfinished.open("rb+") as file:
-        while raw := file.read(1 << 20):
-            digest.update(raw)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
     unfinished.rename(target)
     sync_folder(target.parent)
-    return Encoded(target.name, samples, target.stat().st_size, digest.hexdigest())
+    return Encoded(target.name, samples, target.stat().st_size, sha256)
 
 
 def _write_flac(part: Path, target: Path, rate_hz: int) -> int:

@@ -52,6 +52,9 @@ MAY: dict[str, tuple[str, ...]] = {
     "edge.recorder": ("edge.codec", "edge.ring", "edge.samples"),
     "edge.config": ("edge.keeping", "edge.numbers", "edge.schedule", "edge.triggers", "sync.settings"),
     "edge.seal": ("sync.envelope",),
+    "edge.opus": ("edge.codec",),
+    "edge.storage": ("edge.codec", "edge.config", "edge.opus", "edge.store", "sync"),
+    "edge.backup": ("edge.codec", "edge.config", "edge.store", "sync"),
     "edge.store": ("edge.codec", "edge.samples", "edge.seal", "sync"),
     "edge.web": (
         "edge.store",
@@ -77,7 +80,7 @@ FREE = (
 
 PURE = (
     "edge.dsp", "edge.callerid", "edge.line", "edge.triggers", "edge.calls", "edge.answering", "edge.board",
-    "edge.keeping", "edge.numbers", "edge.schedule",
+    "edge.keeping", "edge.numbers", "edge.schedule", "edge.storage.policy", "edge.storage.ladder",
     "edge.seal", "edge.timeline", "edge.popup", "sync.session", "sync.chunks", "sync.envelope", "sync.topics",
     "sync.phone", "sync.search", "sync.sheets", "cloud.access", "hw.wire",
 )  # fmt: skip
@@ -89,7 +92,7 @@ WORLDLY = {
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "alsaaudio": ("edge.sources.alsa",),
     "paho": ("sync.transport",),
-    "soundfile": ("edge.codec", "edge.sources.wav", "hw.virtual"),
+    "soundfile": ("edge.codec", "edge.opus", "edge.sources.wav", "hw.virtual"),
     "bottle": ("edge.web",),
     "cheroot": ("edge.web",),
     "fastapi": ("cloud",),

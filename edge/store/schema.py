@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from edge.store.retention import migrations as retention_migrations
 from edge.store.seals import migrations as seals_migrations
 from edge.store.users import migrations as users_migrations
 from sync.db import connect, migrate, run_script
@@ -98,5 +99,5 @@ def m001_first_call(db: Database) -> None:
 def open_store(path: Path | str) -> sqlite3.Connection:
     """Open the branch database, bringing its tables up to date."""
     db = connect(path)
-    migrate(db, migrations, users_migrations, outbox_migrations, seals_migrations)
+    migrate(db, migrations, users_migrations, outbox_migrations, seals_migrations, retention_migrations)
     return db

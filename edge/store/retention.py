@@ -1,0 +1,225 @@
+"""What becomes of audio after it is ready: legal holds, packing to Opus, deletion; each step is a row.
+
+    recordings.state   ready -> deleted (the row stays; `deletions` says why)
+    conversions        begun -> done: FLAC to Opus, the hashes of both
+    removals           files no row wants any more: written in the transaction that decides, carried out after
+
+A kill between any two steps leaves a row that the next run finishes. Writes run inside `sync.db.write`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlite_utils import Database, Migrations
+
+from edge.store.operations import Operation, add_operation
+from edge.store.seals import bury_recording
+from sync import outbox
+from sync.db import run_script
+from sync.events import RecordingLost
+
+THE_BOX = "box"  # who deletes by the rules
+
+migrations = Migrations("retention")
+
+
+@migrations()
+def m001_retention(db: Database) -> None:
+    """Holds, conversions, deletions, removals, backups."""
+    run_script(
+        db.conn,
+        """
+        CREATE TABLE holds (            -- legal hold on a call: its audio stays, unchanged
+            id              INTEGER PRIMARY KEY,
+            call_id         TEXT NOT NULL REFERENCES calls (id),
+            reason          TEXT NOT NULL,
+            placed_by       TEXT NOT NULL,
+            placed_utc      TEXT NOT NULL,
+            lifted_by       TEXT,
+            lifted_utc      TEXT                    -- NULL while it holds
+        );
+        CREATE UNIQUE INDEX holds_now ON holds (call_id) WHERE lifted_utc IS NULL;
+        CREATE TABLE conversions (      -- a recording packed smaller
+            recording_id    TEXT PRIMARY KEY REFERENCES recordings (id),
+            state           TEXT NOT NULL,          -- begun | done | failed
+            from_file       TEXT NOT NULL,
+            from_codec      TEXT NOT NULL,
+            from_bytes      INTEGER NOT NULL,
+            from_sha256     TEXT NOT NULL,
+            to_file         TEXT NOT NULL,
+            to_codec        TEXT NOT NULL,
+            to_bytes        INTEGER,
+            to_sha256       TEXT,
+            begun_utc       TEXT NOT NULL,
+            done_utc        TEXT,
+            detail          TEXT NOT NULL DEFAULT ''
+        );
+        CREATE INDEX conversions_begun ON conversions (recording_id) WHERE state = 'begun';
+        CREATE TABLE deletions (        -- audio that went; its recording keeps the row
+            recording_id    TEXT PRIMARY KEY REFERENCES recordings (id),
+            reason          TEXT NOT NULL,          -- age | size | count | space | unconfirmed | erased
+            user_name       TEXT,                   -- NULL: the box itself
+            at_utc          TEXT NOT NULL
+        );
+        CREATE TABLE removals (
+            file            TEXT PRIMARY KEY,       -- name below the recordings folder
+            asked_utc       TEXT NOT NULL
+        );
+        CREATE INDEX recordings_by_age ON recordings (started_utc, id) WHERE state = 'ready';
+        CREATE TABLE backups (
+            id              INTEGER PRIMARY KEY,
+            at_utc          TEXT NOT NULL,
+            folder          TEXT NOT NULL,
+            result          TEXT NOT NULL,          -- done | failed
+            calls           INTEGER NOT NULL,
+            recordings      INTEGER NOT NULL,
+            copied_bytes    INTEGER NOT NULL,
+            detail          TEXT NOT NULL DEFAULT ''
+        )
+        """,
+    )
+
+
+# -- legal hold
+
+
+def place_hold(db: sqlite3.Connection, call_id: str, reason: str, user: str, now_utc: str) -> None:
+    """From now on nothing may delete or change this call's audio; ValueError for no call or no reason."""
+    if not reason.strip():
+        raise ValueError("a hold needs a reason")
+    if db.execute("SELECT 1 FROM calls WHERE id = ?", (call_id,)).fetchone() is None:
+        raise ValueError(f"there is no call {call_id!r}")
+    db.execute(
+        "INSERT INTO holds (call_id, reason, placed_by, placed_utc) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (call_id) WHERE lifted_utc IS NULL DO UPDATE SET reason = excluded.reason",
+        (call_id, reason.strip(), user, now_utc),
+    )
+    add_operation(db, Operation("hold", "done", "", user, call_id, reason.strip()), now_utc)
+
+
+def lift_hold(db: sqlite3.Connection, call_id: str, user: str, now_utc: str) -> None:
+    """The hold ends; ValueError when there is none."""
+    changed = db.execute(
+        "UPDATE holds SET lifted_by = ?, lifted_utc = ? WHERE call_id = ? AND lifted_utc IS NULL",
+        (user, now_utc, call_id),
+    )
+    if changed.rowcount == 0:
+        raise ValueError(f"call {call_id!r} is not on hold")
+    add_operation(db, Operation("lift_hold", "done", "", user, call_id), now_utc)
+
+
+def is_held(db: sqlite3.Connection, recording_id: str) -> bool:
+    """Whether the recording's call is on hold."""
+    row = db.execute(
+        "SELECT 1 FROM holds h JOIN recordings r ON r.call_id = h.call_id"
+        " WHERE r.id = ? AND h.lifted_utc IS NULL",
+        (recording_id,),
+    ).fetchone()
+    return row is not None
+
+
+# -- what is there
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRow:
+    """A finished recording of a call that is over, with all that decides about it."""
+
+    recording_id: str
+    call_id: str
+    line: int
+    calls: str  # in | out | missed | voicemail | unknown
+    started_utc: str
+    size_bytes: int
+    codec: str
+    stored: int  # 1: head office has it
+    held: int
+
+
+def audio_by_age(db: sqlite3.Connection, newest_first: bool = False) -> Iterator[AudioRow]:
+    """Every finished recording of the calls that are over, in the order of time."""
+    order = "DESC" if newest_first else "ASC"
+    rows = db.execute(
+        f"""SELECT r.id AS recording_id, r.call_id, c.line,
+                   CASE WHEN c.outcome IN ('missed', 'voicemail') THEN c.outcome ELSE c.direction END
+                       AS calls,
+                   r.started_utc, r.size_bytes, r.codec,
+                   EXISTS (SELECT 1 FROM outbox_files f WHERE f.recording_id = r.id AND f.state = 'stored')
+                       AS stored,
+                   EXISTS (SELECT 1 FROM holds h WHERE h.call_id = r.call_id AND h.lifted_utc IS NULL)
+                       AS held
+            FROM recordings r INDEXED BY recordings_by_age JOIN calls c ON c.id = r.call_id
+            WHERE r.state = 'ready' AND c.state = 'ended' ORDER BY r.started_utc {order}, r.id {order}"""
+    )
+    return (AudioRow(**dict(row)) for row in rows)
+
+
+def bytes_made_since(db: sqlite3.Connection, since_utc: str) -> int:
+    """Size of the recordings begun since then, as they were when they were made."""
+    (made,) = db.execute(
+        """SELECT coalesce(sum(coalesce(v.from_bytes, r.size_bytes)), 0)
+           FROM recordings r LEFT JOIN conversions v ON v.recording_id = r.id
+           WHERE r.started_utc >= ? AND r.state IN ('ready', 'deleted')""",
+        (since_utc,),
+    ).fetchone()
+    return int(made)
+
+
+# -- deletion
+
+
+def delete_audio(
+    db: sqlite3.Connection, recording_id: str, reason: str, user: str | None, now_utc: str, forced: bool
+) -> bool:
+    """The row says deleted, a tombstone why, the file is to go; False when a protection came in between.
+
+    Head office hears of audio it will now never get. `forced`: also what it has not confirmed.
+    """
+    row = db.execute(
+        "SELECT call_id FROM recordings WHERE id = ? AND state = 'ready'", (recording_id,)
+    ).fetchone()
+    confirmed = is_stored(db, recording_id)
+    if row is None or is_held(db, recording_id) or not (confirmed or forced):
+        return False
+    file = bury_recording(db, recording_id, reason, user or THE_BOX, now_utc)
+    db.execute(
+        "INSERT INTO deletions (recording_id, reason, user_name, at_utc) VALUES (?, ?, ?, ?)",
+        (recording_id, reason, user, now_utc),
+    )
+    if not confirmed:
+        outbox.put(db, RecordingLost(recording_id, row["call_id"], f"deleted: {reason}"), now_utc)
+    ask_removal(db, file, now_utc)
+    return True
+
+
+def is_stored(db: sqlite3.Connection, recording_id: str) -> bool:
+    """Whether head office has confirmed the file."""
+    row = db.execute("SELECT state FROM outbox_files WHERE recording_id = ?", (recording_id,)).fetchone()
+    return row is not None and row["state"] == "stored"
+
+
+def ask_removal(db: sqlite3.Connection, file: str, now_utc: str) -> None:
+    """The file is to go from the disk once this transaction is committed."""
+    db.execute("INSERT INTO removals VALUES (?, ?) ON CONFLICT (file) DO NOTHING", (file, now_utc))
+
+
+def removals(db: sqlite3.Connection, at_most: int) -> list[str]:
+    """Files that are to go."""
+    return [row[0] for row in db.execute("SELECT file FROM removals ORDER BY asked_utc LIMIT ?", (at_most,))]
+
+
+def note_removed(db: sqlite3.Connection, files: list[str]) -> None:
+    """These are gone from the disk, durably."""
+    db.executemany("DELETE FROM removals WHERE file = ?", [(file,) for file in files])
+
+
+def named_files(db: sqlite3.Connection) -> set[str]:
+    """Files on the disk that no recording names, but which are ours to finish: not orphans."""
+    rows = db.execute(
+        "SELECT file FROM removals UNION SELECT to_file FROM conversions WHERE state = 'begun'"
+        " UNION SELECT from_file FROM conversions WHERE state = 'begun'"
+    )
+    return {row[0] for row in rows}
