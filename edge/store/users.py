@@ -313,8 +313,8 @@ def enable_user(db: sqlite3.Connection, user_id: str, enabled: bool, by: Operati
 
 def set_password(
     db: sqlite3.Connection, user: User, password: str, by: Operation, now: datetime, one_time: bool
-) -> None:
-    """Another password, which ends all the user's sessions; PasswordRefused says why it may not be used."""
+) -> str:
+    """Another password, which ends all the user's sessions; its hash. Raises PasswordRefused."""
     check_password(password, user.name)
     password_hash = hash_password(password)
     with write(db):
@@ -324,6 +324,7 @@ def set_password(
         )
         db.execute("DELETE FROM sessions WHERE user_id = ?", (user.id,))
         add_operation(db, by, to_text(now))
+    return password_hash
 
 
 def choose_language(db: sqlite3.Connection, user_id: str, language: str) -> None:

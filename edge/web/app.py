@@ -12,14 +12,14 @@ from bottle import Bottle, HTTPError
 
 from edge.clock import Clock, SystemClock
 from edge.store.schema import open_store
-from edge.web import call, calls, files, language, lines, log_in
+from edge.web import call, calls, files, groups, language, lines, log, log_in, operators, password
 from edge.web.door import Route, add_headers, door, error_page
 from edge.web.rights import Right
 from edge.web.settings import WebSettings
 from edge.web.site import Site
 
 ROUTES: tuple[Route, ...] = (
-    Route("/", "GET", Right.LIST, lines.home),
+    Route("/", "GET", Right.OWN, lines.home),
     Route("/log-in", "GET", Right.PUBLIC, log_in.form),
     Route("/log-in", "POST", Right.PUBLIC, log_in.enter),
     Route("/log-out", "POST", Right.OWN, log_in.leave),
@@ -30,6 +30,20 @@ ROUTES: tuple[Route, ...] = (
     Route("/calls", "GET", Right.LIST, calls.show),
     Route("/calls/<call_id>", "GET", Right.LIST, call.show),
     Route("/recordings/<recording_id>/audio", "GET", Right.PLAY, files.audio),
+    Route("/password", "GET", Right.OWN, password.form),
+    Route("/password", "POST", Right.OWN, password.change),
+    Route("/users", "GET", Right.USERS, operators.show),
+    Route("/users/new", "GET", Right.USERS, operators.blank),
+    Route("/users/new", "POST", Right.USERS, operators.add),
+    Route("/users/<user_id>", "GET", Right.USERS, operators.form),
+    Route("/users/<user_id>", "POST", Right.USERS, operators.save),
+    Route("/users/<user_id>/enabled", "POST", Right.USERS, operators.enable),
+    Route("/users/<user_id>/password", "POST", Right.USERS, operators.reset),
+    Route("/groups", "GET", Right.USERS, groups.show),
+    Route("/groups", "POST", Right.USERS, groups.add),
+    Route("/groups/lines", "POST", Right.USERS, groups.save_lines),
+    Route("/groups/<group_id>", "POST", Right.USERS, groups.save),
+    Route("/log", "GET", Right.LOG, log.show),
 )
 
 

@@ -65,18 +65,25 @@ def read_search(query: Mapping[str, str], zone: ZoneInfo) -> Search:
     text = query.get("text", "").strip()
     if len(text) > LONGEST_TEXT:
         raise AskedBadly(marked("The number or name is too long."))
-    first, last = _day(query.get("from", "")), _day(query.get("to", ""))
-    if first and last and last < first:
-        raise AskedBadly(marked("The last day is before the first."))
+    first_utc, until_utc = read_days(query, zone)
     wanted = CallFilter(
         text,
         _line(query.get("line", "")),
         _one_of(query.get("direction", ""), shown.DIRECTIONS),
         _one_of(query.get("outcome", ""), shown.OUTCOMES),
-        shown.midnight_utc(first, zone) if first else "",
-        shown.midnight_utc(last + timedelta(days=1), zone) if last else "",
+        first_utc,
+        until_utc,
     )
     return Search(wanted, _key(query.get("older", "")), _key(query.get("newer", "")))
+
+
+def read_days(query: Mapping[str, str], zone: ZoneInfo) -> tuple[str, str]:
+    """When the days from `from` to `to` begin and end, each empty when it is not asked; AskedBadly."""
+    first, last = _day(query.get("from", "")), _day(query.get("to", ""))
+    if first and last and last < first:
+        raise AskedBadly(marked("The last day is before the first."))
+    first_utc = shown.midnight_utc(first, zone) if first else ""
+    return first_utc, shown.midnight_utc(last + timedelta(days=1), zone) if last else ""
 
 
 def _day(text: str) -> date | None:

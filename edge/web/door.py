@@ -123,6 +123,8 @@ def _refusal(visit: Visit, route: Route) -> HTTPResponse | None:
 
 
 def _not_allowed(visit: Visit, route: Route) -> HTTPResponse:
+    if visit.user is not None and visit.user.must_change_password and route.method == "GET":
+        return see_other("/password")
     if visit.user is not None:
         return _log_refusal(visit, route, f"needs the right {route.right.value}")
     wants_page = "text/html" in request.get_header("Accept", "")
@@ -136,9 +138,7 @@ def _not_allowed(visit: Visit, route: Route) -> HTTPResponse:
 
 def _log_refusal(visit: Visit, route: Route, reason: str) -> HTTPResponse:
     if visit.user is not None:
-        operation = Operation(
-            route.page.__name__, "refused", visit.address, visit.user.name, visit.path[:200], reason
-        )
+        operation = Operation("request", "refused", visit.address, visit.user.name, visit.path[:200], reason)
         log_operation(visit.db, operation, visit.now)
     return visit.page("error.html", 403, code=403, error_id="")
 

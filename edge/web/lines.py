@@ -13,7 +13,7 @@ from edge.store.listing import CallFilter, count_calls, lines_now, newest_calls
 from edge.store.sessions import session_user
 from edge.store.users import lines_in_scope
 from edge.web import sessions, shown
-from edge.web.rights import rights_of
+from edge.web.rights import Right, rights_of
 from edge.web.site import Visit, see_other
 from edge.web.stream import Board, Fragments, live
 from edge.web.strip import strip
@@ -25,8 +25,8 @@ COUNT_TO = 1000
 
 
 def home(visit: Visit) -> HTTPResponse:
-    """The address without a path: the Lines page."""
-    return see_other("/lines")
+    """The address without a path: the Lines page, or the one page that everybody has."""
+    return see_other("/lines" if visit.may(Right.LIST) else "/password")
 
 
 def show(visit: Visit) -> HTTPResponse:

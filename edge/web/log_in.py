@@ -46,7 +46,8 @@ def enter(visit: Visit) -> HTTPResponse:
         refused = Operation("log_in", "refused", visit.address, name[: users.LONGEST_NAME], reason="password")
         log_operation(visit.db, refused, visit.now)
         return _form(visit, 403, name=name, wrong=WRONG)
-    return _begin_session(visit, user, password)
+    kept = hash_password(password) if needs_rehash(user.password_hash) else user.password_hash
+    return begin_session(visit, user, kept)
 
 
 def leave(visit: Visit) -> HTTPResponse:
@@ -72,15 +73,27 @@ def _admit(visit: Visit, name: str) -> float:
         return visit.site.throttle.admit(keys, visit.site.clock.monotonic_s())
 
 
-def _begin_session(visit: Visit, user: User, password: str) -> HTTPResponse:
+def knows_password(visit: Visit, user: User, password: str) -> bool:
+    """Whether somebody logged in knows their own password; guesses wait as they do at the log-in."""
+    if _admit(visit, user.name) > 0:
+        return False
+    with _one_at_a_time:
+        right = verify_password(user.password_hash, password)
+    if not right:
+        refused = Operation("password_changed", "refused", visit.address, user.name, reason="password")
+        log_operation(visit.db, refused, visit.now)
+    return right
+
+
+def begin_session(visit: Visit, user: User, password_hash: str) -> HTTPResponse:
+    """A new session with a new token, and on to where the log-in was asked for."""
     site = visit.site
     with site.log_in_lock:
         # The address is not forgiven: one good account must not buy guesses at the others.
         site.throttle.forgive(key for key in _keys(visit, user.name) if not key.startswith("address "))
     token = sessions.new_token()
-    kept = hash_password(password) if needs_rehash(user.password_hash) else user.password_hash
     rows.drop_old_sessions(visit.db, visit.now, sessions.IDLE, sessions.ABSOLUTE)
-    rows.start_session(visit.db, user, sessions.token_hash(token), visit.address, visit.now, kept)
+    rows.start_session(visit.db, user, sessions.token_hash(token), visit.address, visit.now, password_hash)
     answer = see_other(local_path(visit.form.get("next", "")))
     tls = site.settings.tls
     answer.set_cookie(

@@ -148,7 +148,7 @@ def see_other(path: str) -> HTTPResponse:
     return HTTPResponse(status=303, headers={"Location": path})
 
 
-def local_path(path: str, otherwise: str = "/lines") -> str:
+def local_path(path: str, otherwise: str = "/") -> str:
     """`path` if it surely leads nowhere but to this site, else `otherwise`."""
     plain = path.isascii() and path.isprintable() and "\\" not in path
     return path if plain and path.startswith("/") and not path.startswith("//") else otherwise

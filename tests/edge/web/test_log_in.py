@@ -18,7 +18,7 @@ def session_cookie(browser: Browser) -> str:
 def test_logging_in_opens_the_pages_and_is_logged(branch: Branch) -> None:
     browser = branch.browser()
     answer = browser.log_in()
-    assert (answer.status, answer.headers["Location"]) == (303, "/lines")
+    assert (answer.status, answer.headers["Location"]) == (303, "/")
     assert browser.get("/calls").status == 200
     assert branch.operations() == [("log_in", "done", "lin", "")]
 
@@ -129,14 +129,14 @@ def test_a_link_from_elsewhere_is_asked_again_from_here(branch: Branch) -> None:
 
 NEXT = [
     ("/calls?text=1", "/calls?text=1"),
-    ("", "/lines"),
-    ("calls", "/lines"),
-    ("//evil.example", "/lines"),
-    ("/\\evil.example", "/lines"),
-    ("https://evil.example", "/lines"),
-    ("javascript:alert(1)", "/lines"),
-    ("/a\r\nSet-Cookie: x=1", "/lines"),
-    ("/电话", "/lines"),
+    ("", "/"),
+    ("calls", "/"),
+    ("//evil.example", "/"),
+    ("/\\evil.example", "/"),
+    ("https://evil.example", "/"),
+    ("javascript:alert(1)", "/"),
+    ("/a\r\nSet-Cookie: x=1", "/"),
+    ("/电话", "/"),
 ]
 
 
@@ -147,7 +147,7 @@ def test_next_never_leads_away(asked: str, taken: str) -> None:
 
 def test_the_next_page_in_a_form_never_leads_away(branch: Branch) -> None:
     answer = branch.browser().post("/log-in", {"name": "lin", "password": PASSWORD, "next": "//evil.example"})
-    assert answer.headers["Location"] == "/lines"
+    assert answer.headers["Location"] == "/"
 
 
 def test_without_any_user_the_page_says_how_to_make_one(branch: Branch) -> None:
@@ -191,7 +191,7 @@ def test_a_form_without_this_sessions_token_does_nothing(
     answer = staff.post("/log-out", {} if given is None else {"form_token": given})
     assert answer.status == 403
     assert staff.get("/calls").status == 200
-    assert branch.operations()[-1][:3] == ("leave", "refused", "lin")
+    assert branch.operations()[-1][:3] == ("request", "refused", "lin")
 
 
 def test_another_sessions_token_is_no_use(branch: Branch, staff: Browser) -> None:

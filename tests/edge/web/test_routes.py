@@ -81,12 +81,6 @@ def test_without_a_log_in_for_a_program(branch: Branch, route: Route) -> None:
 
 
 @EVERY
-def test_with_a_log_in(branch: Branch, staff: Browser, route: Route) -> None:
-    if route.page is not log_in.enter:
-        assert ask(staff, route) in {200, 303}
-
-
-@EVERY
 def test_with_a_session_that_is_made_up(branch: Branch, route: Route) -> None:
     browser = branch.browser()
     browser.jar["session"] = "A" * 43
