@@ -39,6 +39,7 @@ MIN_MARGIN = 0.15  # of the weakest bit, to trust a checksum alone
 MIN_BYTES_REFUSED = 6  # fewer are not worth a refusal
 MIN_BURST_S = 0.2
 MIN_QUALITY = 0.4  # of the energy the best bytes explain; noise gives 0.3
+MIN_QUALITY_UNEVEN = 0.7
 MIN_CONFIDENCE = 0.995
 MIN_CONFIDENCE_UNEVEN = 0.9999  # for unequal steps, which can be made to fit more
 OTHER_BAUDS = (1185.0, 1215.0)
@@ -123,6 +124,9 @@ class CallerIdReceiver:
     ) -> CallerFound | None:
         if characters is None or characters.quality < MIN_QUALITY:
             return None
+        even = float(np.ptp(np.diff(characters.starts))) < RATE_HZ / 1200 / 4
+        if not even and characters.quality < MIN_QUALITY_UNEVEN:
+            return None
         likely = likely_message(characters.likelihood)
         if likely is None:
             return None
@@ -135,8 +139,6 @@ class CallerIdReceiver:
             return None
         except CallerIdError as error:
             return CallerFound(line, *place, None, standard.name, error.reason)
-        steps = np.diff(characters.starts)
-        even = float(np.ptp(steps)) < RATE_HZ / 1200 / 4
         if likely.confidence < (MIN_CONFIDENCE if even else MIN_CONFIDENCE_UNEVEN):
             return CallerFound(line, *place, None, standard.name, "uncertain")
         return CallerFound(line, *place, replace(caller, confidence=likely.confidence), standard.name)
