@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, str] = {
     "first_call": "tests.benchmarks.first_call",
     "record_load": "tests.benchmarks.record_load",
     "signals_fsk": "tests.benchmarks.signals_fsk",
+    "signals_dtmf": "tests.benchmarks.signals_dtmf",
 }
 
 

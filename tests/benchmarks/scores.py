@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -89,3 +90,12 @@ def _outcome(truth: Who, read: Sequence[Who]) -> int:
     if any(who != truth for who in read):
         return WRONG
     return RIGHT if read else LOST
+
+
+def crossing(curve: Mapping[float, Score], share: float) -> float | None:
+    """Return the SNR above which the curve stays over `share`, between its points; None if it never does."""
+    points = sorted(curve.items(), reverse=True)
+    for (above, high), (below, low) in pairwise(points):
+        if low.success < share <= high.success:
+            return below + (above - below) * (share - low.success) / (high.success - low.success)
+    return None if points[0][1].success < share else points[-1][0]

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from itertools import pairwise
 
 import numpy as np
 
 from tests.benchmarks import curves, peers
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.scores import Score, score_cells
+from tests.benchmarks.scores import Score, crossing, score_cells
 from tests.signals.fsk_cells import sweep
 from tests.signals.messages import BELL202, V23, Modem
 
@@ -57,7 +56,7 @@ def _figures(standard: str, swept: Mapping[str, Curve]) -> list[Figure]:
                 f"{standard}, {name}, wrong, worst ({worst:g} dB)", curve[worst].wrongs, "share", target=limit
             )
         )
-        crossings = ((share, reached(curve, share)) for share in (0.5, 0.95))
+        crossings = ((share, crossing(curve, share)) for share in (0.5, 0.95))
         rows += [
             Figure(f"{standard}, {name}, {share:.0%} right from", snr, "dB SNR")
             for share, snr in crossings
@@ -95,12 +94,3 @@ def _against_peers(standard: str, swept: Mapping[str, Curve]) -> list[Figure]:
 def mean_success(curve: Curve) -> float:
     """Return the mean share of right ones over 0..12 dB."""
     return float(np.mean([score.success for snr, score in curve.items() if 0 <= snr <= 12]))
-
-
-def reached(curve: Curve, share: float) -> float | None:
-    """Return the SNR above which the curve stays over `share`, between its points; None if it never does."""
-    points = sorted(curve.items(), reverse=True)
-    for (above, high), (below, low) in pairwise(points):
-        if low.success < share <= high.success:
-            return below + (above - below) * (share - low.success) / (high.success - low.success)
-    return None if points[0][1].success < share else points[-1][0]
