@@ -98,6 +98,14 @@ def verify(options: argparse.Namespace, config: Config) -> int:
     return run_verify(config.database, config.recordings_dir, options.json, options.head)
 
 
+def evidence(options: argparse.Namespace, config: Config) -> int:
+    """Make a zip of one call that proves itself: audio, record, chain, key, sheet and verifier."""
+    from edge.evidence import run_evidence
+
+    print(run_evidence(config, options.call_id, options.out))
+    return 0
+
+
 def replay(options: argparse.Namespace) -> int:
     """Run an audio file through the whole pipeline."""
     from edge.replay import replay_file
@@ -112,6 +120,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "user": user_add,
     "doctor": doctor,
     "verify": verify,
+    "evidence": evidence,
 }
 
 
@@ -141,6 +150,10 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="one JSON object per fault, then the totals")
     check.add_argument("--head", default="", help="a chain head kept elsewhere, as NUMBER:SHA-256")
     check.add_argument("--key", action="store_true", help="only print the box's public key")
+    pack = commands.add_parser("evidence", help=evidence.__doc__)
+    pack.add_argument("call_id", metavar="CALL_ID", help="the call's id, as its page shows it")
+    pack.add_argument("--out", type=Path, required=True, help="the zip to write")
+    pack.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
     play = commands.add_parser("replay", help=replay.__doc__)
     play.add_argument("file", type=Path, help="an audio file; each of its channels is a line")
     play.add_argument("--line", type=int, default=1, help="the file's first channel is this line")

@@ -200,12 +200,19 @@ def key_path(db: sqlite3.Connection) -> Path | None:
 def device_key(db: sqlite3.Connection) -> DeviceKey | None:
     """The box's key, made if there is none; None if it cannot be read: no call is lost for want of a seal."""
     path = key_path(db)
-    if path is None:
-        return None
     try:
-        if not path.exists():
+        if path is not None and not path.exists():
             _make_key(path)
-        return DeviceKey.from_pem(path.read_bytes())
+    except OSError:
+        return None
+    return read_key(db)
+
+
+def read_key(db: sqlite3.Connection) -> DeviceKey | None:
+    """The box's key, or None."""
+    path = key_path(db)
+    try:
+        return DeviceKey.from_pem(path.read_bytes()) if path is not None else None
     except (OSError, ValueError):
         return None
 

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
-from edge.store.seals import Head, device_key, key_path
+from edge.store.seals import Head, key_path, read_key
 from edge.verify.bench import Bench, Fault, Step, Tally, open_to_read
 from edge.verify.chain import check_chain, check_database
 from edge.verify.entries import check_outbox, check_uploads
@@ -90,8 +90,7 @@ def parse_head(text: str) -> Head:
 def print_key(database: Path) -> int:
     """The public key of this box: what head office, and whoever gets an evidence pack, compares with."""
     with closing(open_to_read(database)) as db:
-        path = key_path(db)
-        key = device_key(db) if path and path.exists() else None
+        path, key = key_path(db), read_key(db)
     if key is None:
         raise OSError(f"{path} cannot be read as the box's key")
     _say(key.public)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge.seal import ChainWalk, Link, read_object
-from edge.store.seals import KEY_FILE, Head, device_key, links_from
+from edge.store.seals import KEY_FILE, Head, links_from, read_key
 from edge.verify.bench import Bench, Fault
 
 
@@ -51,7 +51,7 @@ def _key_faults(bench: Bench, walk: ChainWalk) -> Iterator[Fault]:
         return
     if path.stat().st_mode & 0o077:
         yield Fault("key", f"{path} can be read by others than its owner; do: chmod 600 {path}")
-    key = device_key(bench.db)
+    key = read_key(bench.db)
     if key is None:
         yield Fault("key", f"{path} cannot be read as a key: new calls go unsigned")
     elif walk.keys and walk.keys[-1][1] != key.public:
