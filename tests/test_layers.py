@@ -83,6 +83,7 @@ PURE = (
     "edge.keeping", "edge.numbers", "edge.schedule", "edge.storage.policy", "edge.storage.ladder",
     "edge.seal", "edge.timeline", "edge.popup", "sync.session", "sync.chunks", "sync.envelope", "sync.topics",
     "sync.phone", "sync.search", "sync.sheets", "cloud.access", "hw.wire",
+    "firmware.linehat",
 )  # fmt: skip
 WORLDLY = {
     "time", "threading", "socket", "select", "sqlite3", "sqlalchemy", "sqlite_utils", "logging", "subprocess",
@@ -98,6 +99,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "fastapi": ("cloud",),
     "sqlalchemy": ("cloud", "sync.inbox"),
     "termios": ("edge.sources.hat", "hw.virtual"),
+    "machine": ("firmware.ports.rp2",),
     "argon2": ("sync.accounts",),
     "phonenumbers": ("sync.phone",),
     "xlsxwriter": ("sync.sheets",),
