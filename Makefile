@@ -13,6 +13,7 @@ TEST_NEEDS := chromium:chromium dtc:device-tree-compiler /usr/share/doc/fonts-no
 
 VENDOR := edge/web/static/vendor cloud/web/static/vendor
 ASSETS := node_modules/@picocss/pico/css/pico.min.css node_modules/htmx.org/dist/htmx.min.js
+EDGE_ASSETS := node_modules/wavesurfer.js/dist/wavesurfer.esm.js
 
 .DEFAULT_GOAL := help
 .PHONY: help run test setup setup-test check measure bench faults lock install-box clean
@@ -65,6 +66,7 @@ $(STAMPS)/npm: package.json package-lock.json $(STAMPS)/debian
 	@echo "setup: page assets from npm"
 	@npm ci --silent --no-audit --no-fund --ignore-scripts
 	@for folder in $(VENDOR); do mkdir -p $$folder && cp $(ASSETS) $$folder/ || exit 1; done
+	@cp $(EDGE_ASSETS) edge/web/static/vendor/
 	@touch $@
 
 $(STAMPS)/vhat: hw/virtual/pcm_vhat.c hw/virtual/build.py $(STAMPS)/python
