@@ -49,6 +49,7 @@ def encode_flac(part: Path, target: Path, rate_hz: int) -> Encoded:
     try:
         samples = _write_flac(part, unfinished, rate_hz)
     except soundfile.SoundFileError as error:
+        unfinished.unlink(missing_ok=True)
         raise OSError(f"{unfinished.name} cannot be written: {error}") from error
     return settle_file(unfinished, target, samples)
 
