@@ -5,7 +5,8 @@ What must have been a message but could not be read is reported as refused, once
 
     limit                     accepted                refused
     level                     -50 .. 0 dBm0           -62 dBm0
-    space against mark        -10 .. +10 dB
+    space against mark        -6 .. +6 dB
+    noise                     3 dB SNR                refused, not guessed, below -1 dB
     bit rate                  1200 +-2 %
     mark before the message   40 bits, no seizure     none
     stop bit                  1 .. 11 bits
