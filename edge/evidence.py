@@ -64,6 +64,35 @@ COLUMNS = {
 }
 
 
+WORDED = {"direction", "outcome", "caller_presentation", "end_reason", "state", "clock_quality"}
+# What a value is called on the sheet, beside itself.
+VALUES = {
+    "in": "呼入",
+    "out": "呼出",
+    "answered": "已接",
+    "missed": "未接",
+    "voicemail": "留言",
+    "busy": "忙",
+    "no_answer": "无人接听",
+    "unknown": "未知",
+    "available": "有号码",
+    "withheld": "对方隐藏号码",
+    "unavailable": "无法提供号码",
+    "failed": "未能解码",
+    "hung_up": "挂机",
+    "not_answered": "未接听",
+    "line_lost": "线路中断",
+    "recorder_restarted": "录音机重启",
+    "ended": "已结束",
+    "ready": "完好",
+    "lost": "无录音",
+    "deleted": "已删除",
+    "ntp": "已同步",
+    "rtc": "时钟芯片",
+    "unsynced": "未同步",
+}
+
+
 class EvidenceError(ValueError):
     """A call of which no pack can be made."""
 
@@ -225,6 +254,8 @@ def _facts(row: dict[str, Any], zone: ZoneInfo) -> list[tuple[str, str, str]]:
             shown = _local(shown, zone)
         elif column == "duration_ms":
             shown = f"{value / 1000:.1f} s"
+        elif column in WORDED:
+            shown = f"{VALUES[shown]} {shown}" if shown in VALUES else shown
         facts.append((chinese, english, shown))
     return facts
 

@@ -24,6 +24,7 @@ from edge.verify.rows import check_calls, check_gone, check_recordings
 from sync.envelope import is_hash
 
 PROGRESS_EVERY_S = 2.0
+SETTLE_S = 0.3  # between a commit and the removal of a file the recorder needs much less
 Check = Callable[[Bench], Iterator[Fault]]
 
 CHECKS: tuple[Check, ...] = (
@@ -44,11 +45,15 @@ def examine(
     tally: Tally | None = None,
     expected: Head | None = None,
     step: Step = lambda what: None,
+    settle_s: float = SETTLE_S,
 ) -> Iterator[Fault]:
     """Every fault of this database and its recordings folder, as it is found."""
     with closing(open_to_read(database)) as db:
-        bench = Bench(db, folder, tally or Tally(), expected, step)
+        bench = Bench(db, folder, tally or Tally(), expected, step, settle_s)
         try:
+            if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'seal_links'").fetchone():
+                yield Fault("database", "this database has no seals yet; start the recorder once")
+                return
             db.execute("BEGIN")
             for check in CHECKS:
                 yield from check(bench)

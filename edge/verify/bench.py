@@ -45,8 +45,9 @@ class Bench:
     tally: Tally
     expected: Head | None  # a head that was kept elsewhere
     step: Step  # told what is being looked at
+    settle_s: float  # how long to wait before looking again at a file that seems wrong
     damaged: set[str] = field(default_factory=set)  # ids whose links were named already
-    to_read: dict[str, int] = field(default_factory=dict)  # recording -> its newest link, at the snapshot
+    to_read: list[str] = field(default_factory=list)  # recordings that were sealed, at the snapshot
 
 
 def open_to_read(database: Path) -> sqlite3.Connection:

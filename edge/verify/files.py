@@ -12,35 +12,35 @@ from pathlib import Path
 
 from edge.codec import ENCODING, FINISHED
 from edge.seal import Link, read_object
+from edge.store.retention import named_files
 from edge.store.seals import UNFINISHED, links_of
 from edge.verify.bench import Bench, Fault, row_in
 
 PART = ".part"
 QUARANTINE = "quarantine"
-SETTLE_S = 0.3  # between a commit and the removal of a file the recorder needs much less
 BLOCK_BYTES = 1 << 20
 
 
 def check_audio(bench: Bench) -> Iterator[Fault]:
     """Every sealed file, read to its end; every deleted one gone."""
-    for recording_id, seq in bench.to_read.items():
-        links = links_of(bench.db, recording_id)
-        says = _audio_fault(bench, links[-1])
-        if says:  # it may have become another file, or been deleted, since the snapshot
-            threading.Event().wait(SETTLE_S)
-            says = _audio_fault(bench, links_of(bench.db, recording_id)[-1])
+    suspects = [one for one in bench.to_read if _audio_fault(bench, links_of(bench.db, one)[-1])]
+    if suspects:  # they may have become another file, or been deleted, since the snapshot
+        threading.Event().wait(bench.settle_s)
+    for one in suspects:
+        link = links_of(bench.db, one)[-1]
+        says = _audio_fault(bench, link)
         if says:
-            yield Fault("recording", f"recording {recording_id} (link {seq}): {says}")
+            yield Fault("recording", f"recording {one} (link {link.seq}): {says}")
 
 
 def _audio_fault(bench: Bench, link: Link) -> str | None:
     sealed = read_object(link.data) or {}
     row = row_in(sealed) or {}
     file = bench.folder / str(row.get("file"))
-    if row.get("state") == "deleted" and file.is_file():
+    if row.get("state") == "deleted" and file.is_file() and file.name not in named_files(bench.db):
         return (
             f"deleted by {sealed.get('user')!r} ({sealed.get('reason')!r}), but its file {file.name} is still"
-            " there: the deletion was cut short; the next start of the recorder finishes it"
+            " there: the deletion was cut short"
         )
     if row.get("state") != "ready":
         return None
@@ -74,10 +74,13 @@ def check_folder(bench: Bench) -> Iterator[Fault]:
         return
     extra = _extra_files(bench)
     if extra:  # what the recorder is just making or removing is not there, or is known, a moment later
-        threading.Event().wait(SETTLE_S)
+        threading.Event().wait(bench.settle_s)
         extra &= _extra_files(bench)
     for name in sorted(extra):
         yield Fault("file", f"file {name} belongs to no recording; the next start puts it aside")
+    waiting = [name for name in named_files(bench.db) if (bench.folder / name).is_file()]
+    if waiting:
+        bench.tally.notes.append(f"{len(waiting)} files are being packed or still to be removed")
     aside = bench.folder / QUARANTINE
     if aside.is_dir() and (count := len(list(aside.iterdir()))):
         bench.tally.notes.append(f"{count} files were put aside in {aside}")
@@ -89,9 +92,9 @@ def _extra_files(bench: Bench) -> set[str]:
         for path in bench.folder.rglob("*")
         if path.is_file() and QUARANTINE not in path.relative_to(bench.folder).parts[:1]
     }
-    known: set[str] = set()
+    known = named_files(bench.db)
     for recording_id, state, file in bench.db.execute("SELECT id, state, file FROM recordings"):
-        known.add(file)
+        known |= {file, f"{recording_id}{ENCODING}"}
         if state in UNFINISHED["recordings"]:
-            known |= {f"{recording_id}{ending}" for ending in (PART, ENCODING, FINISHED)}
+            known |= {f"{recording_id}{PART}", f"{recording_id}{FINISHED}"}
     return found - known

@@ -78,7 +78,7 @@ def _row_faults(bench: Bench, kind: str, subject: str, unset: dict[str, Any]) ->
     if row is None or not isinstance(parts, dict):
         return  # the chain check has named it
     if kind == "recording":
-        bench.to_read[subject] = links[-1].seq
+        bench.to_read.append(subject)
     then = {name: value for name, value in row.items() if name not in FREE[table]}
     for change in row_changes(then, now["row"], unset):
         yield f"{kind} {subject}: {change} (link {links[-1].seq})"
