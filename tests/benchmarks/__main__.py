@@ -15,7 +15,10 @@ BENCHMARKS: dict[str, str] = {
     "first_call": "tests.benchmarks.first_call",
     "record_load": "tests.benchmarks.record_load",
     "signals_fsk": "tests.benchmarks.signals_fsk",
+    "signals_impairments": "tests.benchmarks.signals_impairments",
     "signals_dtmf": "tests.benchmarks.signals_dtmf",
+    "signals_tones": "tests.benchmarks.signals_tones",
+    "signals_cpu": "tests.benchmarks.signals_cpu",
 }
 
 

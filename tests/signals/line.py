@@ -112,9 +112,9 @@ def alaw() -> Impairment:
 
     def impair(signal: Signal, wanted: Wanted, rng: Rng) -> Signal:
         size = np.minimum(np.abs(signal), 1 - 2**-12) * 4096
-        segment = np.maximum(np.floor(np.log2(np.maximum(size, 1))) - 5, 1)  # 2 per step in the first two
-        step = 2**segment
-        return np.sign(signal) * (np.floor(size / step) + 0.5) * step / 4096
+        segment = np.maximum(np.frexp(size)[1] - 5, 1)  # the first two alike
+        step = 2.0**segment
+        return np.where(signal < 0, -1, 1) * (np.floor(size / step) + 0.5) * step / 4096
 
     return impair
 

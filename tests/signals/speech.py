@@ -30,12 +30,12 @@ VOICES: tuple[tuple[str, str, int, int], ...] = (
 )  # fmt: skip
 
 
-def voice(at: int, seconds: float) -> Signal:
+def voice(at: int, seconds: float, folder: Path = FOLDER) -> Signal:
     """Return `seconds` of one voice at LEVEL_DBM0, made and kept if there is not as much yet."""
     name = VOICES[at][0]
-    path = FOLDER / f"{name}.flac"
+    path = folder / f"{name}.flac"
     if not path.exists() or soundfile.info(path).frames < seconds * RATE_HZ:
-        FOLDER.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         pieces = list(_spoken(at, seconds))
         whole = np.concatenate(pieces)
         whole *= peak(LEVEL_DBM0) / np.sqrt(2) / np.sqrt(np.mean(pieces[0] ** 2))  # however long the whole is

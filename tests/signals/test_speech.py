@@ -1,0 +1,33 @@
+"""Speech comes in many voices, sounds like speech, and is the same every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.signals import speech
+from tests.signals.line import RATE_HZ
+
+
+def test_there_are_voices_enough() -> None:
+    assert len(speech.VOICES) >= 16
+    assert {"cmn", "yue"} <= {language for _, language, _, _ in speech.VOICES}
+    assert len({name for name, *_ in speech.VOICES}) == len(speech.VOICES)
+
+
+def test_speech_is_spoken_once_and_kept(tmp_path: Path) -> None:
+    first = speech.voice(10, 5.0, tmp_path)
+    made = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert list(made) == ["cmn.flac"]
+    assert np.array_equal(first, speech.voice(10, 5.0, tmp_path))
+    assert made == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+
+
+def test_speech_has_a_level_and_pauses(tmp_path: Path) -> None:
+    sound = speech.voice(10, 20.0, tmp_path)
+    assert len(sound) == 20 * RATE_HZ
+    assert 10 * np.log10(2 * np.mean(sound**2)) + 3.14 == pytest.approx(speech.LEVEL_DBM0, abs=1.5)
+    frames = np.sqrt(np.mean(sound.reshape(-1, 160) ** 2, axis=1))
+    assert np.percentile(frames, 95) > 10 * np.percentile(frames, 5)
