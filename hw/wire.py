@@ -10,7 +10,8 @@
     board to box
     HELLO      u8 major  u8 minor  u8 lines  u8 reset cause  u16 boot count  then ASCII board id (1-32)
     BEAT       u32 mcu ms  u32 uptime s  u16 frames refused since boot
-    ABOUT      u32 journal  u32 first number kept  u32 last number  u8 major  u8 minor  u8 patch (firmware)
+    ABOUT      u32 journal  u32 first number kept  u32 last number  u32 last number of earlier starts
+               u8 major  u8 minor  u8 patch of the firmware
     READINGS   u32 mcu ms  u8 first line  u8 n  then n x ( i16 line voltage in 10 mV  u8 ring half-waves )
     EVENT      u32 number  u32 mcu ms  u8 line  u8 kind  u16 data        numbers count up by one in a journal
     EVENT_LOST u32 first   u32 last number that will never come
@@ -21,11 +22,11 @@
     ACK        u8 major  u32 journal  u32 number: all up to it are kept, send what follows
     COMMAND    u16 request  u8 command  then its arguments (0-100)
 
-All numbers are little-endian. `mcu ms` wraps at 2**32. Voltages are signed tip-to-ring means over the
-reading window; ring half-waves are the zero crossings of the ringing voltage in that window. A journal is the
-numbering of one board's events: it changes when the board has forgotten its events (power lost). A command
-sets and never toggles, so one that is repeated does no harm. A side that meets another `major` takes
-HELLO, ABOUT and READINGS, and neither sends nor obeys commands.
+All numbers are little-endian. `mcu ms` wraps at 2**32 and starts anew with each start of the board. Voltages
+are signed tip-to-ring means over the reading window; ring half-waves are the zero crossings of the ringing
+voltage in that window. A journal is the numbering of one board's events: it changes when the board has
+forgotten its events (power lost). A command sets and never toggles, so one that is repeated does no harm. A
+side that meets another `major` takes HELLO, ABOUT and READINGS, and neither sends nor obeys commands.
 This file runs unchanged on CPython and MicroPython: no dataclasses, no typing, no third-party modules.
 """
 
@@ -237,15 +238,15 @@ def unpack_beat(body: bytes) -> tuple[int, int, int]:
     return mcu_ms, uptime_s, refused
 
 
-def pack_about(journal: int, first: int, last: int, firmware: tuple[int, int, int]) -> bytes:
+def pack_about(journal: int, first: int, last: int, earlier: int, firmware: tuple[int, int, int]) -> bytes:
     """Body of ABOUT; without any event kept, `first` is `last` + 1."""
-    return struct.pack("<IIIBBB", journal, first, last, *firmware)
+    return struct.pack("<IIIIBBB", journal, first, last, earlier, *firmware)
 
 
-def unpack_about(body: bytes) -> tuple[int, int, int, tuple[int, int, int]]:
-    """(journal, first, last, firmware)"""
-    journal, first, last, major, minor, patch = _fields("ABOUT", "<IIIBBB", body)
-    return journal, first, last, (major, minor, patch)
+def unpack_about(body: bytes) -> tuple[int, int, int, int, tuple[int, int, int]]:
+    """(journal, first, last, earlier, firmware)"""
+    journal, first, last, earlier, major, minor, patch = _fields("ABOUT", "<IIIIBBB", body)
+    return journal, first, last, earlier, (major, minor, patch)
 
 
 def pack_event(number: int, mcu_ms: int, line: int, kind: int, data: int) -> bytes:

@@ -25,6 +25,7 @@ class Link:
         self._greeted = False
         self._acked = self._sent = journal.first - 1
         self._waited_ms = 0
+        self._earlier = journal.last
         self.greet()
 
     def greet(self) -> None:
@@ -32,7 +33,9 @@ class Link:
         journal = self._journal
         self._greeted = False
         self.send(wire.HELLO, self._hello)
-        self.send(wire.ABOUT, wire.pack_about(journal.id, journal.first, journal.last, FIRMWARE))
+        self.send(
+            wire.ABOUT, wire.pack_about(journal.id, journal.first, journal.last, self._earlier, FIRMWARE)
+        )
 
     def send(self, kind: int, body: bytes) -> None:
         """Send one frame."""
@@ -86,7 +89,10 @@ class Link:
 
     def _acknowledged(self, major: int, journal: int, number: int) -> None:
         self.obeys = major == wire.MAJOR
-        if journal != self._journal.id or not self.obeys:
+        if not self.obeys:
+            return
+        if journal != self._journal.id:
+            self.greet()
             return
         number = min(number, self._journal.last)
         if not self._greeted:

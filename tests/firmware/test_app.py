@@ -30,8 +30,8 @@ def test_greets_with_versions_and_journal(bench: Bench) -> None:
     (hello_kind, hello), (about_kind, about) = bench.heard()
     assert (hello_kind, about_kind) == (wire.HELLO, wire.ABOUT)
     assert wire.unpack_hello(hello) == (wire.MAJOR, wire.MINOR, 2, 0, 1, "bench")
-    journal, first, last, firmware = wire.unpack_about(about)
-    assert (first, last, firmware) == (1, 0, (0, 1, 0))
+    journal, first, last, earlier, firmware = wire.unpack_about(about)
+    assert (first, last, earlier, firmware) == (1, 0, 0, (0, 1, 0))
     assert journal == bench.app._journal.id
     bench.send(wire.ASK)
     bench.run(1)
@@ -91,7 +91,7 @@ def test_journal_outlives_a_reset_but_not_a_power_loss(bench: Bench) -> None:
     bench.reset(cause=3)
     hello, about = bench.heard()[-2:]
     assert wire.unpack_hello(hello[1])[3:5] == (3, 2)
-    assert wire.unpack_about(about[1])[:3] == (journal, 1, 2)
+    assert wire.unpack_about(about[1])[:4] == (journal, 1, 2, 2)
     bench.memory[:] = bytes(len(bench.memory))
     bench.reset()
     assert wire.unpack_about(bench.heard()[-1][1])[1:3] == (1, 0)

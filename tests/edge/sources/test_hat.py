@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.sources.hat import HatLink, TimeFit
+from edge.sources.hat import HatLink
+from edge.sources.hat_fit import TimeFit
 from hw import wire
 
 RATE_HZ = 8000
