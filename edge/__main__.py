@@ -9,9 +9,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.config import Config, read_config
+from sync.moment import to_text
 from sync.settings import SettingsError
 
 DEFAULT_CONFIG = Path("/etc/branchline/box.toml")
@@ -106,6 +108,47 @@ def evidence(options: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def storage(options: argparse.Namespace, config: Config) -> int:
+    """How full the disk is and what is kept; --preview says what the rules would delete now."""
+    from edge.storage import report
+
+    now_utc, user = to_text(datetime.now(UTC)), getpass.getuser()
+    if options.hold:
+        print(report.hold_call(config, options.hold, options.reason, user, now_utc))
+    elif options.lift:
+        print(report.lift_call(config, options.lift, user, now_utc))
+    elif options.preview:
+        print(report.preview_rules(config, now_utc))
+    else:
+        print(report.show_storage(config, now_utc))
+    return 0
+
+
+def backup(options: argparse.Namespace, config: Config) -> int:
+    """Copy the database and all audio to the backup folder; --verify reads all of it again."""
+    from edge.backup import run_backup, verify_backup
+
+    folder = options.to or (Path(config.storage.backup_dir) if config.storage.backup_dir else None)
+    if folder is None:
+        print("backup: no folder is set ([storage] backup_dir, or --to)")
+        return 0
+    if options.verify:
+        result = verify_backup(folder)
+    else:
+        result = run_backup(config, to_text(datetime.now(UTC)), folder, options.first)
+    print(f"backup in {folder}: {result.says}")
+    return 1 if result.faults else 0
+
+
+def restore(options: argparse.Namespace, config: Config) -> int:
+    """Make this box, which must be empty, out of a backup; every file is checked."""
+    from edge.restore import restore as restore_from
+
+    result = restore_from(config, options.folder, to_text(datetime.now(UTC)), options.partial)
+    print(f"restored from {options.folder}: {result.says}")
+    return 1 if result.faults else 0
+
+
 def replay(options: argparse.Namespace) -> int:
     """Run an audio file through the whole pipeline."""
     from edge.replay import replay_file
@@ -121,6 +164,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "doctor": doctor,
     "verify": verify,
     "evidence": evidence,
+    "storage": storage,
+    "backup": backup,
+    "restore": restore,
 }
 
 
@@ -154,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("call_id", metavar="CALL_ID", help="the call's id, as its page shows it")
     pack.add_argument("--out", type=Path, required=True, help="the zip to write")
     pack.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
+    _storage_parsers(commands)
     play = commands.add_parser("replay", help=replay.__doc__)
     play.add_argument("file", type=Path, help="an audio file; each of its channels is a line")
     play.add_argument("--line", type=int, default=1, help="the file's first channel is this line")
@@ -161,6 +208,29 @@ def _parser() -> argparse.ArgumentParser:
     play.add_argument("--keep", type=Path, help="folder to keep the database and recordings in")
     commands.add_parser("decode", help="find caller IDs, keys and tones in audio files", add_help=False)
     return parser
+
+
+def _storage_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    room = commands.add_parser("storage", help=storage.__doc__)
+    room.add_argument("--preview", action="store_true", help="what the rules would delete now")
+    room.add_argument(
+        "--hold", metavar="CALL_ID", help="legal hold: nothing deletes or changes this call's audio"
+    )
+    room.add_argument("--reason", default="", help="why it is held")
+    room.add_argument("--lift", metavar="CALL_ID", help="end a hold")
+    copy = commands.add_parser("backup", help=backup.__doc__)
+    copy.add_argument("--to", type=Path, help="another folder than [storage] backup_dir")
+    copy.add_argument(
+        "--verify", action="store_true", help="only read the backup again and name what is wrong"
+    )
+    copy.add_argument("--first", action="store_true", help="it is right that the folder is empty: a new disk")
+    back = commands.add_parser("restore", help=restore.__doc__)
+    back.add_argument("folder", type=Path, help="the backup's folder")
+    back.add_argument(
+        "--partial", action="store_true", help="leave out audio that is missing or damaged there"
+    )
+    for command in (room, copy, back):
+        command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
 
 
 def main(arguments: list[str]) -> int:

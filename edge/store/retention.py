@@ -223,3 +223,40 @@ def named_files(db: sqlite3.Connection) -> set[str]:
         " UNION SELECT from_file FROM conversions WHERE state = 'begun'"
     )
     return {row[0] for row in rows}
+
+
+# -- backups
+
+
+def note_backup(
+    db: sqlite3.Connection, folder: str, result: str, counts: tuple[int, int, int], detail: str, now_utc: str
+) -> None:
+    """How a backup went. `counts`: calls, recordings, bytes copied."""
+    db.execute(
+        "INSERT INTO backups (at_utc, folder, result, calls, recordings, copied_bytes, detail)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (now_utc, folder, result, *counts, detail),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRow:
+    """One run."""
+
+    at_utc: str
+    folder: str
+    result: str  # done | failed
+    calls: int
+    recordings: int
+    copied_bytes: int
+    detail: str
+
+
+def last_backup(db: sqlite3.Connection, result: str = "done") -> BackupRow | None:
+    """The newest run that ended so, for the page."""
+    row = db.execute(
+        "SELECT at_utc, folder, result, calls, recordings, copied_bytes, detail FROM backups"
+        " WHERE result = ? ORDER BY id DESC LIMIT 1",
+        (result,),
+    ).fetchone()
+    return BackupRow(*row) if row else None

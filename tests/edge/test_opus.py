@@ -1,4 +1,4 @@
-"""Old recordings packed to Opus: as long to the sample, about the rate asked for, and never from a damaged file."""
+"""Old recordings packed to Opus: as long to the sample, about the rate asked for, never a damaged one."""
 
 from __future__ import annotations
 
