@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, str] = {
     "signals_dtmf": "tests.benchmarks.signals_dtmf",
     "signals_tones": "tests.benchmarks.signals_tones",
     "signals_cpu": "tests.benchmarks.signals_cpu",
+    "signals_nobody": "tests.benchmarks.signals_nobody",
 }
 
 
