@@ -111,6 +111,8 @@ def _readings(digits: str, international: bool, access: str) -> list[str]:
     """The national forms `digits` may stand for, likeliest first."""
     if international:
         return [_national(digits[len(HOME) :])] if digits.startswith(HOME) else []
+    if not digits:
+        return []
     found = [digits]
     for prefix in (f"00{HOME}", HOME):
         if digits.startswith(prefix) and len(digits) - len(prefix) in (10, 11):

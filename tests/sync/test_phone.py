@@ -104,6 +104,7 @@ def test_what_was_said(said: str, kind: str, normal: str, extension: str) -> Non
         ("084664163", "010", "0", "fixed", "+861084664163", "84664163"),
         ("0087165123456", "0871", "0", "fixed", "+8687165123456", "65123456"),
         ("995588", "0871", "9", "service", "95588", ""),
+        ("9", "0871", "9", "extension", "9", ""),
     ],
 )
 def test_what_the_branch_knows(said: str, area: str, access: str, kind: str, normal: str, local: str) -> None:
