@@ -1,4 +1,4 @@
-"""Sounds that hold no caller ID, no key and no tone of an exchange: speech, noise, music and fax, by the minute.
+"""Sounds that hold no caller ID and no key: speech, noise, music and fax, by the minute.
 
 Each is a function of a generator of random numbers; an hour of it is sixty different minutes.
 """
@@ -15,7 +15,7 @@ from tests.signals import speech
 from tests.signals.line import RATE_HZ, Rng, Signal, peak
 
 MINUTE = 60 * RATE_HZ
-SPOKEN_S = 675.0  # of each voice, 3.2 h of all
+SPOKEN_S = 680.0  # of each voice, 3.2 h of all
 SEMITONE = 2 ** (1 / 12)
 SCALE = (0, 2, 4, 5, 7, 9, 11, 12)
 FAX_BAUD, FAX_HZ, FAX_SYMBOLS = 300, (1650.0, 1850.0), 2400  # V.21 channel 2 (1 is low), V.29 and V.27 ter
@@ -26,7 +26,7 @@ def spoken(rng: Rng) -> Signal:
     at = int(rng.integers(len(speech.VOICES)))
     pace = rng.uniform(0.8, 1.25)
     start = int(rng.integers(SPOKEN_S * RATE_HZ - 1.3 * MINUTE))
-    piece = speech.voice(at, SPOKEN_S)[start : start + round(MINUTE * pace) + 1]
+    piece = speech.voice(at, SPOKEN_S, start, round(MINUTE * pace) + 1)
     resampled = soxr.resample(piece, RATE_HZ * pace, RATE_HZ, "MQ")[:MINUTE]
     return resampled * peak(rng.uniform(-30, -10)) / peak(speech.LEVEL_DBM0)
 
@@ -45,9 +45,8 @@ def music(rng: Rng) -> Signal:
     root_hz = rng.uniform(110, 330)
     made = np.zeros(MINUTE + 4 * beat)
     for start in range(0, MINUTE, beat):
-        made[start : start + 4 * beat] += _note(root_hz * 2, rng.choice(SCALE), 4 * beat, rng) * rng.uniform(
-            0, 1
-        )
+        note = _note(root_hz * 2, rng.choice(SCALE), 4 * beat, rng)
+        made[start : start + 4 * beat] += note * rng.uniform(0, 1)
         if start // beat % 8 == 0:
             chord = sum(_note(root_hz, SCALE[step], 4 * beat, rng) for step in (0, 2, 4))
             made[start : start + 4 * beat] += chord

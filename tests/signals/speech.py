@@ -30,8 +30,11 @@ VOICES: tuple[tuple[str, str, int, int], ...] = (
 )  # fmt: skip
 
 
-def voice(at: int, seconds: float, folder: Path = FOLDER) -> Signal:
-    """Return `seconds` of one voice at LEVEL_DBM0, made and kept if there is not as much yet."""
+def voice(at: int, seconds: float, start: int = 0, length: int = -1, folder: Path = FOLDER) -> Signal:
+    """Return a piece (samples; -1: to the end) of `seconds` of one voice at LEVEL_DBM0.
+
+    All of it is made and kept if there is not as much yet.
+    """
     name = VOICES[at][0]
     path = folder / f"{name}.flac"
     if not path.exists() or soundfile.info(path).frames < seconds * RATE_HZ:
@@ -42,7 +45,8 @@ def voice(at: int, seconds: float, folder: Path = FOLDER) -> Signal:
         new = path.with_suffix(".new.flac")
         soundfile.write(new, np.clip(whole, -1, 1 - 2**-15), RATE_HZ)
         new.rename(path)
-    sound, _ = soundfile.read(path, round(seconds * RATE_HZ), dtype="float64")
+    length = round(seconds * RATE_HZ) - start if length < 0 else length
+    sound, _ = soundfile.read(path, length, start, dtype="float64")
     return sound
 
 

@@ -18,15 +18,16 @@ def test_there_are_voices_enough() -> None:
 
 
 def test_speech_is_spoken_once_and_kept(tmp_path: Path) -> None:
-    first = speech.voice(10, 5.0, tmp_path)
+    first = speech.voice(10, 5.0, folder=tmp_path)
     made = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert list(made) == ["cmn.flac"]
-    assert np.array_equal(first, speech.voice(10, 5.0, tmp_path))
+    assert np.array_equal(first, speech.voice(10, 5.0, folder=tmp_path))
+    assert np.array_equal(first[800:1000], speech.voice(10, 5.0, 800, 200, tmp_path))
     assert made == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
 
 
 def test_speech_has_a_level_and_pauses(tmp_path: Path) -> None:
-    sound = speech.voice(10, 20.0, tmp_path)
+    sound = speech.voice(10, 20.0, folder=tmp_path)
     assert len(sound) == 20 * RATE_HZ
     assert 10 * np.log10(2 * np.mean(sound**2)) + 3.14 == pytest.approx(speech.LEVEL_DBM0, abs=1.5)
     frames = np.sqrt(np.mean(sound.reshape(-1, 160) ** 2, axis=1))
