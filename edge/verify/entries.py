@@ -23,7 +23,7 @@ def check_outbox(bench: Bench) -> Iterator[Fault]:
     """The chain of every stream, each entry's bytes against its columns, and against what was sealed."""
     streams = bench.db.execute("SELECT * FROM outbox_streams").fetchall()
     counters = {(row["epoch"], row["stream"]): row for row in streams}
-    if sorted(stream for _, stream in counters) != sorted(STREAMS):
+    if len(streams) != len(STREAMS) or {stream for _, stream in counters} != set(STREAMS):
         yield Fault("outbox", f"outbox streams are {[one for _, one in counters]}, not {', '.join(STREAMS)}")
     ends: dict[tuple[str, str], tuple[int, str]] = {}
     rows = bench.db.execute("SELECT * FROM outbox ORDER BY epoch, stream, seq")
@@ -97,7 +97,13 @@ def _different(row: dict[str, Any], data: dict[str, Any]) -> list[str]:
 
 
 def check_uploads(bench: Bench) -> Iterator[Fault]:
-    """Every queued file is a sealed one."""
+    """Every queued file is a sealed one, and every sealed one was queued."""
+    unqueued = bench.db.execute(
+        "SELECT id FROM recordings WHERE state IN ('ready', 'deleted')"
+        " AND NOT EXISTS (SELECT 1 FROM outbox_files WHERE recording_id = recordings.id)"
+    )
+    for (recording_id,) in unqueued:
+        yield Fault("outbox", f"recording {recording_id}: its upload to head office is missing")
     for row in bench.db.execute("SELECT * FROM outbox_files"):
         name = f"upload of recording {row['recording_id']}"
         if row["state"] not in FILE_STATES:

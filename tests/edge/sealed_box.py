@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +26,18 @@ RATE_HZ = 8000
 
 
 class SealedBox:
-    """The folder of a box; `db` is open for as long as it is needed."""
+    """The folder of a box; `db` is opened when it is first needed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.audio = folder / "recordings"
         self.audio.mkdir(parents=True, exist_ok=True)
         self.database = folder / "branch.db"
-        self.db = open_store(self.database)
+
+    @cached_property
+    def db(self) -> sqlite3.Connection:
+        """The database as the recorder opens it."""
+        return open_store(self.database)
 
     def call(self, name: str, number: str | None = "02155501234") -> None:
         """A call that is over."""
@@ -97,6 +102,7 @@ class SealedBox:
 
     def close(self) -> None:
         self.db.close()
+        del self.db
 
 
 def furnish(folder: Path) -> None:
@@ -112,7 +118,9 @@ def furnish(folder: Path) -> None:
 
 
 def copy_of(template: Path, folder: Path) -> SealedBox:
-    """A fresh copy of a furnished box."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(template, folder)
+    """A fresh copy of a furnished box; what lies in `folder` gives way."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.unlink()
+    shutil.copytree(template, folder, dirs_exist_ok=True)
     return SealedBox(folder)

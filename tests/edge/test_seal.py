@@ -392,7 +392,6 @@ def before_seals(folder: Path) -> SealedBox:
     """A furnished box as an older program left it."""
     furnish(folder)
     box = SealedBox(folder)
-    box.close()
     box.harm(
         "DROP TABLE seal_links", "DROP TABLE seal_head",
         "DELETE FROM _sqlite_migrations WHERE migration_set = 'seals'",
