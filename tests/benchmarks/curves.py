@@ -50,20 +50,17 @@ def whole_sequence(snr_db: NDArray[np.float64], standard: str) -> NDArray[np.flo
     return np.asarray((1 - norm.sf(np.sqrt(distance * energy))) ** MESSAGE_BITS)
 
 
-def draw(name: str, standard: str, swept: Mapping[str, Mapping[float, Score]]) -> list[Path]:
-    """Draw decoder -> SNR -> score as build/bench/`name`.png and .svg."""
+def draw(
+    name: str, standard: str, swept: Mapping[str, Mapping[float, Score]], folder: Path = FOLDER
+) -> list[Path]:
+    """Draw decoder -> SNR -> score as `name`.png and .svg in the folder."""
     with mpl.rc_context(SAVED):
         figure, (right, wrong) = plt.subplots(
             2, 1, sharex=True, figsize=(6.4, 5.0), height_ratios=(4, 1), layout="constrained"
         )
         for decoder, curve in swept.items():
             snrs = sorted(curve)
-            style = {
-                "color": COLOURS.get(decoder),
-                "lw": 2.2 if decoder == "ours" else 1.2,
-                "marker": "o",
-                "ms": 3,
-            }
+            style = {"color": COLOURS.get(decoder), "lw": 2.2 if decoder == "ours" else 1.2}
             right.plot(snrs, [100 * curve[snr].success for snr in snrs], label=decoder, **style)
             wrong.plot(snrs, [100 * curve[snr].wrongs for snr in snrs], **style)
         _limits(right, standard)
@@ -73,8 +70,8 @@ def draw(name: str, standard: str, swept: Mapping[str, Mapping[float, Score]]) -
         right.legend(loc="lower right", fontsize=8)
         for axes in (right, wrong):
             axes.grid(alpha=0.3)
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        paths = [FOLDER / f"{name}.{kind}" for kind in ("png", "svg")]
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{name}.{kind}" for kind in ("png", "svg")]
         for path in paths:
             figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)
         plt.close(figure)
@@ -82,6 +79,6 @@ def draw(name: str, standard: str, swept: Mapping[str, Mapping[float, Score]]) -
 
 
 def _limits(axes: Axes, standard: str) -> None:
-    snrs = np.linspace(-3, 12, 151)
+    snrs = np.linspace(-3, 12, 61)
     axes.plot(snrs, 100 * whole_sequence(snrs, standard), "k--", lw=0.9, label="limit, whole sequence")
     axes.plot(snrs, 100 * one_bit_at_a_time(snrs, standard), "k:", lw=0.9, label="limit, one bit at a time")

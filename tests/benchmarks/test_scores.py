@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.benchmarks import peers, scores
-from tests.benchmarks.curves import one_bit_at_a_time, whole_sequence
+from tests.benchmarks.curves import draw, one_bit_at_a_time, whole_sequence
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.scores import LOST, RIGHT, WRONG, Score, crossing
 from tests.benchmarks.signals_dtmf import in_common
@@ -139,3 +141,14 @@ def test_what_minimodem_prints_is_read_back(text: str, who: Who) -> None:
 )
 def test_what_multimon_prints_is_read_back(text: str, who: Who) -> None:
     assert peers._multimon_who(text) == who
+
+
+def test_a_picture_names_its_decoders_and_limits_and_is_always_the_same(tmp_path: Path) -> None:
+    swept = {"ours": curve(0.0, 0.5, 1.0), "spandsp": curve(0.0, 0.0, 0.5)}
+    picture, drawn = draw("any", "v23", swept, tmp_path)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    text = drawn.read_text()
+    assert all(
+        words in text for words in ("ours", "spandsp", "limit, whole sequence", "v23, MDMF, 100 messages")
+    )
+    assert draw("again", "v23", swept, tmp_path)[1].read_text() == text
