@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge.codec import ENCODING, FINISHED, sync_folder
 from edge.ledger import Ledger
-from edge.recorder import part_name
+from edge.part import part_name, samples_in
 from edge.store import recordings as recording_rows
 from edge.store.calls import CallRow, end_call, open_calls
 from edge.store.health import begin_trouble, end_trouble
@@ -43,7 +43,7 @@ def adopt_leftovers(ledger: Ledger, now_utc: str) -> Adopted:
     for half in folder.glob(f"*{ENCODING}"):
         half.unlink()
     unfinished = recording_rows.unfinished_recordings(ledger.db)
-    samples = {row.id: _samples_in(folder / part_name(row.id)) for row in unfinished}
+    samples = {row.id: _kept_of(row, folder) for row in unfinished}
     kept = [row for row in unfinished if samples[row.id]]
     lost = [row for row in unfinished if not samples[row.id]]
     with write(ledger.db):
@@ -60,13 +60,14 @@ def adopt_leftovers(ledger: Ledger, now_utc: str) -> Adopted:
         orphans = _put_orphans_aside(folder, ledger.db)
         _tell_orphans(ledger.db, folder, now_utc)
     for row in kept:
-        ledger.encode(row.id, row.rate_hz)
+        ledger.encode(row.id, row.rate_hz, samples[row.id])
     return Adopted(len(calls), len(kept), len(lost), orphans)
 
 
-def _samples_in(part: Path) -> int:
-    """Whole samples in the part; 0 when there is none."""
-    return part.stat().st_size // 2 if part.exists() else 0
+def _kept_of(row: RecordingRow, folder: Path) -> int:
+    """Samples that can be read back; no more than a closed part was said to have."""
+    kept = samples_in(folder / part_name(row.id))
+    return min(kept, row.samples) if row.state == "part" else kept
 
 
 def _end_utc(row: RecordingRow, samples: int) -> str:

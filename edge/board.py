@@ -49,8 +49,8 @@ class Board:
     def step(self, readings: Sequence[LineReading], asked: Mapping[int, bool] | None = None) -> list[Action]:
         """Look at what is new in the ring, at `readings`, and at presses of the record button.
 
-        All by the box's line numbers; `asked` says for a line whether to record from now on, and may name lines
-        of other boards.
+        All by the box's line numbers; `asked` says for a line whether to record from now on (lines of other
+        boards in it are passed over).
         """
         local = [replace(one, line=one.line - self.first_line + 1) for one in readings]
         self.events = []

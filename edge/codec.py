@@ -1,4 +1,4 @@
-"""Finished audio: a `.part` of raw samples becomes a FLAC file that is on the disk for certain.
+"""Finished audio: a `.part` (edge.part) becomes a FLAC file that is on the disk for certain.
 
 Runs in a worker process of low priority, so nothing here shares the recorder's interpreter lock.
 """
@@ -9,11 +9,15 @@ import ctypes
 import hashlib
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
+
+from edge.part import read_blocks
+from edge.samples import Samples
 
 BLOCK_SAMPLES = 1 << 16
 ENCODING = ".encoding"  # the worker's file until it is whole
@@ -39,19 +43,18 @@ def settle_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which then ends us in order
 
 
-def encode_flac(part: Path, target: Path, rate_hz: int) -> Encoded:
-    """Write `part` (int16, one line) to `target` as FLAC: encoded, hashed, fsynced, renamed, folder fsynced.
+def encode_flac(part: Path, target: Path, rate_hz: int, samples: int) -> Encoded:
+    """Write the first `samples` of `part` as FLAC: encoded, hashed, fsynced, renamed, folder fsynced.
 
-    An odd last byte (a cut in mid-sample) is left out. Raises OSError when the disk does not take it; then
-    there is no `target`, and the part is untouched.
+    Raises OSError when the disk does not take it; then there is no `target`, and the part is untouched.
     """
     unfinished = target.with_suffix(ENCODING)
     try:
-        samples = _write_flac(part, unfinished, rate_hz)
+        written = _write_flac(part, unfinished, rate_hz, samples)
     except soundfile.SoundFileError as error:
         unfinished.unlink(missing_ok=True)
         raise OSError(f"{unfinished.name} cannot be written: {error}") from error
-    return settle_file(unfinished, target, samples)
+    return settle_file(unfinished, target, written)
 
 
 def settle_file(unfinished: Path, target: Path, samples: int) -> Encoded:
@@ -64,17 +67,26 @@ def settle_file(unfinished: Path, target: Path, samples: int) -> Encoded:
     return Encoded(target.name, samples, target.stat().st_size, sha256)
 
 
-def _write_flac(part: Path, target: Path, rate_hz: int) -> int:
-    samples = 0
-    with (
-        part.open("rb") as source,
-        soundfile.SoundFile(target, "w", rate_hz, 1, subtype="PCM_16", format="FLAC") as sink,
-    ):
-        while raw := source.read(BLOCK_SAMPLES * 2):
-            block = np.frombuffer(raw[: len(raw) & ~1], "<i2")
+def _write_flac(part: Path, target: Path, rate_hz: int, most: int) -> int:
+    written = 0
+    with soundfile.SoundFile(target, "w", rate_hz, 1, subtype="PCM_16", format="FLAC") as sink:
+        for block in _larger(read_blocks(part)):
+            block = block[: most - written]
             sink.write(block)
-            samples += len(block)
-    return samples
+            written += len(block)
+    return written
+
+
+def _larger(blocks: Iterator[Samples]) -> Iterator[Samples]:
+    """The same samples in blocks that are worth a call of the encoder."""
+    waiting: list[Samples] = []
+    for block in blocks:
+        waiting.append(block)
+        if sum(map(len, waiting)) >= BLOCK_SAMPLES:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 def sync_folder(folder: Path) -> None:

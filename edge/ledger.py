@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from edge.calls import Action, BeginCall, Call, EndCall, ShowLine, StartRecording, StopRecording, UpdateCall
 from edge.codec import FINISHED, Encoded, encode_flac
 from edge.config import Config
-from edge.recorder import Part, Recorder, part_name
+from edge.part import part_name
+from edge.recorder import Part, Recorder
 from edge.store import calls as call_rows
 from edge.store import lines as line_rows
 from edge.store import recordings as recording_rows
@@ -71,13 +72,13 @@ class Ledger:
             for part in parts:
                 recording_rows.close_recording(self.db, part.recording_id, part.samples, part.gaps)
         for part in parts:
-            self.encode(part.recording_id, part.rate_hz)
+            self.encode(part.recording_id, part.rate_hz, part.samples)
 
-    def encode(self, recording_id: str, rate_hz: int) -> None:
+    def encode(self, recording_id: str, rate_hz: int, samples: int) -> None:
         """Hand a closed part to the worker."""
         part = self.config.recordings_dir / part_name(recording_id)
         target = part.with_suffix(FINISHED)
-        self._encoding[recording_id] = self.worker.submit(encode_flac, part, target, rate_hz)
+        self._encoding[recording_id] = self.worker.submit(encode_flac, part, target, rate_hz, samples)
 
     def collect(self, now_utc: str) -> None:
         """Write down what the worker has finished; the part goes once its row says ready."""

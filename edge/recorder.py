@@ -1,4 +1,4 @@
-"""Keeps the audio of calls: from the ring to an append-only `.part`, made durable every second.
+"""Keeps the audio of calls: from the ring to an append-only `.part` (edge.part), made durable every second.
 
 Loss bound: a power cut or a kill costs a recording at most the second since its last fsync (`SYNC_EVERY_S`).
 What the ring no longer holds, or never held, becomes silence of the same length and a `Gap` that says why,
@@ -18,6 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from edge.codec import sync_folder
+from edge.part import pack_blocks, part_name
 from edge.ring import RingOvertaken, RingReader, RingWriter
 from edge.samples import Gap, Samples
 
@@ -27,7 +28,7 @@ GAPS_KEPT = 256  # capture gaps remembered for pre-roll
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Raw audio on disk: int16 samples of one line, from `start` on."""
+    """Audio on disk: samples of one line, from `start` on."""
 
     recording_id: str
     path: Path
@@ -38,17 +39,13 @@ class Part:
     gaps: tuple[Gap, ...] = ()  # positions count from the first sample
 
 
-def part_name(recording_id: str) -> str:
-    """The name of a recording that is not finished."""
-    return f"{recording_id}.part"
-
-
 @dataclass(slots=True)
 class _Open:
     part: Part
     file: BinaryIO
     end: int | None = None  # position where it stops, once known
     unsynced: int = 0
+    size_bytes: int = 0  # of whole blocks in the file
     missing: int = 0  # samples at the end that nobody could write
     refused: bool = False  # the disk has taken nothing since the last attempt
 
@@ -124,7 +121,7 @@ class Recorder:
         except OSError as error:
             self.trouble = f"{recording.part.path.name}: {error.strerror}"
             recording.refused = True
-            recording.file.truncate(recording.part.samples * 2)  # half a block helps nobody
+            recording.file.truncate(recording.size_bytes)  # half a block helps nobody
             recording.file.seek(0, os.SEEK_END)
             self._give_up_if_overtaken(recording)
         else:
@@ -155,25 +152,23 @@ class Recorder:
             recording.missing, recording.end = lost, recording.next
 
     def _append(self, recording: _Open, samples: Samples) -> None:
-        data = memoryview(samples.astype("<i2").tobytes())
+        data = memoryview(pack_blocks(samples))
+        size_bytes = recording.size_bytes + len(data)
         while data:
             data = data[recording.file.write(data) :]
+        recording.size_bytes = size_bytes
         recording.part = replace(recording.part, samples=recording.part.samples + len(samples))
         recording.unsynced += len(samples)
 
     def _close(self, recording: _Open) -> Part:
-        if recording.end is not None and recording.next > recording.end:
-            self._cut(recording, max(recording.end, recording.part.start))
         os.fsync(recording.file.fileno())
         recording.file.close()
         del self._open[recording.part.recording_id]
+        if recording.end is not None and recording.next > recording.end:
+            # a hang-up is known only when it has lasted; what was written meanwhile is not the call's
+            samples = max(0, recording.end - recording.part.start)
+            recording.part = replace(recording.part, samples=samples)
         return replace(recording.part, gaps=self._gaps_of(recording.part, recording.missing))
-
-    def _cut(self, recording: _Open, end: int) -> None:
-        """A hang-up is known only when it has lasted; what was written meanwhile is not the call's."""
-        samples = end - recording.part.start
-        recording.file.truncate(samples * 2)
-        recording.part = replace(recording.part, samples=samples)
 
     def _gaps_of(self, part: Part, missing: int) -> tuple[Gap, ...]:
         end = part.start + part.samples + missing

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge.part import read_blocks
 from hw.virtual.ring import Ring
 from sync.moment import from_text
 from tests.fakes import wait_for
@@ -204,7 +205,7 @@ def test_kill_of_the_recorder_costs_at_most_the_last_second(world: World) -> Non
     part = world.config.recordings_dir / call["file"]
     (recording,) = branch(world, "SELECT * FROM recordings WHERE call_id = ?", call["id"])
     world.kill("record")
-    kept = np.frombuffer(part.read_bytes()[: part.stat().st_size // 2 * 2], np.int16)
+    kept = np.concatenate(list(read_blocks(part)))
     with closing(Ring.open(world.ring)) as card:
         died = card.position()
     world.start("record")

@@ -13,6 +13,7 @@ import soundfile
 
 from edge.app import encoding_worker
 from edge.codec import NICENESS, encode_flac
+from edge.part import pack_blocks
 from tests.fakes import wait_for
 
 RECORDER = """
@@ -28,9 +29,9 @@ if __name__ == "__main__":
 
 def test_worker_encodes_with_low_priority(tmp_path: Path) -> None:
     samples = np.arange(8000, dtype="<i2")
-    (tmp_path / "one.part").write_bytes(samples.tobytes())
+    (tmp_path / "one.part").write_bytes(pack_blocks(samples))
     with encoding_worker() as worker:
-        encoded = worker.submit(encode_flac, tmp_path / "one.part", tmp_path / "one.flac", 8000).result(
+        encoded = worker.submit(encode_flac, tmp_path / "one.part", tmp_path / "one.flac", 8000, 8000).result(
             timeout=30
         )
         assert worker.submit(os.nice, 0).result(timeout=30) >= NICENESS

@@ -15,6 +15,7 @@ import pytest
 from edge.codec import encode_flac
 from edge.config import StorageSettings
 from edge.opus import encode_opus
+from edge.part import pack_blocks
 from edge.storage import ballast
 from edge.storage.keeper import MB, StorageKeeper, build_keeper
 from edge.storage.ladder import Rung
@@ -142,15 +143,16 @@ def test_no_half_file_takes_the_place_of_a_whole_one(disk: Path, branch: Branch)
     branch.record("x", 400, samples=80_000)
     row = branch.one("SELECT sha256 FROM recordings")
     part = branch.folder / "y.part"
-    part.write_bytes(speech(400_000).tobytes())
+    part.write_bytes(pack_blocks(speech(400_000)))
+    size_bytes = part.stat().st_size
     fill(disk, 8192)
     with pytest.raises(OSError):
         encode_opus(branch.folder / "x.flac", branch.folder / "x.opus", row["sha256"], 80_000, 24)
     with pytest.raises(OSError):
-        encode_flac(part, branch.folder / "y.flac", 8000)
+        encode_flac(part, branch.folder / "y.flac", 8000, 400_000)
     assert branch.files() == {"x.flac", "y.part"}
     assert hashlib.sha256((branch.folder / "x.flac").read_bytes()).hexdigest() == row["sha256"]
-    assert part.stat().st_size == 800_000
+    assert part.stat().st_size == size_bytes
 
 
 def test_there_is_no_ballast_where_there_is_no_room(disk: Path) -> None:
