@@ -133,15 +133,21 @@ class Problem:
     detail: str
 
 
-_CALL_COLUMNS = """
+# A recording's state; of one that was deleted also why: `deleted_age`, `deleted_space` ...
+_STATE = """CASE {recording}.state WHEN 'deleted' THEN 'deleted_' || coalesce(
+        (SELECT d.reason FROM deletions d WHERE d.recording_id = {recording}.id), 'erased')
+    ELSE {recording}.state END"""
+_CALL_COLUMNS = f"""
     c.id, c.line, c.line_name, c.state, c.direction, c.outcome, c.started_utc, c.answered_utc, c.ended_utc,
     c.duration_ms, c.ring_count, c.caller_number, c.caller_name, c.caller_presentation, c.dialled,
     (SELECT r.id FROM recordings r WHERE r.call_id = c.id ORDER BY r.id DESC LIMIT 1),
-    (SELECT r.state FROM recordings r WHERE r.call_id = c.id ORDER BY r.id DESC LIMIT 1),
+    (SELECT {_STATE.format(recording="r")} FROM recordings r WHERE r.call_id = c.id
+     ORDER BY r.id DESC LIMIT 1),
     (SELECT count(*) FROM gaps g JOIN recordings r ON r.id = g.recording_id WHERE r.call_id = c.id)
 """
-_RECORDING_COLUMNS = """
-    id, call_id, state, file, started_utc, rate_hz, samples, codec, size_bytes, sha256,
+_RECORDING_COLUMNS = f"""
+    id, call_id, {_STATE.format(recording="recordings")}, file, started_utc, rate_hz, samples, codec,
+    size_bytes, sha256,
     (SELECT f.state FROM outbox_files f WHERE f.recording_id = recordings.id)
 """
 

@@ -51,11 +51,20 @@ RECORDING_STATES: dict[str, Word] = {
     "recording": Word(marked("Being recorded"), "record", "talk"),
     "part": Word(marked("Being saved"), "record", "talk"),
     "lost": Word(marked("Recording lost"), "warning", "alarm"),
+    "deleted_age": Word(marked("Audio deleted: its time was over"), "gap", "quiet"),
+    "deleted_size": Word(marked("Audio deleted: more than the space set for it"), "gap", "quiet"),
+    "deleted_count": Word(marked("Audio deleted: more than the number kept"), "gap", "quiet"),
+    "deleted_space": Word(marked("Audio deleted to make room"), "gap", "quiet"),
+    "deleted_unconfirmed": Word(
+        marked("Audio deleted, the disk was full; it is nowhere else"), "warning", "alarm"
+    ),
+    "deleted_erased": Word(marked("Audio deleted by a person"), "gap", "quiet"),
 }
 UPLOAD_STATES: dict[str, Word] = {
     "new": Word(marked("Waits for head office"), "waiting", "quiet"),
     "stored": Word(marked("At head office"), "done", "quiet"),
     "refused": Word(marked("Refused by head office"), "warning", "alarm"),
+    "deleted": Word(marked("Deleted before it was sent"), "warning", "alarm"),
 }
 END_REASONS = {
     "hung_up": marked("Hung up"),

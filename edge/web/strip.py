@@ -19,6 +19,8 @@ LOSSES = {
     "recording": marked("Recordings cannot be written"),
     "quarantine": marked("Audio files that no call knows were put aside"),
     "upload": marked("A recording could not be sent"),
+    "storage": marked("The disk is filling up"),
+    "backup": marked("The backup failed"),
     HEAD_OFFICE: marked("Head office cannot be reached"),
 }
 
