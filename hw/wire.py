@@ -81,7 +81,7 @@ SET_PROFILE = 4  # the numbers of firmware/linehat/profile.py, u16 each
 LEVELS = 5  # u16 ms between two READINGS, a multiple of 10; 0: none
 SELFTEST = 6  # -> u16 lines whose ADC is at a rail  u16 lines whose switch disobeys  u16 longest loop ms
 TIME = 7  # u32 anything -> the same u32, u32 mcu ms when it was read
-CALIBRATE = 8  # u8 line  i16 counts at 0 V  u16 uV per count
+CALIBRATE = 8  # u8 line  u16 counts at 0 V  u16 uV per count
 
 MAX_LEASE_MS = 2000
 COLOURS = {0: "off", 1: "green", 2: "amber", 3: "red"}

@@ -117,7 +117,7 @@ class App:
             wire.SET_PROFILE: ("<%dH" % len(FIELDS), self._set_profile),
             wire.LEVELS: ("<H", self._levels),
             wire.SELFTEST: ("<", self._selftest),
-            wire.CALIBRATE: ("<BhH", self._calibrate),
+            wire.CALIBRATE: ("<BHH", self._calibrate),
         }
 
     def _has(self, line: int) -> bool:

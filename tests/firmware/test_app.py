@@ -120,7 +120,7 @@ REFUSED = [
     (wire.LEVELS, struct.pack("<H", 15), wire.BAD_ARGUMENTS),
     (wire.SET_PROFILE, bytes(66), wire.BAD_ARGUMENTS),
     (wire.TIME, b"", wire.BAD_ARGUMENTS),
-    (wire.CALIBRATE, struct.pack("<BhH", 1, 0, 20000), wire.BAD_ARGUMENTS),
+    (wire.CALIBRATE, struct.pack("<BHH", 1, 0, 20000), wire.BAD_ARGUMENTS),
     (99, b"", wire.UNKNOWN_COMMAND),
 ]
 
@@ -155,7 +155,7 @@ def test_commands_obeyed(bench: Bench) -> None:
 
 def test_calibration_moves_the_volts(bench: Bench) -> None:
     bench.acknowledge(0)
-    assert bench.command(wire.CALIBRATE, struct.pack("<BhH", 1, 32767, 5100))[0] == wire.OK
+    assert bench.command(wire.CALIBRATE, struct.pack("<BHH", 1, 32768, 5100))[0] == wire.OK
     bench.run(40)
     row = [wire.unpack_readings(body) for kind, body in bench.heard() if kind == wire.READINGS][-1]
     assert row[2][0][0] == pytest.approx(96.0, abs=0.1)
