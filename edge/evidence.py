@@ -214,12 +214,17 @@ def _proof(db: sqlite3.Connection, case: Case) -> Iterator[bytes]:
     """The chain from the call's first link to the head; of others only headers, which name nobody."""
     own = {link.seq for link in case.links}
     for link in links_from(db, min(own)):
-        shown = {"header": link.header.decode()}
+        shown = {"header": _text(link.header)}
         if link.seq in own:
-            shown["data"] = link.data.decode()
+            shown["data"] = _text(link.data)
         if link.sig and (link.seq in own or link.seq == case.head.seq):
             shown["sig"] = link.sig.hex()
         yield canonical(shown) + b"\n"
+
+
+def _text(raw: object) -> str:
+    """As sealed; damaged bytes become another text, which the verifier then finds."""
+    return raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else str(raw)
 
 
 def render_sheet(config: Config, case: Case, public: str, made: datetime) -> str:

@@ -132,7 +132,15 @@ def check_pack(path: Path, key: str = "") -> Iterator[str]:
         yield from check_manifest(pack, manifest, key)
         yield from check_chain(pack, manifest)
         yield from check_record(pack)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:
         yield f"the pack cannot be read to its end: {type(error).__name__}: {error}"
     except (NotImplementedError, RuntimeError, zlib.error) as error:  # a zip that asks for the impossible
         yield f"the pack cannot be unpacked: {error}"
