@@ -1,4 +1,4 @@
-"""The chip's port on drivable fakes: every HAT's pins, converter, cable and watchdog do what the program asks."""
+"""The chip's port on drivable fakes: every HAT's pins, converter, cable and watchdog obey."""
 
 # ruff: noqa: UP031
 
