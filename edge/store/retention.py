@@ -218,10 +218,7 @@ def note_removed(db: sqlite3.Connection, files: list[str]) -> None:
 
 def named_files(db: sqlite3.Connection) -> set[str]:
     """Files on the disk that no recording names, but which are ours to finish: not orphans."""
-    rows = db.execute(
-        "SELECT file FROM removals UNION SELECT to_file FROM conversions WHERE state = 'begun'"
-        " UNION SELECT from_file FROM conversions WHERE state = 'begun'"
-    )
+    rows = db.execute("SELECT file FROM removals UNION SELECT to_file FROM conversions WHERE state = 'begun'")
     return {row[0] for row in rows}
 
 

@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, str] = {
     "signals_tones": "tests.benchmarks.signals_tones",
     "signals_cpu": "tests.benchmarks.signals_cpu",
     "signals_nobody": "tests.benchmarks.signals_nobody",
+    "storage": "tests.benchmarks.storage",
 }
 
 

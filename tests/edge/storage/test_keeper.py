@@ -81,6 +81,18 @@ def test_a_hold_placed_after_the_survey_wins(branch: Branch) -> None:
     assert branch.ready() == set()
 
 
+def test_head_office_losing_it_after_the_survey_wins(branch: Branch) -> None:
+    branch.keep(MONTH)
+    branch.record("old", 400)
+    keeper = branch.keeper()
+    keeper.step(NOW_UTC)
+    assert [one.audio.recording_id for one in keeper.found.delete] == ["old"]
+    with write(branch.db):
+        outbox.mark_file(branch.db, "old", "new")
+    keeper.step(NOW_UTC)
+    assert branch.ready() == {"old"}
+
+
 @pytest.mark.parametrize("clock_goes", [timedelta(minutes=59), timedelta(hours=1), timedelta(days=-400)])
 def test_the_survey_is_hourly_and_survives_a_clock_that_goes_back(
     branch: Branch, clock_goes: timedelta
