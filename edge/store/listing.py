@@ -32,6 +32,9 @@ class CallRow:
     recording_id: str | None
     recording_state: str | None
     gap_count: int
+    starred: bool
+    note_count: int
+    tags: str  # set apart by commas
 
     @property
     def key(self) -> CallKey:
@@ -58,6 +61,9 @@ class CallFilter:
     from_utc: str = ""  # included
     until_utc: str = ""  # not included
     lines: frozenset[int] | None = None  # of these lines only; None: of all
+    ids: tuple[str, ...] = ()  # these calls only
+    tag: str = ""
+    starred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,10 @@ _CALL_COLUMNS = f"""
     (SELECT r.id FROM recordings r WHERE r.call_id = c.id ORDER BY r.id DESC LIMIT 1),
     (SELECT {_STATE.format(recording="r")} FROM recordings r WHERE r.call_id = c.id
      ORDER BY r.id DESC LIMIT 1),
-    (SELECT count(*) FROM gaps g JOIN recordings r ON r.id = g.recording_id WHERE r.call_id = c.id)
+    (SELECT count(*) FROM gaps g JOIN recordings r ON r.id = g.recording_id WHERE r.call_id = c.id),
+    EXISTS (SELECT 1 FROM call_stars s WHERE s.call_id = c.id),
+    (SELECT count(*) FROM call_notes n WHERE n.call_id = c.id AND n.struck_utc IS NULL),
+    (SELECT coalesce(group_concat(t.tag, ', '), '') FROM call_tags t WHERE t.call_id = c.id)
 """
 _RECORDING_COLUMNS = f"""
     id, call_id, {_STATE.format(recording="recordings")}, file, started_utc, rate_hz, samples, codec,
@@ -199,7 +208,7 @@ def newest_calls(db: sqlite3.Connection, wanted: CallFilter, limit: int) -> tupl
 
 def count_calls(db: sqlite3.Connection, wanted: CallFilter, at_most: int) -> int:
     """How many calls pass, counting no further than `at_most`."""
-    where, values = _conditions(wanted)
+    where, values = conditions(wanted)
     counted = f"SELECT count(*) FROM (SELECT 1 FROM calls c WHERE {where} LIMIT ?)"
     return int(db.execute(counted, (*values, at_most)).fetchone()[0])
 
@@ -234,7 +243,7 @@ _ORDERS = {  # way through the list -> (comparison with the key, order); newest 
 def _select(
     db: sqlite3.Connection, wanted: CallFilter, key: CallKey | None, way: str, limit: int
 ) -> tuple[CallRow, ...]:
-    where, values = _conditions(wanted)
+    where, values = conditions(wanted)
     comparison, order = _ORDERS[way]
     if key is not None:
         where += f" AND (c.started_utc, c.id) {comparison} (?, ?)"
@@ -247,7 +256,7 @@ def _select(
     return tuple(CallRow(*row) for row in rows)
 
 
-def _conditions(wanted: CallFilter) -> tuple[str, tuple[str | int, ...]]:
+def conditions(wanted: CallFilter) -> tuple[str, tuple[str | int, ...]]:
     """The WHERE clause (never empty) and its values."""
     pattern = _like(wanted.text)
     lines = tuple(sorted(wanted.lines or ()))
@@ -264,6 +273,9 @@ def _conditions(wanted: CallFilter) -> tuple[str, tuple[str | int, ...]]:
         ("c.started_utc >= ?", (wanted.from_utc,), bool(wanted.from_utc)),
         ("c.started_utc < ?", (wanted.until_utc,), bool(wanted.until_utc)),
         (f"c.line IN ({', '.join('?' * len(lines))})", lines, wanted.lines is not None),
+        (f"c.id IN ({', '.join('?' * len(wanted.ids))})", wanted.ids, bool(wanted.ids)),
+        ("c.id IN (SELECT call_id FROM call_tags WHERE tag = ?)", (wanted.tag,), bool(wanted.tag)),
+        ("c.id IN (SELECT call_id FROM call_stars)", (), wanted.starred),
     )
     chosen = [(clause, values) for clause, values, asked in candidates if asked]
     where = " AND ".join(clause for clause, _ in chosen) or "1"

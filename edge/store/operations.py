@@ -92,6 +92,18 @@ def add_operation(db: sqlite3.Connection, operation: Operation, at_utc: str) -> 
     )
 
 
+def heard_by(db: sqlite3.Connection, recording_ids: tuple[str, ...]) -> tuple[LoggedOperation, ...]:
+    """Who has played or taken away these recordings, newest first, the last twenty."""
+    marks = ", ".join("?" * len(recording_ids))
+    rows = db.execute(
+        f"""SELECT id, at_utc, user_name, address, operation, result, subject, reason FROM operation_log
+            WHERE subject IN ({marks}) AND operation IN ('play', 'download') AND result = 'done'
+            ORDER BY id DESC LIMIT 20""",
+        recording_ids,
+    )
+    return tuple(LoggedOperation(*row) for row in rows)
+
+
 def operation_names(db: sqlite3.Connection) -> tuple[str, ...]:
     """Every kind of operation in the log, in order; one look-up per kind, however long the log."""
     rows = db.execute(

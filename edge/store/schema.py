@@ -12,6 +12,12 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from edge.store.communications import migrations as communications_migrations
+from edge.store.customers import migrations as customers_migrations
+from edge.store.imports import migrations as imports_migrations
+from edge.store.notes import migrations as notes_migrations
+from edge.store.popup_settings import migrations as popup_settings_migrations
+from edge.store.requests import migrations as requests_migrations
 from edge.store.retention import migrations as retention_migrations
 from edge.store.seals import migrations as seals_migrations
 from edge.store.users import migrations as users_migrations
@@ -96,8 +102,23 @@ def m001_first_call(db: Database) -> None:
     )
 
 
+MIGRATIONS = (
+    migrations,
+    users_migrations,
+    notes_migrations,
+    outbox_migrations,
+    seals_migrations,
+    retention_migrations,
+    requests_migrations,
+    customers_migrations,
+    communications_migrations,
+    imports_migrations,
+    popup_settings_migrations,
+)
+
+
 def open_store(path: Path | str) -> sqlite3.Connection:
     """Open the branch database, bringing its tables up to date."""
     db = connect(path)
-    migrate(db, migrations, users_migrations, outbox_migrations, seals_migrations, retention_migrations)
+    migrate(db, *MIGRATIONS)
     return db

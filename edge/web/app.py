@@ -7,12 +7,32 @@ written, so nothing is open by mistake.
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 
 from bottle import Bottle, HTTPError
 
 from edge.clock import Clock, SystemClock
+from edge.store.imports import finish_undone
 from edge.store.schema import open_store
-from edge.web import call, calls, files, groups, language, lines, log, log_in, operators, password
+from edge.web import (
+    call,
+    calls,
+    communications,
+    customers,
+    exports,
+    files,
+    groups,
+    language,
+    lines,
+    log,
+    log_in,
+    operators,
+    password,
+    popup,
+    popup_save,
+    record_sheets,
+    remarks,
+)
 from edge.web.door import Route, add_headers, door, error_page
 from edge.web.rights import Right
 from edge.web.settings import WebSettings
@@ -28,8 +48,18 @@ ROUTES: tuple[Route, ...] = (
     Route("/lines", "GET", Right.LIST, lines.show),
     Route("/lines/stream", "GET", Right.LIST, lines.stream),
     Route("/calls", "GET", Right.LIST, calls.show),
+    Route("/calls/xlsx", "POST", Right.EXPORT, exports.sheet),
+    Route("/calls/csv", "POST", Right.EXPORT, exports.table),
+    Route("/calls/zip", "POST", Right.DOWNLOAD, exports.archive),
+    Route("/calls/print", "POST", Right.LIST, exports.printed),
     Route("/calls/<call_id>", "GET", Right.LIST, call.show),
+    Route("/calls/<call_id>/notes", "POST", Right.LIST, remarks.note),
+    Route("/calls/<call_id>/notes/<note_id>/strike", "POST", Right.LIST, remarks.strike),
+    Route("/calls/<call_id>/tags", "POST", Right.LIST, remarks.tag),
+    Route("/calls/<call_id>/star", "POST", Right.LIST, remarks.star),
     Route("/recordings/<recording_id>/audio", "GET", Right.PLAY, files.audio),
+    Route("/recordings/<recording_id>/peaks", "GET", Right.PLAY, files.peaks),
+    Route("/recordings/<recording_id>/file", "GET", Right.DOWNLOAD, files.download),
     Route("/password", "GET", Right.OWN, password.form),
     Route("/password", "POST", Right.OWN, password.change),
     Route("/users", "GET", Right.USERS, operators.show),
@@ -44,6 +74,45 @@ ROUTES: tuple[Route, ...] = (
     Route("/groups/lines", "POST", Right.USERS, groups.save_lines),
     Route("/groups/<group_id>", "POST", Right.USERS, groups.save),
     Route("/log", "GET", Right.LOG, log.show),
+    Route("/popup/stream", "GET", Right.POP_UP, popup.stream),
+    Route("/popup/<call_id>", "GET", Right.POP_UP, popup.show),
+    Route("/popup/<call_id>", "POST", Right.POP_UP, popup_save.save),
+    Route("/customers", "GET", Right.CUSTOMERS, customers.show),
+    Route("/customers/new", "GET", Right.CUSTOMERS, customers.blank),
+    Route("/customers/new", "POST", Right.CUSTOMERS, customers.add),
+    Route("/customers/clear", "POST", Right.CUSTOMERS_BULK, customers.clear),
+    Route("/customers/export.xlsx", "GET", Right.CUSTOMERS, record_sheets.export),
+    Route("/customers/template.xlsx", "GET", Right.CUSTOMERS, record_sheets.template),
+    Route("/customers/import", "GET", Right.CUSTOMERS_BULK, record_sheets.form),
+    Route("/customers/import", "POST", Right.CUSTOMERS_BULK, record_sheets.look),
+    Route("/customers/import/undo", "POST", Right.CUSTOMERS_BULK, record_sheets.undo),
+    Route("/customers/import/<import_id>", "POST", Right.CUSTOMERS_BULK, record_sheets.confirm),
+    Route("/customers/import/<import_id>/reasons.xlsx", "GET", Right.CUSTOMERS_BULK, record_sheets.errors),
+    Route("/customers/<customer_id>", "GET", Right.CUSTOMERS, customers.form),
+    Route("/customers/<customer_id>", "POST", Right.CUSTOMERS, customers.save),
+    Route("/customers/<customer_id>/delete", "POST", Right.CUSTOMERS_BULK, customers.delete),
+    Route("/communications", "GET", Right.COMMUNICATIONS, communications.show),
+    Route("/communications/new", "GET", Right.COMMUNICATIONS, communications.blank),
+    Route("/communications/new", "POST", Right.COMMUNICATIONS, communications.add),
+    Route("/communications/clear", "POST", Right.COMMUNICATIONS_BULK, communications.clear),
+    Route("/communications/export.xlsx", "GET", Right.COMMUNICATIONS, record_sheets.export),
+    Route("/communications/template.xlsx", "GET", Right.COMMUNICATIONS, record_sheets.template),
+    Route("/communications/import", "GET", Right.COMMUNICATIONS_BULK, record_sheets.form),
+    Route("/communications/import", "POST", Right.COMMUNICATIONS_BULK, record_sheets.look),
+    Route("/communications/import/undo", "POST", Right.COMMUNICATIONS_BULK, record_sheets.undo),
+    Route("/communications/import/<import_id>", "POST", Right.COMMUNICATIONS_BULK, record_sheets.confirm),
+    Route(
+        "/communications/import/<import_id>/reasons.xlsx",
+        "GET",
+        Right.COMMUNICATIONS_BULK,
+        record_sheets.errors,
+    ),
+    Route(
+        "/communications/<communication_id>/recording", "GET", Right.COMMUNICATIONS, communications.recording
+    ),
+    Route(
+        "/communications/<communication_id>/delete", "POST", Right.COMMUNICATIONS_BULK, communications.delete
+    ),
 )
 
 
@@ -51,7 +120,8 @@ def build_app(
     settings: WebSettings, clock: Clock | None = None, stop: threading.Event | None = None
 ) -> Bottle:
     """The application; it brings the database's tables up to date first. `stop` ends the live streams."""
-    open_store(settings.database).close()
+    with closing(open_store(settings.database)) as db:
+        finish_undone(db)
     site = Site.build(settings, clock or SystemClock(), stop or threading.Event())
     app = Bottle()
     for route in ROUTES:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bottle import HTTPResponse
 
 from edge.store.listing import CallFacts, RecordingRow
+from edge.store.notes import notes_of, tags_of
+from edge.store.operations import Operation, heard_by, log_play
 from edge.web import shown
+from edge.web.door import allow_style
 from edge.web.guard import the_call
+from edge.web.remarks import may_strike
 from edge.web.site import Visit
 from edge.web.strip import strip
 from sync.locale import marked
 
 DRAWN_WIDTH = 1000  # units across the strip that shows gaps
+ONE_VIEW = timedelta(minutes=10)
+SPEEDS = (0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +48,25 @@ class DrawnGap:
 def show(visit: Visit, call_id: str) -> HTTPResponse:
     """The page of one call; 404 when there is none that the user sees."""
     facts = the_call(visit, call_id)
-    return visit.page(
+    if visit.user is not None:
+        viewed = Operation("view", "done", visit.address, visit.user.name, call_id)
+        log_play(visit.db, viewed, visit.now, ONE_VIEW)
+    nonce = secrets.token_urlsafe(12)
+    answer = visit.page(
         "call.html",
+        style_nonce=nonce,
         strip=strip(visit),
         call=facts.row,
         facts=facts,
         timeline=timeline(facts),
         recordings=[(row, drawn_gaps(row)) for row in facts.recordings],
         drawn_width=DRAWN_WIDTH,
+        speeds=SPEEDS,
+        notes=[(note, may_strike(visit, note)) for note in notes_of(visit.db, call_id)],
+        tags=tags_of(visit.db, call_id),
+        heard=heard_by(visit.db, tuple(row.id for row in facts.recordings)),
     )
+    return allow_style(answer, nonce)
 
 
 def timeline(facts: CallFacts) -> tuple[Moment, ...]:

@@ -12,14 +12,17 @@ from zoneinfo import ZoneInfo
 from bottle import HTTPResponse
 
 from edge.store.listing import CallFilter, CallKey, CallsPage, calls_page, line_names
+from edge.store.notes import LONGEST_TAG, all_tags
+from edge.store.operations import Operation, log_play
 from edge.web import shown
+from edge.web.daystrip import DayStrip, day_strip
 from edge.web.site import Visit
 from edge.web.strip import strip
 from sync.locale import marked
 
 PAGE_SIZE = 50
 LONGEST_TEXT = 64
-FIELDS = ("text", "line", "direction", "outcome", "from", "to")
+ONE_SEARCH = timedelta(minutes=10)
 _KEY = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~([0-9A-Za-z-]{1,64})")
 
 
@@ -38,12 +41,15 @@ class Search:
 
 def show(visit: Visit) -> HTTPResponse:
     """The form, and the calls that pass; what was asked badly is said, and finds nothing."""
-    asked = {name: visit.query.get(name, "").strip() for name in FIELDS}
-    fault, page = "", CallsPage((), None, None)
+    return show_calls(visit, visit.query)
+
+
+def show_calls(visit: Visit, query: Mapping[str, str], refused: str = "") -> HTTPResponse:
+    """The page for a search; `refused` (marked) says why something else that was asked for was not done."""
+    asked = {name: query.get(name, "").strip() for name in shown.ASKED}
+    fault, wanted, page = refused, CallFilter(lines=frozenset()), CallsPage((), None, None)
     try:
-        search = read_search(visit.query, visit.site.settings.zone)
-        wanted = replace(search.wanted, lines=visit.lines)
-        page = calls_page(visit.db, wanted, PAGE_SIZE, search.older_than, search.newer_than)
+        wanted, page = found(visit, query)
     except AskedBadly as error:
         fault = str(error)
     return visit.page(
@@ -57,7 +63,33 @@ def show(visit: Visit) -> HTTPResponse:
         older=_link(asked, "older", page.older_than),
         filtered=any(asked.values()),
         line_names={line: name for line, name in line_names(visit.db).items() if visit.sees(line)},
+        tags=all_tags(visit.db),
+        day=_day_strip(visit, asked, wanted, page),
     )
+
+
+def found(visit: Visit, query: Mapping[str, str]) -> tuple[CallFilter, CallsPage]:
+    """What is asked for and the page of it that the user sees; a search is logged. AskedBadly."""
+    search = read_search(query, visit.site.settings.zone)
+    wanted = replace(search.wanted, lines=visit.lines)
+    page = calls_page(visit.db, wanted, PAGE_SIZE, search.older_than, search.newer_than)
+    told = " ".join(f"{name}={query[name]}" for name in shown.ASKED if query.get(name, "").strip())
+    if told and visit.user is not None and visit.form is not query:
+        searched = Operation("search", "done", visit.address, visit.user.name, told[:200])
+        log_play(visit.db, searched, visit.now, ONE_SEARCH)
+    return wanted, page
+
+
+def _day_strip(
+    visit: Visit, asked: Mapping[str, str], wanted: CallFilter, page: CallsPage
+) -> DayStrip | None:
+    """The day that is asked for, else that of the first call on the page."""
+    if asked["from"] and asked["from"] == asked["to"] and wanted.from_utc:
+        return day_strip(visit, asked, wanted, date.fromisoformat(asked["from"]))
+    if not page.calls:
+        return None
+    newest = shown.local(page.calls[0].started_utc, visit.site.settings.zone).date()
+    return day_strip(visit, asked, wanted, newest)
 
 
 def read_search(query: Mapping[str, str], zone: ZoneInfo) -> Search:
@@ -73,6 +105,8 @@ def read_search(query: Mapping[str, str], zone: ZoneInfo) -> Search:
         _one_of(query.get("outcome", ""), shown.OUTCOMES),
         first_utc,
         until_utc,
+        tag=query.get("tag", "").strip()[:LONGEST_TAG],
+        starred=bool(query.get("starred", "")),
     )
     return Search(wanted, _key(query.get("older", "")), _key(query.get("newer", "")))
 

@@ -157,6 +157,13 @@ def _form_is_ours(visit: Visit) -> bool:
     return visit.token is None or sessions.form_token_matches(visit.token, visit.form.get("form_token", ""))
 
 
+def allow_style(answer: HTTPResponse, nonce: str) -> HTTPResponse:
+    """Let one library of this page bring a style of its own, which carries `nonce`."""
+    policy = HEADERS["Content-Security-Policy"].replace("style-src", f"style-src 'nonce-{nonce}'")
+    answer.set_header("Content-Security-Policy", policy)
+    return answer
+
+
 def host_is_ours(host: str, names: tuple[str, ...]) -> bool:
     """Whether `host` (a Host header) is an IP address or one of our names; others are DNS rebinding."""
     try:
@@ -175,7 +182,8 @@ def host_is_ours(host: str, names: tuple[str, ...]) -> bool:
 def add_headers() -> None:
     """Put what every answer carries on the one being made."""
     for name, value in HEADERS.items():
-        response.set_header(name, value)
+        if name not in response.headers:
+            response.set_header(name, value)
     if "Cache-Control" not in response.headers:
         response.set_header("Cache-Control", "no-store")
 

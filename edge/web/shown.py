@@ -14,6 +14,9 @@ from edge.store.listing import CallRow
 from sync.locale import marked
 from sync.moment import from_text, to_text
 
+# What a search of calls may ask for, as in its address.
+ASKED = ("text", "line", "direction", "outcome", "from", "to", "tag", "starred")
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -102,6 +105,11 @@ def word(table: dict[str, Word], state: str | None) -> Word:
 def visible(text: str) -> str:
     """`text` from outside with what nobody can see (controls, direction marks) made visible."""
     return "".join("\N{REPLACEMENT CHARACTER}" if _hidden(one) else one for one in text)
+
+
+def visible_lines(text: str) -> str:
+    """The same for a text of several lines, whose ends stay."""
+    return "\n".join(visible(line) for line in text.replace("\r\n", "\n").split("\n"))
 
 
 def _hidden(one: str) -> bool:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from sync.locale import LANGUAGES, Language, load_translations
 from sync.moment import to_text
 
 ROOM = Path(__file__).parent
-MOST_STREAMS = 20
+MOST_STREAMS = 40  # a browser with an open Lines page has two: the lines and its pop-ups
 
 
 def make_templates(settings: WebSettings, language: Language) -> Environment:
@@ -54,6 +55,7 @@ def make_templates(settings: WebSettings, language: Language) -> Environment:
         length=shown.length,
         size=shown.size,
         visible=shown.visible,
+        visible_lines=shown.visible_lines,
         other_party=shown.other_party,
         number_words=shown.number_words,
     )
@@ -69,6 +71,7 @@ class Site:
     clock: Clock
     stop: threading.Event
     templates: Mapping[str, Environment]
+    words: Mapping[str, NullTranslations]
     pulse: Pulse
     meter: Meter
     boards: dict[Any, Any] = field(default_factory=dict)  # edge.web.stream.Board by who may share it
@@ -82,7 +85,8 @@ class Site:
     def build(cls, settings: WebSettings, clock: Clock, stop: threading.Event) -> Site:
         """Read the catalogues and templates."""
         templates = {code: make_templates(settings, language) for code, language in LANGUAGES.items()}
-        return cls(settings, clock, stop, templates, Pulse(settings.rings), Meter(settings.rings))
+        words = {code: load_translations(ROOM / "locale", language) for code, language in LANGUAGES.items()}
+        return cls(settings, clock, stop, templates, words, Pulse(settings.rings), Meter(settings.rings))
 
     def open_db(self) -> sqlite3.Connection:
         """A connection of one's own to the branch database; close it."""
@@ -129,6 +133,10 @@ class Visit:
             here=self.path,
             form_token=form_token(self.token) if self.token else "",
         )
+
+    def text(self, marked_text: str) -> str:
+        """A marked text in the reader's language."""
+        return self.site.words[self.language.code].gettext(marked_text)
 
     def page(self, template: str, status: int = 200, **values: Any) -> HTTPResponse:
         """An answer that is a page."""

@@ -1,0 +1,32 @@
+"""The calls of one day as marks on a strip: no more of each than where it lies and how it ended."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from edge.store.listing import CallFilter, conditions
+
+MOST_MARKS = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A call on the strip."""
+
+    id: str
+    line: int
+    started_utc: str
+    ended_utc: str | None
+    outcome: str
+
+
+def day_marks(db: sqlite3.Connection, wanted: CallFilter) -> tuple[Mark, ...]:
+    """The newest MOST_MARKS calls that pass; `wanted` should say which day."""
+    where, values = conditions(wanted)
+    rows = db.execute(
+        f"""SELECT c.id, c.line, c.started_utc, c.ended_utc, c.outcome FROM calls c WHERE {where}
+            ORDER BY c.started_utc DESC LIMIT ?""",
+        (*values, MOST_MARKS),
+    )
+    return tuple(Mark(*row) for row in rows)
