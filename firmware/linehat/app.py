@@ -67,7 +67,8 @@ class App:
         return ((self._wraps << SPAN_BITS) + self._now - ago_ms) & 0xFFFFFFFF
 
     def _emit(self, line: int, kind: int, ago_ms: int, data: int) -> None:
-        self._journal.add(self._mcu_ms(ago_ms), line, kind, data)
+        """Keep what happened, dated to the middle of the tick in which it must have happened."""
+        self._journal.add(self._mcu_ms(ago_ms + TICK_MS // 2), line, kind, data)
 
     def _tick(self, dt_ms: int) -> None:
         self._hal.feed()

@@ -78,8 +78,7 @@ class Cable:
         for _ in range(ms):
             self.bench.run(1)
             self._watchdog()
-            if self.bench.ms % 2 == 0:
-                self._carry()
+            self._carry()
             if self.bench.ms % BOX_STEP_MS == 0 and not self.box_stopped:
                 self._box_step()
             self._look_at_switches()

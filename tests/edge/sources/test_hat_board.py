@@ -235,3 +235,19 @@ def test_a_link_that_was_never_opened_has_a_status(tmp_path: Path) -> None:
         and status.voltages_v == (None, None)
         and "No such file" in (status.trouble or "")
     )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_lifted_phone_is_placed_within_5_ms(seed: int) -> None:
+    """The whole way: volts change between ticks, the board dates it, the box finds the sample."""
+    rng = random.Random(seed)
+    cable = Cable()
+    cable.run(10_000 + rng.randrange(20))
+    for _ in range(10):
+        cable.run(rng.randrange(1000, 1100))
+        at_ms = cable.bench.ms
+        cable.bench.hal.volts[1] = 8.0
+        cable.run(rng.randrange(300, 400))
+        lifted = next(one for one in reversed(cable.kept) if one.kind == wire.OFF_HOOK)
+        assert lifted.position is not None and abs(lifted.position / 8 - at_ms) <= 5
+        cable.bench.hal.volts[1] = 48.0
