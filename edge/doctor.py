@@ -12,17 +12,20 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from edge.clock import SystemClock
 from edge.config import Config, HatSettings
 from edge.ring import RingError, RingReader
+from edge.store.retention import last_backup
 from sync.knock import knock
+from sync.moment import to_text
 from sync.outbox import waiting
 from sync.transport import LinkSettings
 
 LEAST_FREE_BYTES = 1 << 30
+BACKUP_EVERY = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,23 @@ def backlog(config: Config) -> Finding:
     )
 
 
+def backup(config: Config) -> Finding:
+    """The nightly backup happens."""
+    if not config.storage.backup_dir:
+        return Finding("backup", True, "none set: what is here and not at head office is on one disk only")
+    last = None
+    if config.database.exists():
+        with sqlite3.connect(f"file:{config.database}?mode=ro", uri=True) as db:
+            try:
+                last = last_backup(db)
+            except sqlite3.Error as error:
+                return Finding("backup", False, f"{config.database}: {error}", "start the recorder once")
+    late = last is None or last.at_utc < to_text(datetime.now(UTC) - BACKUP_EVERY)
+    says = f"the last one is of {last.at_utc}, {last.recordings} recordings" if last else "none was made yet"
+    advice = "is its disk plugged in, branchline-backup.timer enabled? Try: python -m edge backup"
+    return Finding("backup", not late, says, advice if late else "")
+
+
 def head_office(config: Config) -> Finding:
     """The broker can be reached with this box's certificate."""
     if not config.head_office.host:
@@ -119,7 +139,7 @@ def head_office(config: Config) -> Finding:
     return Finding("head office", False, trouble, "the box goes on recording; nothing is lost while it waits")
 
 
-CHECKS: tuple[Callable[[Config], Finding], ...] = (clock, disk, database, backlog, head_office)
+CHECKS: tuple[Callable[[Config], Finding], ...] = (clock, disk, database, backlog, backup, head_office)
 HAT_CHECKS: tuple[Callable[[Config, HatSettings], Finding], ...] = (audio, readings)
 
 

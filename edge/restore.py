@@ -58,8 +58,6 @@ def restore(config: Config, folder: Path, now_utc: str, partial: bool = False) -
     faults: list[str] = []
     if not audio_in_place:
         faults = _make_ready(folder, staging, now_utc, partial)
-        if config.recordings_dir.exists():
-            config.recordings_dir.rmdir()
         (staging / RECORDINGS).rename(config.recordings_dir)
         settle(config.box.data_dir)
     (staging / NEWEST).rename(config.database)

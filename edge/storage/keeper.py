@@ -26,13 +26,14 @@ from edge.storage.policy import Doomed
 from edge.storage.survey import Question, Survey, audio_in, survey
 from edge.store.health import begin_trouble, end_trouble
 from edge.store.operations import Operation, add_operation
-from edge.store.retention import THE_BOX, delete_audio, note_removed, removals
+from edge.store.retention import THE_BOX, delete_audio, last_backup, note_removed, removals
 from sync.db import write
 from sync.moment import from_text, to_text
 
-PART = "storage"  # of the box's health
+PART, BACKUP_PART = "storage", "backup"  # of the box's health
 BATCH = 64  # recordings deleted in one transaction
 SURVEY_EVERY = timedelta(hours=1)
+BACKUP_EVERY = timedelta(days=2)
 MB = 10**6
 
 
@@ -177,6 +178,7 @@ class StorageKeeper:
                 self.question.database, self.question.rules, self.question.alone, clock_set, now_utc
             )
             self._surveying = self.worker().submit(survey, question)
+            self._ask_for_backup(now_utc)
         if self._surveying is not None and self._surveying.done():
             surveying, self._surveying = self._surveying, None
             try:
@@ -186,6 +188,16 @@ class StorageKeeper:
                 return
             self._doomed = list(reversed(self.found.delete))
             self.packing.waiting = list(reversed(self.found.pack))
+
+    def _ask_for_backup(self, now_utc: str) -> None:
+        """A backup that is set and does not happen is a trouble; the next one that does ends it."""
+        if not self.settings.backup_dir:
+            return
+        last = last_backup(self.db)
+        if last is None or last.at_utc < to_text(from_text(now_utc) - BACKUP_EVERY):
+            since = f"the last one is of {last.at_utc}" if last else "there is none yet"
+            with write(self.db):
+                begin_trouble(self.db, BACKUP_PART, f"no backup for two days: {since}", now_utc)
 
     def _tell(self, space: Space, now_utc: str) -> None:
         """The page says how it stands; a row is written only when that changes."""

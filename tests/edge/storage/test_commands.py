@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -100,3 +101,20 @@ def test_backup_verify_and_restore(tmp_path: Path, box: tuple[Branch, Path]) -> 
 def test_without_a_folder_there_is_no_backup_and_it_says_so(box: tuple[Branch, Path]) -> None:
     done = edge("backup", "--config", box[1])
     assert done.returncode == 0 and "no folder is set" in done.stdout
+
+
+def test_doctor_asks_for_a_backup_that_does_not_happen(tmp_path: Path, box: tuple[Branch, Path]) -> None:
+    branch, path = box
+    disk = tmp_path / "usb"
+    disk.mkdir()
+    extra = f'[storage]\nbackup_dir = "{disk}"'
+    path.write_text(CONFIG.format(folder=branch.config.box.data_dir, extra=extra))
+
+    def finding() -> dict[str, object]:
+        lines = edge("doctor", "--json", "--config", path).stdout.splitlines()
+        (found,) = [row for row in map(json.loads, lines) if row["part"] == "backup"]
+        return dict(found)
+
+    assert not finding()["well"] and finding()["advice"]
+    assert edge("backup", "--config", path).returncode == 0
+    assert finding()["well"] and "2 recordings" in str(finding()["says"])

@@ -14,11 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from edge.config import KeepSettings
 from edge.storage.ladder import Rung
-from edge.store.retention import lift_hold, place_hold
+from edge.store.retention import lift_hold, note_backup, place_hold
 from sync import outbox
 from sync.db import write
 from sync.moment import to_text
-from tests.edge.storage.conftest import NOW, NOW_UTC, Branch, killed_at
+from tests.edge.storage.conftest import NOW, NOW_UTC, Branch, days_ago, killed_at
 
 MONTH = KeepSettings(keep_days=30)
 
@@ -208,6 +208,28 @@ def test_the_alarm_comes_hours_ahead(branch: Branch) -> None:
             outbox.mark_file(branch.db, f"r{number}", "stored")
     keeper.step(to_text(NOW + timedelta(hours=1)))
     assert troubles(branch) == [], "what head office has can make room"
+
+
+@pytest.mark.parametrize(
+    ("folder", "hours_ago", "result", "says"),
+    [
+        ("/usb", None, "done", "there is none yet"),
+        ("/usb", 49, "done", "no backup for two days"),
+        ("/usb", 47, "failed", "there is none yet"),
+        ("/usb", 47, "done", None),
+        ("", None, "done", None),
+    ],
+)
+def test_a_backup_that_does_not_happen_is_said(
+    branch: Branch, folder: str, hours_ago: float | None, result: str, says: str | None
+) -> None:
+    branch.config = replace(branch.config, storage=replace(branch.config.storage, backup_dir=folder))
+    if hours_ago is not None:
+        with write(branch.db):
+            note_backup(branch.db, folder, result, (0, 0, 0), "", days_ago(hours_ago / 24))
+    branch.keeper().step(NOW_UTC)
+    said = branch.db.execute("SELECT detail FROM health WHERE part = 'backup'").fetchall()
+    assert [says in row["detail"] for row in said] == ([True] if says else [])
 
 
 def test_a_file_that_cannot_be_removed_is_said_and_tried_again(branch: Branch) -> None:
