@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_context
 
 from edge.adopt import Adopted, adopt_leftovers
@@ -23,6 +24,8 @@ from edge.recorder import Recorder
 from edge.ring import RingWriter
 from edge.sources.alsa import Capture
 from edge.sources.hat import HatLink
+from edge.storage.ballast import is_full
+from edge.storage.keeper import StorageKeeper, build_keeper
 from edge.store import lines as line_rows
 from edge.store.health import begin_trouble, end_trouble
 from edge.store.requests import new_requests, take_requests
@@ -33,6 +36,7 @@ from sync.ids import new_id
 from sync.moment import to_text
 
 STEP_S = 0.02
+KEEP_EVERY_S = 30.0  # room on the disk
 LOOK_EVERY_S = 0.5  # at clocks and health
 CLOCK_QUALITY_EVERY_S = 60.0
 
@@ -57,10 +61,12 @@ class RecordService:
     clock: Clock
     db: sqlite3.Connection
     ledger: Ledger
+    keeper: StorageKeeper
     boards: list[BoardParts]
     adopted: Adopted
     _look_s: float = 0.0
     _version: int = -1  # of the database, as last looked at
+    _keep_s: float = 0.0
     _quality_s: float = 0.0
     _troubles: dict[str, str] = field(default_factory=dict)
     _senses: dict[int, tuple[bool, bool]] = field(default_factory=dict)
@@ -74,12 +80,26 @@ class RecordService:
             readings = parts.link.step(now_s, newest) if parts.link else []
             parts.recorder.note_gaps(parts.capture.take_gaps())
             actions = parts.board.step(readings, asked)
-            self.ledger.carry_out(actions, parts.recorder, parts.timeline, now_utc)
-            self.ledger.close_parts(parts.recorder.step())
-        self.ledger.collect(now_utc)
+            self._write(partial(self.ledger.carry_out, actions, parts.recorder, parts.timeline, now_utc))
+            closed = parts.recorder.step(self.keeper.audio_allowed)
+            self._write(partial(self.ledger.close_parts, closed))
+        self._write(partial(self.ledger.collect, now_utc))
+        if now_s >= self._keep_s:
+            self._keep_s = now_s + KEEP_EVERY_S
+            self.keeper.step(now_utc)
         if now_s >= self._look_s:
             self._look_s = now_s + LOOK_EVERY_S
             self._look(now_s, now_utc)
+
+    def _write(self, work: Callable[[], None]) -> None:
+        """Do `work`; on a disk full to its last block, give up the ballast and do it again."""
+        try:
+            work()
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
+            self.keeper.make_room()
+            work()
 
     def close(self) -> None:
         """Stop capturing and close open recordings; their calls are ended at the next start."""
@@ -124,6 +144,8 @@ class RecordService:
                 troubles[f"audio:{parts.settings.name}"] = parts.capture.trouble
             if parts.recorder.trouble:
                 troubles["recording"] = parts.recorder.trouble
+            for line, name in parts.board.alarms():
+                troubles[f"{name}:{line}"] = self.config.line(line).name or str(line)
             if parts.link and parts.link.trouble:
                 troubles[f"readings:{parts.settings.name}"] = parts.link.trouble
         if troubles == self._troubles:
@@ -164,7 +186,10 @@ def build_record_service(config: Config, clock: Clock, new_worker: Callable[[], 
     _name_lines(db, config, to_text(clock.utc()))
     for parts in boards:
         parts.capture.start()
-    return RecordService(config, clock, db, ledger, boards, adopted, clock.monotonic_s() + LOOK_EVERY_S)
+    keeper = build_keeper(config, db, lambda: ledger.worker, lambda: ledger.clock_quality)
+    return RecordService(
+        config, clock, db, ledger, keeper, boards, adopted, clock.monotonic_s() + LOOK_EVERY_S
+    )
 
 
 def _build_board(config: Config, hat: HatSettings, clock: Clock) -> BoardParts:

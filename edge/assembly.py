@@ -22,5 +22,6 @@ def build_board(config: Config, ring: RingReader | RingWriter, first_line: int, 
         country=config.box.country,
         new_id=new_id,
         rules_of=config.keep_rules,
+        alarm_rules=config.alarm_rules,
         local_time=lambda position: timeline.moment(position).astimezone(zone),
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from edge.alarms import AlarmRules, LineAlarms
 from edge.calls import Action, LineCalls
 from edge.keeping import KeepRules, LineKeeping
 from edge.line.arbiter import Arbiter
@@ -32,16 +33,19 @@ class Board:
     new_id: Callable[[], str]
     rules_of: Callable[[int], KeepRules]  # of the box's line
     local_time: Callable[[int], datetime]  # of a position
+    alarm_rules: AlarmRules = field(default_factory=AlarmRules)
     position: int = 0  # everything before it has been looked at
     events: list[LineEvent] = field(default_factory=list)  # of the last step, for who wants to watch
     _arbiter: Arbiter = field(init=False)
     _calls: list[LineCalls] = field(init=False)
     _keeping: list[LineKeeping] = field(init=False)
+    _alarms: list[LineAlarms] = field(init=False)
 
     def __post_init__(self) -> None:
         self._arbiter = Arbiter(self.ring.lines, self.ring.rate_hz, self.profile, self.country)
         lines = range(self.first_line, self.first_line + self.ring.lines)
         self._calls = [LineCalls(line, self.ring.rate_hz, self.new_id) for line in lines]
+        self._alarms = [LineAlarms(self.ring.rate_hz, self.alarm_rules) for _ in lines]
         self._keeping = [
             LineKeeping(self.ring.rate_hz, self.rules_of(line), self.local_time) for line in lines
         ]
@@ -75,9 +79,18 @@ class Board:
         self.events.append(event)
         at = event.line - self.first_line
         calls, keeping = self._calls[at], self._keeping[at]
+        self._alarms[at].feed(event)
         calls.hook_known = self._arbiter.hook_known(at + 1)
         actions = calls.feed(event)
         return actions + keeping.feed(event, calls.call, calls.state)
+
+    def alarms(self) -> list[tuple[int, str]]:
+        """(line, alarm) of everything somebody should look at now."""
+        return [
+            (calls.line, name)
+            for calls, alarms in zip(self._calls, self._alarms, strict=True)
+            for name in sorted(alarms.conditions(calls.state, self.position))
+        ]
 
     def hook_known(self, line: int) -> bool:
         """Whether readings come in for the box's line `line`."""

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from zoneinfo import available_timezones
 
+from edge.alarms import AlarmRules
 from edge.keeping import KeepRules
 from edge.numbers import read_patterns
 from edge.schedule import read_holidays, read_schedule
@@ -101,6 +102,9 @@ class RecordSettings:
     """The recorder as a whole."""
 
     ring_s: float = setting(90.0, about="seconds of every line kept in memory", minimum=10, maximum=600)
+    off_hook_alarm_min: int = setting(60, about="off hook for so long is an alarm; 0 = never", minimum=0)
+    silent_alarm_min: int = setting(10, about="a call silent for so long is one; 0 = never", minimum=0)
+    no_ring_alarm_days: int = setting(7, about="no ring for so long is one; 0 = never", minimum=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +202,16 @@ class Config:
             if line.line == number:
                 return line
         return LineSettings(line=number)
+
+    @property
+    def alarm_rules(self) -> AlarmRules:
+        """When a line wants looking at."""
+        record = self.record
+        return AlarmRules(
+            record.off_hook_alarm_min * 60.0,
+            record.silent_alarm_min * 60.0,
+            record.no_ring_alarm_days * 86400.0,
+        )
 
     def keep_rules(self, number: int) -> KeepRules:
         """What of line `number` is recorded."""

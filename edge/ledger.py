@@ -43,21 +43,29 @@ class Ledger:
         self.worker = self.new_worker()
 
     def carry_out(self, actions: list[Action], recorder: Recorder, timeline: Timeline, now_utc: str) -> None:
-        """Write down what `actions` say, in one transaction, then start and stop audio files."""
+        """Write down what `actions` say, in one transaction, then start and stop audio files.
+
+        Raises what the database raises; then nothing was done, and the same actions may be given again.
+        """
         if not actions:
             return
         begun: list[tuple[str, int, int]] = []
         stopped: list[tuple[str, int, int]] = []
-        with write(self.db):
-            for action in actions:
-                if isinstance(action, StartRecording):
-                    begun.append(self._begin(action, recorder, timeline))
-                elif isinstance(action, StopRecording):
-                    stopped.append(self._stop(action.call, action.position))
-                else:
-                    self._note(action, timeline, now_utc)
-                if isinstance(action, EndCall) and action.call.ended is not None:
-                    stopped.append(self._stop(action.call, action.call.ended))
+        before = dict(self._recording_of)
+        try:
+            with write(self.db):
+                for action in actions:
+                    if isinstance(action, StartRecording):
+                        begun.append(self._begin(action, recorder, timeline))
+                    elif isinstance(action, StopRecording):
+                        stopped.append(self._stop(action.call, action.position))
+                    else:
+                        self._note(action, timeline, now_utc)
+                    if isinstance(action, EndCall) and action.call.ended is not None:
+                        stopped.append(self._stop(action.call, action.call.ended))
+        except sqlite3.Error:
+            self._recording_of = before
+            raise
         for recording_id, line, position in begun:
             self._start(recorder, recording_id, line, position, now_utc)
         for recording_id, line, position in stopped:

@@ -8,6 +8,7 @@ ring holds what waits, as long as it is; what it cannot hold any longer is a gap
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import deque
 from collections.abc import Iterable
@@ -60,9 +61,10 @@ class Recorder:
 
     folder: Path
     ring: RingReader | RingWriter
-    trouble: str | None = None  # why the disk takes nothing
     first_line: int = 1  # box number of the board's line 1
+    trouble: str | None = None  # why the disk takes nothing
     _open: dict[str, _Open] = field(default_factory=dict)
+    _room: bool = True
     _floor: dict[int, int] = field(default_factory=dict)
     _lost: deque[Gap] = field(default_factory=lambda: deque(maxlen=GAPS_KEPT))
 
@@ -100,8 +102,12 @@ class Recorder:
             else:
                 self._lost.append(gap)
 
-    def step(self) -> list[Part]:
-        """Write what has come in; return the parts that are complete."""
+    def step(self, room: bool = True) -> list[Part]:
+        """Write what has come in; return the parts that are complete.
+
+        Without `room` nothing is written: what is left of the disk belongs to the call log.
+        """
+        self._room = room
         done = []
         for recording in list(self._open.values()):
             self._write(recording)
@@ -117,6 +123,8 @@ class Recorder:
     def _write(self, recording: _Open) -> None:
         """Append what the ring has for it; a disk that refuses is asked again with the next step."""
         try:
+            if not self._room:
+                raise OSError(errno.ENOSPC, "the room that is left is kept for the call log")
             self._write_all(recording)
         except OSError as error:
             self.trouble = f"{recording.part.path.name}: {error.strerror}"

@@ -15,6 +15,9 @@ HEAD_OFFICE = "head_office"
 LOSSES = {
     "audio": marked("No audio from %(device)s"),
     "readings": marked("No line voltage from %(device)s"),
+    "off_hook": marked("Line %(device)s has been off hook for too long"),
+    "silent": marked("Line %(device)s has a call without a voice"),
+    "no_ring": marked("Line %(device)s has not rung for days"),
     "encoding": marked("A recording could not be finished; it is tried again at the next start"),
     "recording": marked("Recordings cannot be written"),
     "quarantine": marked("Audio files that no call knows were put aside"),
