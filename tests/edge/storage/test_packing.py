@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
 
+from edge.codec import settle_worker
 from edge.config import KeepSettings
 from edge.store.retention import place_hold
 from edge.store.seals import links_of
 from sync import outbox
 from sync.db import write
 from tests.edge.storage.conftest import NOW_UTC, Branch, killed_at
-from tests.fakes import AtOnce
+from tests.fakes import AtOnce, wait_for
 
 MONTH = KeepSettings(opus_after_days=30)
 
@@ -178,6 +180,24 @@ def test_long_files_go_one_by_one_so_that_finished_calls_do_not_wait(branch: Bra
     keeper.step(NOW_UTC)
     ((_, job),) = slow.jobs
     assert len(job()) == 1
+
+
+def test_a_worker_process_does_it(branch: Branch) -> None:
+    """Question, survey, jobs and answers cross to another process and back."""
+    branch.record("x", 400, samples=8000)
+    branch.record("bad", 400)
+    (branch.folder / "bad.flac").write_bytes(b"")
+    branch.keep(MONTH)
+    with ProcessPoolExecutor(1, get_context("spawn"), settle_worker) as worker:
+        keeper = branch.keeper()
+        keeper.worker = keeper.packing.worker = lambda: worker
+
+        def done() -> bool:
+            keeper.step(NOW_UTC)
+            return branch.files() == {"x.opus", "bad.flac"}
+
+        wait_for(done, 30, "the packed file")
+    assert branch.one("SELECT state FROM conversions WHERE recording_id = 'bad'")["state"] == "failed"
 
 
 def test_killed_anywhere_the_next_run_finishes_the_packing(tmp_path: Path) -> None:
