@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 import soundfile
 
+from edge.adopt import adopt_leftovers
 from edge.codec import settle_worker
 from edge.config import KeepSettings
-from edge.store.retention import place_hold
+from edge.ledger import Ledger
+from edge.store.retention import ask_removal, place_hold
 from edge.store.seals import links_of
 from sync import outbox
 from sync.db import write
+from sync.ids import new_id
 from tests.edge.storage.conftest import NOW_UTC, Branch, killed_at
 from tests.fakes import AtOnce, wait_for
 
@@ -198,6 +201,20 @@ def test_a_worker_process_does_it(branch: Branch) -> None:
 
         wait_for(done, 30, "the packed file")
     assert branch.one("SELECT state FROM conversions WHERE recording_id = 'bad'")["state"] == "failed"
+
+
+@pytest.mark.parametrize("worked", [False, True], ids=["before the row", "before the removal"])
+def test_the_start_of_the_recorder_takes_no_file_of_ours_for_an_orphan(branch: Branch, worked: bool) -> None:
+    _, slow = under_way(branch)
+    slow.work()
+    if worked:
+        branch.db.execute("UPDATE recordings SET file = 'x.opus', codec = 'opus'")
+        branch.db.execute("UPDATE conversions SET state = 'done'")
+        with write(branch.db):
+            ask_removal(branch.db, "x.flac", NOW_UTC)
+    ledger = Ledger(branch.db, branch.config, AtOnce, new_id)
+    assert adopt_leftovers(ledger, NOW_UTC).orphans == 0
+    assert branch.files() == {"x.flac", "x.opus"}
 
 
 def test_killed_anywhere_the_next_run_finishes_the_packing(tmp_path: Path) -> None:
