@@ -76,8 +76,9 @@ def run_verify(database: Path, folder: Path, as_json: bool, known_head: str = ""
         return 1 if count else 0
     for note in tally.notes:
         _say(f"note: {note}")
+    says = f"{count} fault{'s' * (count > 1)}" if count else "all is well"
     _say(
-        f"{f'{count} faults' if count else 'all is well'}: {tally.calls} calls, {tally.recordings} recordings"
+        f"{says}: {tally.calls} calls, {tally.recordings} recordings"
         f" ({tally.files} files, {tally.bytes / 1e6:.1f} MB), {tally.links} links, {tally.entries} outbox"
         f" entries; chain head {tally.head}"
     )
@@ -117,5 +118,7 @@ def _progress() -> Step:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    """One line, whatever a damaged row or a hostile caller put into it."""
+    shown = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
+    sys.stdout.write("".join(shown) + "\n")
     sys.stdout.flush()

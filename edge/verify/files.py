@@ -80,10 +80,10 @@ def check_folder(bench: Bench) -> Iterator[Fault]:
         yield Fault("file", f"file {name} belongs to no recording; the next start puts it aside")
     waiting = [name for name in named_files(bench.db) if (bench.folder / name).is_file()]
     if waiting:
-        bench.tally.notes.append(f"{len(waiting)} files are being packed or still to be removed")
+        bench.tally.notes.append(f"files being packed or still to be removed: {len(waiting)}")
     aside = bench.folder / QUARANTINE
     if aside.is_dir() and (count := len(list(aside.iterdir()))):
-        bench.tally.notes.append(f"{count} files were put aside in {aside}")
+        bench.tally.notes.append(f"files put aside in {aside}: {count}")
 
 
 def _extra_files(bench: Bench) -> set[str]:

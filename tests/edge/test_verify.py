@@ -23,11 +23,14 @@ from hypothesis import strategies as st
 
 from edge.seal import DeviceKey, make_link
 from edge.store import seals
+from edge.store.recordings import RecordingRow, begin_recording, close_recording
+from edge.store.retention import ask_removal, delete_audio, note_removed
 from edge.store.schema import open_store
 from edge.store.seals import Head
-from edge.verify import Tally, examine, parse_head
+from edge.verify import Tally, examine, parse_head, run_verify
 from sync import outbox
 from sync.db import write
+from sync.events import CallEnded, RecordingLost
 from tests.edge.sealed_box import NOW, SealedBox, copy_of, furnish
 
 ROOT = Path(__file__).parents[2]
@@ -330,8 +333,6 @@ def test_a_disturbed_outbox_is_named(box: SealedBox, harm: str, says: str) -> No
 
 
 def test_news_that_say_something_else_than_was_sealed_are_named(box: SealedBox) -> None:
-    from sync.events import CallEnded, RecordingLost
-
     with write(box.db):
         outbox.put(box.db, RecordingLost("rec-a", "call-b", "lie"), NOW)
         outbox.put(box.db, CallEnded("call-a", 9, "柜台", "in", "missed", NOW, NOW, 0), NOW)
@@ -389,10 +390,19 @@ def test_a_missing_folder_is_named(box: SealedBox) -> None:
     assert f"there is no folder {box.audio}" in box.faults()
 
 
-def test_what_is_being_made_or_put_aside_is_no_fault(box: SealedBox) -> None:
-    from edge.store.recordings import RecordingRow, begin_recording, close_recording
-    from edge.store.retention import ask_removal
+def test_audio_that_the_rules_deleted_may_wait_for_its_removal(box: SealedBox) -> None:
+    with write(box.db):
+        assert delete_audio(box.db, "rec-a", "age", None, NOW, forced=True)
+    tally = Tally()
+    assert list(examine(box.database, box.audio, tally, settle_s=0)) == []
+    assert tally.notes == ["files being packed or still to be removed: 1"]
+    (box.audio / "rec-a.flac").unlink()
+    with write(box.db):
+        note_removed(box.db, ["rec-a.flac"])
+    assert box.faults() == []
 
+
+def test_what_is_being_made_or_put_aside_is_no_fault(box: SealedBox) -> None:
     with write(box.db):
         for name in ("rec-m", "rec-n"):
             begin_recording(box.db, RecordingRow(name, "call-d", "recording", f"{name}.part", NOW, 8000))
@@ -411,7 +421,7 @@ def test_what_is_being_made_or_put_aside_is_no_fault(box: SealedBox) -> None:
     (box.audio / "quarantine" / "old.part").touch()
     tally = Tally()
     assert list(examine(box.database, box.audio, tally, settle_s=0)) == []
-    assert [note.split()[:2] for note in tally.notes] == [["1", "files"], ["1", "files"]]
+    assert [note.split()[:2] for note in tally.notes] == [["files", "being"], ["files", "put"]]
 
 
 # -- the key
@@ -510,10 +520,19 @@ def test_the_command_names_faults_and_fails(box: SealedBox, config: Path) -> Non
     done = edge("verify", "--config", config)
     assert done.returncode == 1
     assert done.stdout.splitlines()[0] == "call call-a: caller_name is '李四', sealed as '王芳' (link 1)"
-    assert done.stdout.splitlines()[1].startswith("1 faults:")
+    assert done.stdout.splitlines()[1].startswith("1 fault:")
     told = [json.loads(line) for line in edge("verify", "--json", "--config", config).stdout.splitlines()]
     assert told[0]["part"] == "call" and "caller_name" in told[0]["says"]
     assert told[1]["faults"] == 1 and told[1]["well"] is False and told[1]["calls"] == 4
+
+
+def test_what_a_row_holds_never_drives_the_terminal(
+    box: SealedBox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box.harm("UPDATE calls SET id = 'call-a' || char(10) || char(27) || '[2J' WHERE id = 'call-a'")
+    assert run_verify(box.database, box.audio, as_json=False) == 1
+    said = capsys.readouterr().out
+    assert "call call-a\\n\\x1b[2J was never sealed" in said and "\x1b" not in said
 
 
 def test_the_command_prints_the_public_key(box: SealedBox, config: Path) -> None:
