@@ -18,20 +18,27 @@ class Bench:
 
     def __init__(self, start_ms: int = 0, board: SimpleNamespace = BOARD) -> None:
         self.ms = start_ms
+        self.boot_ms = 0  # the board's own clock starts anew with each start
         self.board = board
         self.memory = bytearray(SIZE)
         self.rng = random.Random(1)
         self.app: App | None = None
-        self.hal = Hal(lambda: self.ms, board.LINES, board.OFFSET_COUNTS, board.GAIN_UV)
         self.deframer = wire.Deframer()
         self._seq = 0
-        self.reset()
+        self._start(0)
 
     def reset(self, cause: int = 0) -> None:
         """Pins fall to rest, the program starts again; what the cable held is gone."""
-        volts = self.hal.volts
-        self.hal = Hal(lambda: self.ms, self.board.LINES, self.board.OFFSET_COUNTS, self.board.GAIN_UV)
+        volts, self.boot_ms = self.hal.volts, self.ms
+        self._start(cause)
         self.hal.volts = volts
+
+    def board_ms(self) -> int:
+        """The board's clock."""
+        return self.ms - self.boot_ms
+
+    def _start(self, cause: int) -> None:
+        self.hal = Hal(self.board_ms, self.board.LINES, self.board.OFFSET_COUNTS, self.board.GAIN_UV)
         self.app = App(self.hal, self.board, self.memory, self.rng.getrandbits(32), cause)
 
     def stop(self) -> None:
@@ -44,15 +51,6 @@ class Bench:
             self.ms += 1
             if self.app:
                 self.app.step()
-
-    def ring(self, line: int, ms: int, hz: int = 25) -> None:
-        """Ringing voltage: a half-wave at a time, the mean voltage swinging with it."""
-        half_ms = 500 // hz
-        for half in range(ms // half_ms):
-            self.hal.volts[line] = 48.0 + (60.0 if half % 2 else -60.0)
-            self.hal.waves[line] += 1
-            self.run(half_ms)
-        self.hal.volts[line] = 48.0
 
     def send(self, kind: int, body: bytes = b"") -> None:
         """A frame from the box."""

@@ -91,7 +91,7 @@ class Cable:
                 self.wanted_ms[line] = self.bench.ms
 
     def _watchdog(self) -> None:
-        if self.bench.ms - self.bench.hal.fed_ms >= WATCHDOG_MS:
+        if self.bench.board_ms() - self.bench.hal.fed_ms >= WATCHDOG_MS:
             self.bench.reset(cause=3)
 
     def _carry(self) -> None:

@@ -70,6 +70,12 @@ def test_what_is_not_acknowledged_comes_again_and_then_no_more(bench: Bench) -> 
     assert events(bench) == []
 
 
+def test_an_ack_of_what_never_was_stops_nothing(bench: Bench) -> None:
+    bench.acknowledge(0xFFFFFFFF)
+    bench.run(800)
+    assert [number for number, *_ in events(bench)] == [1, 2]
+
+
 def test_what_no_longer_fits_is_told_as_lost(bench: Bench) -> None:
     bench.run(1000)
     for number in range(3, SLOTS + 11):

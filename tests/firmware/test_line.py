@@ -52,6 +52,11 @@ DOWN = (K.ON_HOOK, 0)
 
 ROWS: dict[str, tuple[str, Trace, list[Told]]] = {
     "idle": ("cn", [(5000, IDLE_V, "")], [START]),
+    "unsettled at the start": ("cn", [(450, IDLE_V, ""), (100, LOOP_V, ""), REST], [START]),
+    "held, the voltage creeps": (
+        "cn", [REST, *[(100, 12.0 - step / 10, "mine") for step in range(40)], REST],
+        [START, (K.HELD, 1190), (K.RELEASED, 0)],
+    ),
     "60 V line": ("cn", [(30_000, 60.0, ""), (1000, 11.0, ""), (1000, 60.0, "")], [START, UP, DOWN]),
     "24 V line": ("cn", [(30_000, 24.0, ""), (1000, 7.0, ""), (1000, 24.0, "")], [START, UP, DOWN]),
     "starts off hook": ("cn", [TALK, REST], [(K.STATE_KNOWN, OFF_HOOK), DOWN]),

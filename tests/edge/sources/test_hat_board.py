@@ -98,14 +98,18 @@ def test_a_board_without_memory_starts_a_new_journal_and_it_is_said(cable: Cable
 
 
 def test_a_lost_greeting_does_not_end_the_talk(cable: Cable) -> None:
+    cable.link.setup = ((wire.LED, b"\x02\x02"),)
     cable.is_cut = True
     cable.bench.reset()
     cable.run(50)
     cable.is_cut = False
     cable.run(3000)
+    at = cable.bench.ms * 8
     cable.bench.hal.volts[1] = 8.0
     cable.run(300)
     assert cable.kept[-1].kind == wire.OFF_HOOK
+    assert cable.kept[-1].position == pytest.approx(at, abs=20 * 8)
+    assert cable.bench.hal.leds[2] == 2, "a new start is set up anew"
 
 
 def test_another_major_gives_readings_and_nothing_else(cable: Cable) -> None:
