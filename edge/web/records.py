@@ -42,7 +42,7 @@ FAULT_WORDS = {
 }
 
 FIELD_WORDS = {
-    "name": marked("Name"),
+    "name": marked("Customer's name"),
     "kind": marked("Kind"),
     "numbers": marked("Numbers"),
     "contacts": marked("Contacts"),
