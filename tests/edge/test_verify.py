@@ -78,7 +78,7 @@ def sealed_name(db: sqlite3.Connection, table: str, rowid: int) -> str:
     column = {"calls": "id", "recordings": "id", "gaps": "recording_id", "outbox_files": "recording_id"}
     if table in column:
         return str(db.execute(f"SELECT {column[table]} FROM {table} WHERE rowid = ?", (rowid,)).fetchone()[0])
-    return {"seal_links": f"link {rowid}", "seal_head": "chain head"}.get(table, "outbox")
+    return {"seal_links": f"link {rowid}", "seal_head": "link"}.get(table, "outbox")
 
 
 def flipped(value: Any, bit: int) -> Any:
