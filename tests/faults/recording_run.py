@@ -1,7 +1,8 @@
 """A short life of the recorder for power-cut tests: calls through the real pipeline, telling what it heard.
 
 Printed lines are promises a power cut must not break: `heard N` (audio up to position N was in the ring by
-then), `ended ID` (the call's row and its news were committed), `ready ID` (so was its finished recording).
+then), `begun ID` (the recording runs, its pre-roll was written and synced), `ended ID` (the call's row and its
+news were committed), `ready ID` (so was its finished recording).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hw.virtual.script import parse_script
 RATE_HZ = 8000
 PERIOD = 160
 SECONDS = 34
+TOLD = (("recordings", "begun", "recording"), ("calls", "ended", "ended"), ("recordings", "ready", "ready"))
 SCRIPT = """
 [callers.test]
 number = "02155500199"
@@ -63,7 +65,7 @@ def main(folder: Path) -> None:
         replay.ledger.carry_out(replay.board.step(rows), replay.recorder, replay.timeline, now_utc)
         replay.ledger.close_parts(replay.recorder.step())
         replay.ledger.collect(now_utc)
-        for table, word, state in (("calls", "ended", "ended"), ("recordings", "ready", "ready")):
+        for table, word, state in TOLD:
             for (row_id,) in replay.ledger.db.execute(f"SELECT id FROM {table} WHERE state = ?", (state,)):
                 if f"{word} {row_id}" not in told:
                     told.add(f"{word} {row_id}")
