@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, str] = {
     "signals_cpu": "tests.benchmarks.signals_cpu",
     "signals_nobody": "tests.benchmarks.signals_nobody",
     "storage": "tests.benchmarks.storage",
+    "customers": "tests.benchmarks.customers",
 }
 
 
