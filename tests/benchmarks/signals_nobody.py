@@ -77,6 +77,5 @@ def _ours(clips: Sequence[Clip]) -> tuple[int, int]:
         for block in ours.blocks(clips, ours.BLOCK)
         for one in watcher.feed(block, lambda line, position: LineState.IDLE)[1]
     ]
-    return sum(isinstance(one, CallerIdRead) for one in found), sum(
-        isinstance(one, CallerIdFailed) for one in found
-    )
+    read = sum(isinstance(one, CallerIdRead) for one in found)
+    return read, sum(isinstance(one, CallerIdFailed) for one in found)
