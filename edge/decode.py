@@ -26,10 +26,11 @@ import numpy as np
 
 from edge.callerid import PARSE_DIGITS, CallerId, CallerIdError
 from edge.callerid.receiver import CallerFound, CallerIdReceiver
-from edge.dsp.activity import ACTIVITY_HZ, ActivityMeter, Slots
+from edge.dsp.activity import ActivityMeter, Slots
 from edge.dsp.dtmf import DtmfReceiver, KeyFound
 from edge.dsp.hops import HopBank
-from edge.dsp.tones import TONES, ToneFound, ToneReceiver, bank_hz
+from edge.dsp.tones import TONES, ToneFound, ToneReceiver, tone_hz
+from edge.dsp.turns import Turns
 from edge.samples import AudioBlock, Samples, SamplesError
 from edge.sources.wav import RATE_HZ, channels_of, read_wav
 
@@ -46,9 +47,10 @@ class FileReceivers:
     """All receivers on one file; `feed` collects, `report` says what was found."""
 
     def __init__(self, lines: int, country: str) -> None:
-        tone_hz = (*bank_hz(country), *bank_hz(FAX))
-        wanted = (*DtmfReceiver.HZ, *CallerIdReceiver.HZ, *tone_hz, *ACTIVITY_HZ)
-        self._bank = HopBank(lines, RATE_HZ, tuple(dict.fromkeys(wanted)))
+        hz = (*DtmfReceiver.HZ, *tone_hz(country), *tone_hz(FAX))
+        receivers = DtmfReceiver, CallerIdReceiver, ToneReceiver, ActivityMeter
+        self._bank = HopBank(lines, RATE_HZ, hz, [band for one in receivers for band in one.BANDS])
+        self._turns = Turns(lines, RATE_HZ)
         self._dtmf = DtmfReceiver(lines, RATE_HZ, self._bank)
         self._callers = CallerIdReceiver(lines, RATE_HZ, self._bank)
         self._tones = {name: ToneReceiver(lines, RATE_HZ, name, self._bank) for name in (country, FAX)}
@@ -60,6 +62,11 @@ class FileReceivers:
 
     def feed(self, samples: Samples, position: int) -> None:
         """Take the next frames of the file."""
+        for turn in self._turns.feed(AudioBlock(position, samples)):
+            self._listen(turn.samples, turn.position)
+        self._messages += self._callers.search(len(samples))
+
+    def _listen(self, samples: Samples, position: int) -> None:
         hops = self._bank.feed(samples, position)
         self._keys += self._dtmf.take(hops)
         self._messages += self._callers.take(hops, samples, position)

@@ -1,7 +1,8 @@
 """Caller ID by FSK on all lines: the gate says where, the decoders say what, checksum and field rules decide.
 
 While a line is open it is looked at every 50 ms, so a message is reported as soon as its last byte is there.
-What must have been a message but could not be read is reported as refused, once, when the burst ends.
+What must have been a message but could not be read is reported as refused, once, when the burst has been
+searched: a step of the search for every 20 ms of audio, so that no line waits for another's burst.
 
     limit                     accepted                refused
     level                     -50 .. 0 dBm0           -62 dBm0
@@ -14,7 +15,8 @@ What must have been a message but could not be read is reported as refused, once
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +26,7 @@ from edge.callerid import MESSAGE_FORMATS, CallerId, CallerIdError, NotThisStand
 from edge.callerid.likely import likely_message
 from edge.dsp.fsk import BELL202, V23, FskStandard
 from edge.dsp.fsk_baseband import RATE_HZ, analytic
-from edge.dsp.fsk_gate import BAND_HZ, FskGate, Look
+from edge.dsp.fsk_gate import FskGate, Look
 from edge.dsp.fsk_lattice import Characters as Weighed
 from edge.dsp.fsk_lattice import Lattice
 from edge.dsp.fsk_mark import MarkRun, mark_runs
@@ -45,6 +47,7 @@ MIN_CONFIDENCE = 0.995
 MIN_CONFIDENCE_UNEVEN = 0.9999  # for unequal steps, which can be made to fit more
 OTHER_BAUDS = (1185.0, 1215.0)
 MARK_RUNS = 2
+STEP_S = 0.02  # of audio, for which one step of a search is done
 NOT_CALLERS = (0x06, 0x82, 0x86, 0x89)  # message waiting, charge, SMS: good messages that name nobody
 
 
@@ -60,15 +63,20 @@ class CallerFound:
     reason: str = ""
 
 
+Search = Generator[None, None, CallerFound | None]
+
+
 class CallerIdReceiver:
     """Reads FSK caller ID in blocks of any length."""
 
-    HZ = BAND_HZ
+    BANDS = FskGate.BANDS
 
     def __init__(self, lines: int, rate_hz: int, bank: HopBank | None = None) -> None:
-        self._bank = bank or HopBank(lines, rate_hz, self.HZ)
+        self._bank = bank or HopBank(lines, rate_hz, (), self.BANDS)
         self._rate_hz = rate_hz
-        self._gate = FskGate(lines, self._bank)
+        self._gate = FskGate(self._bank)
+        self._searches: deque[Search] = deque()
+        self._unsearched = 0  # frames of audio no step of a search has been done for
         self._history = History(lines, HISTORY_S * rate_hz)
 
     def feed(self, samples: Samples, position: int) -> list[CallerFound]:
@@ -77,6 +85,20 @@ class CallerIdReceiver:
         for at in range(0, len(samples), self._rate_hz):  # no longer than the history can hold
             piece = samples[at : at + self._rate_hz]
             found += self.take(self._bank.feed(piece, position + at), piece, position + at)
+            found += self.search(len(piece))
+        return found
+
+    def search(self, frames: int) -> list[CallerFound]:
+        """Go on with the bursts that are not clear, as far as `frames` more of audio allow."""
+        found: list[CallerFound] = []
+        self._unsearched = self._unsearched + frames if self._searches else 0
+        while self._searches and self._unsearched >= STEP_S * self._rate_hz:
+            self._unsearched -= round(STEP_S * self._rate_hz)
+            try:
+                next(self._searches[0])
+            except StopIteration as over:
+                self._searches.popleft()
+                found += [over.value] if over.value else []
         return found
 
     def take(self, hops: Hops, samples: Samples, position: int) -> list[CallerFound]:
@@ -106,24 +128,30 @@ class CallerIdReceiver:
         if not look.last:
             return None
         worth = look.end - look.start > MIN_BURST_S * self._rate_hz
-        return (self._search(signal, look.line, start) if worth else None) or refused
+        if not worth:
+            return refused
+        self._searches.append(self._search(signal, look.line, start, refused))
+        return None
 
-    def _search(self, signal: NDArray[np.complex64], line: int, start: int) -> CallerFound | None:
-        """The eye was not open: weigh all bytes of the whole burst, at several bit rates."""
+    def _search(
+        self, signal: NDArray[np.complex64], line: int, start: int, refused: CallerFound | None
+    ) -> Search:
+        """The eye was not open: weigh all bytes of the whole burst, at several bit rates, step by step."""
         best: CallerFound | None = None
-        for run in mark_runs(signal)[:MARK_RUNS]:
+        runs = mark_runs(signal)[:MARK_RUNS]
+        yield
+        for run in runs:
             for standard in _standards(run):
                 for characters in _hypotheses(signal, run, standard):
-                    one = self._weigh(characters, standard, line, start)
+                    yield
+                    one = self._weigh(characters, standard, line, start) if characters else None
                     if one is not None and one.caller is not None:
                         return one
                     best = best or one
-        return best
+        return best or refused
 
-    def _weigh(
-        self, characters: Weighed | None, standard: FskStandard, line: int, start: int
-    ) -> CallerFound | None:
-        if characters is None or characters.quality < MIN_QUALITY:
+    def _weigh(self, characters: Weighed, standard: FskStandard, line: int, start: int) -> CallerFound | None:
+        if characters.quality < MIN_QUALITY:
             return None
         even = float(np.ptp(np.diff(characters.starts))) < RATE_HZ / 1200 / 4
         if not even and characters.quality < MIN_QUALITY_UNEVEN:
@@ -169,12 +197,18 @@ class CallerIdReceiver:
 def _hypotheses(
     signal: NDArray[np.complex64], run: MarkRun, standard: FskStandard
 ) -> Iterator[Weighed | None]:
-    """Equal steps at the nominal bit rate, unequal steps, other bit rates: the likeliest first."""
+    """Equal steps at the nominal bit rate, unequal steps, other bit rates: the likeliest first.
+
+    None stands between two pieces of work.
+    """
     lattice = Lattice(signal, run, standard)
+    yield None
     yield lattice.characters(comb)
     yield lattice.characters(walk)
     for baud in OTHER_BAUDS:
-        yield Lattice(signal, run, standard, baud).characters(comb)
+        lattice = Lattice(signal, run, standard, baud)
+        yield None
+        yield lattice.characters(comb)
 
 
 def _standards(run: MarkRun) -> list[FskStandard]:

@@ -21,12 +21,11 @@ of each hop the tones fill.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.dsp.hops import HOP_MS, HopBank, Hops
+from edge.dsp.hops import HOP_MS, PAST, HopBank, Hops
 from edge.dsp.level import amplitude
 from edge.samples import Samples
 
@@ -106,17 +105,14 @@ class _Held:
 class DtmfReceiver:
     """Finds keys in blocks of any length; a key is reported when it ends."""
 
-    HZ = LOW_HZ + HIGH_HZ + LOW_BAND_HZ + BAND_HZ + HIGH_BAND_HZ
+    HZ = LOW_HZ + HIGH_HZ
+    BANDS = (BAND_HZ, LOW_BAND_HZ, HIGH_BAND_HZ)
 
     def __init__(self, lines: int, rate_hz: int, bank: HopBank | None = None) -> None:
-        self._bank = bank or HopBank(lines, rate_hz, self.HZ)
-        self._tones = self._bank.columns(LOW_HZ + HIGH_HZ)
-        bands = (BAND_HZ, LOW_BAND_HZ, HIGH_BAND_HZ)
-        self._bands = [self._bank.columns(band) for band in bands]
-        self._turn = np.array(LOW_HZ + HIGH_HZ) * HOP_MS / 1000
+        self._bank = bank or HopBank(lines, rate_hz, self.HZ, self.BANDS)
+        self._tones = self._bank.columns(self.HZ)
+        self._bands = [self._bank.bands.index(band) for band in self.BANDS]
         self._held: dict[int, _Held] = {}
-        self._past_tones = np.zeros((WINDOW, lines, 8), np.complex64)
-        self._past_energy = np.zeros((STEADY_HOPS, lines, 3), np.float32)  # in the band, below it, above it
 
     def feed(self, samples: Samples, position: int) -> list[KeyFound]:
         """Take int16 (frames, lines) from `position` on; return the keys that ended."""
@@ -124,32 +120,20 @@ class DtmfReceiver:
 
     def take(self, hops: Hops) -> list[KeyFound]:
         """The same on hops measured by a bank shared with other receivers."""
-        if not len(hops):
-            return []
-        lines = hops.power.shape[1]
-        if hops.restarted:
+        if hops.restarted and len(hops):
             self._held.clear()
-            self._past_tones = np.zeros_like(self._past_tones)
-            self._past_energy = np.zeros_like(self._past_energy)
-        phase = np.exp(-2j * np.pi * np.outer(np.arange(hops.index, hops.index + len(hops)), self._turn))
-        tones = hops.spectra[:, :, self._tones] * phase[:, None, :].astype(np.complex64)
-        bands = [(np.abs(hops.spectra[:, :, at]) ** 2).sum(axis=2) for at in self._bands]
-        energy = np.stack(bands, axis=2)
-        tones = np.concatenate([self._past_tones, tones])
-        energy = np.concatenate([self._past_energy, energy])
+        if not len(hops) or not len(hops.heard):
+            return []
+        tones = hops.tones[PAST - WINDOW :, :, self._tones]
         strength = tones.real**2 + tones.imag**2
-        keys = _keys(tones, strength, energy)
+        good = _strong(strength, hops.bands[:, :, self._bands])
+        held = [at for at, column in enumerate(hops.heard.tolist()) if column in self._held]
         found: list[KeyFound] = []
         first = hops.position - WINDOW * self._bank.hop
-        for column in np.flatnonzero((keys >= 0).any(axis=0) | self._active(lines)):
-            found += self._follow(int(column), keys[:, column], strength[:, column], first)
-        self._past_tones, self._past_energy = tones[-WINDOW:], energy[-STEADY_HOPS:]
+        for at in sorted({*np.flatnonzero(good.any(axis=0)).tolist(), *held}):
+            keys = _keys(tones[:, at], strength[:, at], good[:, at])
+            found += self._follow(int(hops.heard[at]), keys, strength[:, at], first)
         return sorted(found, key=lambda key: key.end)
-
-    def _active(self, lines: int) -> NDArray[np.bool_]:
-        active = np.zeros(lines, np.bool_)
-        active[list(self._held)] = True
-        return active
 
     def _follow(
         self, column: int, keys: NDArray[np.int8], strength: NDArray[np.float32], first: int
@@ -192,30 +176,35 @@ def _filled(strength: NDArray[np.float32], held: _Held) -> float:
     return min(1.0, float(np.sqrt(_weaker(strength, held.key) / held.strength)))
 
 
-def _keys(
-    tones: NDArray[np.complex64], strength: NDArray[np.float32], energy: NDArray[np.float32]
-) -> NDArray[np.int8]:
-    """Return the key 0-15 that fills the three hops up to each new hop, or -1; (hops, lines)."""
-    count = len(tones) - WINDOW
-    power = np.mean([strength[1 + back : 1 + back + count] for back in range(WINDOW)], axis=0)
-    last = len(energy) - count - WINDOW + 1
-    total, below, above = np.mean(
-        [energy[last + back :][:count] for back in range(WINDOW)], axis=0
-    ).transpose(2, 0, 1)
-    low, high = power[..., :4].argmax(axis=2), power[..., 4:].argmax(axis=2) + 4
-    p_low = np.take_along_axis(power, low[..., None], 2)[..., 0]
-    p_high = np.take_along_axis(power, high[..., None], 2)[..., 0]
-    good = (p_low > MIN_TONE) & (p_high > MIN_TONE)
+def _strong(strength: NDArray[np.float32], energy: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Do two tones fill the three hops up to each new hop, and nothing else? (hops, lines)
+
+    `strength` begins WINDOW hops before the new ones, `energy` (in the band, below it, above it) PAST hops.
+    """
+    power = strength[1:-2] + strength[2:-1] + strength[3:]
+    p_low, p_high = power[..., :4].max(axis=2), power[..., 4:].max(axis=2)
+    recent = energy[PAST - WINDOW + 1 :]
+    total, below, above = (recent[:-2] + recent[1:-1] + recent[2:]).transpose(2, 0, 1)
+    pair = p_low + p_high
+    good = (pair > MIN_SHARE * total) & (np.minimum(p_low, p_high) > WINDOW * MIN_TONE)
     good &= (p_high > MIN_TWIST * p_low) & (p_high < MAX_TWIST * p_low)
-    good &= p_low + p_high > MIN_SHARE * total
-    explained = (below < MAX_LOW * (p_low + p_high)) | (below < NOISE_LOW * above)
-    steady = _steady_low(energy[:, :, 1], count) & (below < MAX_STEADY * (p_low + p_high))
-    good &= explained | steady
     if not good.any():
-        return np.full(good.shape, -1, np.int8)
-    for chosen, mean in ((low, p_low), (high, p_high)):
-        good &= _steady(tones, chosen, mean)
-    return np.where(good, low * 4 + high - 4, -1).astype(np.int8)
+        return np.asarray(good)
+    explained = (below < MAX_LOW * pair) | (below < NOISE_LOW * above)
+    steady = _steady_low(energy[:, :, 1], len(good)) & (below < MAX_STEADY * pair)
+    return np.asarray(good & (explained | steady))
+
+
+def _keys(
+    tones: NDArray[np.complex64], strength: NDArray[np.float32], good: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    """Return the key 0-15 one line holds steadily in the three hops up to each new hop, or -1; (hops,)."""
+    if not good.any():
+        return np.full(len(good), -1, np.int8)
+    power = (strength[1:-2] + strength[2:-1] + strength[3:]) / np.float32(WINDOW)
+    low, high = power[:, :4].argmax(axis=1), power[:, 4:].argmax(axis=1) + 4
+    steady = _steady(tones, power, low) & _steady(tones, power, high)
+    return np.where(good & steady, low * 4 + high - 4, -1).astype(np.int8)
 
 
 def _steady_low(low: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
@@ -225,18 +214,15 @@ def _steady_low(low: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
 
 
 def _steady(
-    tones: NDArray[np.complex64], chosen: NDArray[np.intp], mean: NDArray[np.float32]
+    tones: NDArray[np.complex64], power: NDArray[np.float32], chosen: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    """Does the chosen tone hold frequency, phase and strength over the window?"""
-    count = len(tones) - WINDOW
-    picked = [
-        np.take_along_axis(tones[1 + back : 1 + back + count], chosen[..., None], 2)[..., 0]
-        for back in range(WINDOW)
-    ]
-    powers = np.stack([np.abs(one) ** 2 for one in picked])
-    turned = np.mean([later * earlier.conj() for earlier, later in pairwise(picked)], axis=0)
+    """Does the chosen tone of each hop hold frequency, phase and strength over the window?"""
+    rows = np.arange(len(chosen))
+    picked = np.stack([tones[1 + back + rows, chosen] for back in range(WINDOW)])
+    powers = picked.real**2 + picked.imag**2
+    turned = (picked[1:] * picked[:-1].conj()).mean(axis=0)
     nominal_hz = np.array(LOW_HZ + HIGH_HZ)[chosen]
-    off_hz = np.angle(turned) / (2 * np.pi * HOP_MS / 1000)
+    off = np.angle(turned * np.exp(-2j * np.pi * nominal_hz * (HOP_MS / 1000)))
     steady = powers.min(axis=0) > MIN_STEADY * powers.max(axis=0)
-    steady &= np.abs(off_hz) < MAX_DEVIATION * nominal_hz
-    return np.asarray(steady & (np.abs(turned) > MIN_COHERENCE * mean))
+    steady &= np.abs(off) < 2 * np.pi * HOP_MS / 1000 * MAX_DEVIATION * nominal_hz
+    return np.asarray(steady & (np.abs(turned) > MIN_COHERENCE * power[rows, chosen]))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.dsp.hops import HopBank, Hops
+from edge.dsp.hops import PAST, HopBank, Hops
 from edge.dsp.level import amplitude
 
 BAND_HZ = tuple(float(hz) for hz in range(300, 3500, 100))
@@ -43,12 +43,11 @@ class Look:
 class FskGate:
     """Follows all lines; while one is open, asks every 50 ms for a look at it."""
 
-    def __init__(self, lines: int, bank: HopBank) -> None:
+    BANDS = (BAND_HZ, MARK_HZ, DATA_HZ)
+
+    def __init__(self, bank: HopBank) -> None:
         self._bank = bank
-        self._band = bank.columns(BAND_HZ)
-        self._mark = bank.columns(MARK_HZ)
-        self._data = bank.columns(DATA_HZ)
-        self._past = np.zeros((DATA_WINDOW, lines, 3), np.float32)
+        self._bands = [bank.bands.index(band) for band in self.BANDS]
         self._open: dict[int, int] = {}  # column -> hops since it opened
 
     def take(self, hops: Hops, done: Callable[[Look], bool]) -> None:
@@ -57,16 +56,12 @@ class FskGate:
             return
         if hops.restarted:
             self._open.clear()
-            self._past[:] = 0
-        power = np.abs(hops.spectra) ** 2
-        groups = [power[:, :, group].sum(axis=2) for group in (self._band, self._mark, self._data)]
-        energy = np.concatenate([self._past, np.stack(groups, axis=2)])
-        opens, holds = _marks(energy), _holds(energy)
-        self._past = energy[-DATA_WINDOW:]
-        hop = self._bank.hop
-        for column in sorted({*self._open, *map(int, np.flatnonzero(opens.any(axis=0)))}):
+        energy = hops.bands[PAST - DATA_WINDOW :, :, self._bands]
+        opens, hop = _marks(energy), self._bank.hop
+        for place in np.flatnonzero(opens.any(axis=0) | np.isin(hops.heard, list(self._open))):
+            column, holds = int(hops.heard[place]), _holds(energy[:, place])
             for at in range(len(hops)):
-                look = self._step(column, bool(opens[at, column]), bool(holds[at, column]))
+                look = self._step(column, bool(opens[at, place]), bool(holds[at]))
                 if look and (done(self._placed(look, hops.position + (at + 1) * hop)) or look.last):
                     del self._open[column]
 
@@ -93,7 +88,7 @@ def _marks(energy: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _holds(energy: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Did the last 80 ms look like data? (hops, lines)"""
+    """Did the last 80 ms look like data? (hops,)"""
     total = np.cumsum(energy, axis=0, dtype=np.float64)
     window = total[DATA_WINDOW:] - total[:-DATA_WINDOW]
     return np.asarray(window[..., 2] > MIN_DATA_SHARE * window[..., 0])

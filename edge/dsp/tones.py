@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.dsp.cadence import SILENCE, CadenceFollower, Heard, Pattern, continuous_s
-from edge.dsp.hops import HOP_MS, HopBank, Hops
+from edge.dsp.hops import HOP_MS, PAST, HopBank, Hops
 from edge.dsp.level import amplitude, level_dbm0
 from edge.samples import Samples
 
@@ -117,10 +117,10 @@ def sounds_of(country: str) -> list[tuple[float, ...]]:
     return sorted({row.hz for row in TONES[country]}, key=lambda hz: (-len(hz), hz))
 
 
-def bank_hz(country: str) -> tuple[float, ...]:
+def tone_hz(country: str) -> tuple[float, ...]:
     """Return all frequencies the receiver needs to have measured."""
-    wanted = [hz + off for sound in sounds_of(country) for hz in sound for off in _offsets(sound)]
-    return tuple(dict.fromkeys([*BAND_HZ, *wanted]))
+    sounds = sounds_of(country)
+    return tuple(dict.fromkeys(hz + off for sound in sounds for hz in sound for off in _offsets(sound)))
 
 
 def _offsets(sound: tuple[float, ...]) -> tuple[float, ...]:
@@ -130,18 +130,21 @@ def _offsets(sound: tuple[float, ...]) -> tuple[float, ...]:
 class ToneReceiver:
     """Finds the tones of one country in blocks of any length: once when recognised, once when over."""
 
+    BANDS = (BAND_HZ,)
+
     def __init__(self, lines: int, rate_hz: int, country: str, bank: HopBank | None = None) -> None:
-        self._bank = bank or HopBank(lines, rate_hz, bank_hz(country))
+        wanted = tone_hz(country)
+        self._bank = bank or HopBank(lines, rate_hz, wanted, self.BANDS)
         self._sounds = sounds_of(country)
         self._patterns = _patterns(country)
-        self._band = self._bank.columns(BAND_HZ)
-        wanted = tuple(
-            dict.fromkeys(hz + off for sound in self._sounds for hz in sound for off in _offsets(sound))
-        )
+        self._band = self._bank.bands.index(BAND_HZ)
         self._columns = self._bank.columns(wanted)
         self._turn = np.array(wanted) * HOP_MS / 1000
-        self._place = {hz: at for at, hz in enumerate(wanted)}
+        self._places = [
+            [wanted.index(hz + off) for hz in one for off in _offsets(one)] for one in self._sounds
+        ]
         self._lines = lines
+        self._awake: set[int] = set()  # columns whose follower waits for something
         self._forget()
 
     def feed(self, samples: Samples, position: int) -> list[ToneFound]:
@@ -154,59 +157,45 @@ class ToneReceiver:
             return []
         found: list[ToneFound] = []
         if hops.restarted:
-            for column, follower in enumerate(self._followers):
-                found += self._findings(column, follower.stop())
+            for column in sorted(self._awake):
+                found += self._findings(column, self._followers[column].stop())
             self._forget()
         sounds, power = self._sounds_heard(hops)
-        for line in np.flatnonzero((sounds != SILENCE).any(axis=0) | ~self._quiet()):
-            found += self._follow(int(line), sounds[:, line], power[:, line], hops.position)
+        sounding = {*np.flatnonzero((sounds != SILENCE).any(axis=0)).tolist()}
+        for line in sorted(sounding | self._awake):
+            found += self._follow(line, sounds[:, line], power[:, line], hops.position)
+        self._awake = {line for line in sounding | self._awake if not self._followers[line].quiet}
         return sorted(found, key=lambda tone: tone.end)
 
     def _forget(self) -> None:
-        wanted = len(self._columns)
-        self._past = np.zeros((WINDOW - 1, self._lines, wanted), np.complex64)
-        self._past_band = np.zeros((WINDOW - 1, self._lines), np.float32)
         self._past_raw = np.full((STABLE, self._lines), SILENCE, np.int8)
         self._followers = [CadenceFollower(self._patterns) for _ in range(self._lines)]
+        self._awake = set()
         self._level = np.zeros(self._lines)
 
-    def _quiet(self) -> NDArray[np.bool_]:
-        return np.array([follower.quiet for follower in self._followers])
-
     def _sounds_heard(self, hops: Hops) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-        """Return which sound each hop carries, debounced, and its power; both (hops, lines)."""
-        phase = np.exp(-2j * np.pi * np.outer(np.arange(hops.index, hops.index + len(hops)), self._turn))
-        tones = hops.spectra[:, :, self._columns] * phase[:, None, :].astype(np.complex64)
-        band = (np.abs(hops.spectra[:, :, self._band]) ** 2).sum(axis=2)
-        tones = np.concatenate([self._past, tones])
-        band = np.concatenate([self._past_band, band])
-        self._past, self._past_band = tones[1 - WINDOW :], band[1 - WINDOW :]
-        raw = np.full((len(hops), self._lines), SILENCE, np.int8)
-        power = np.zeros((len(hops), self._lines), np.float32)
-        for number, sound in enumerate(self._sounds):
-            present, strength = self._present(sound, tones, band)
+        """Return which sound each hop of all lines carries, debounced, and its power; both (hops, lines)."""
+        first = PAST + 1 - WINDOW
+        phase = np.exp(-2j * np.pi * np.outer(np.arange(len(hops) + WINDOW - 1), self._turn))
+        tones = hops.tones[first:, :, self._columns] * phase[:, None, :].astype(np.complex64)
+        band = hops.bands[first:, :, self._band]
+        raw = np.full((len(hops), len(hops.heard)), SILENCE, np.int8)
+        power = np.zeros(raw.shape, np.float32)
+        for number, (sound, places) in enumerate(zip(self._sounds, self._places, strict=True)):
+            present, strength = _present(len(sound), tones[:, :, places], band)
             new = present & (raw == SILENCE)
             raw[new], power[new] = number, strength[new]
-        joined = np.concatenate([self._past_raw, raw])
+        joined = np.full((STABLE + len(hops), self._lines), SILENCE, np.int8)
+        joined[:STABLE] = self._past_raw
+        joined[STABLE:, hops.heard] = raw
+        if (joined == SILENCE).all():
+            return joined[STABLE:], np.zeros((len(hops), self._lines), np.float32)
         settled = _settled(joined)
         self._past_raw = joined[-STABLE:].copy()
         self._past_raw[0] = settled[-1]
-        return settled, power
-
-    def _present(
-        self, sound: tuple[float, ...], tones: NDArray[np.complex64], band: NDArray[np.float32]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        window = WINDOW if len(sound) > 1 else SINGLE_WINDOW
-        total = _running_mean(band, window)
-        parts = []
-        for hz in sound:
-            places = [self._place[hz + off] for off in _offsets(sound)]
-            parts.append((np.abs(_running_mean(tones[:, :, places], window)) ** 2).max(axis=2))
-        strength = np.stack(parts)
-        weakest = strength.min(axis=0)
-        present = (strength.sum(axis=0) > MIN_SHARE * total) & (weakest > MIN_TONE)
-        present &= strength.max(axis=0) < MAX_TWIST * np.maximum(weakest, 1e-20)
-        return np.asarray(present), np.asarray(strength.max(axis=0), np.float32)
+        spread = np.zeros((len(hops), self._lines), np.float32)
+        spread[:, hops.heard] = power
+        return settled, spread
 
     def _follow(
         self, column: int, sounds: NDArray[np.int8], power: NDArray[np.float32], position: int
@@ -250,11 +239,26 @@ def _patterns(country: str) -> list[Pattern]:
     ]
 
 
+def _present(
+    count: int, tones: NDArray[np.complex64], band: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Is a sound of `count` frequencies in the window up to each new hop, and how strong? (hops, lines)
+
+    `tones` holds the places of each frequency one after the other.
+    """
+    window = WINDOW if count > 1 else SINGLE_WINDOW
+    power = np.abs(_running_mean(tones, window)) ** 2
+    strength = power.reshape(*power.shape[:2], count, tones.shape[2] // count).max(axis=3)
+    weakest, strongest = strength.min(axis=2), strength.max(axis=2)
+    present = (strength.sum(axis=2) > MIN_SHARE * _running_mean(band, window)) & (weakest > MIN_TONE)
+    return np.asarray(present & (strongest < MAX_TWIST * weakest)), np.asarray(strongest)
+
+
 def _running_mean(values: NDArray[Number], window: int) -> NDArray[Number]:
     """Mean over `window` hops ending at each new hop; the first WINDOW - 1 rows are the past."""
     count = len(values) - WINDOW + 1
     rows = [values[WINDOW - 1 - back : WINDOW - 1 - back + count] for back in range(window)]
-    return np.asarray(np.mean(rows, axis=0), values.dtype)
+    return np.asarray(sum(rows[1:], rows[0]) / values.dtype.type(window))
 
 
 def _settled(joined: NDArray[np.int8]) -> NDArray[np.int8]:

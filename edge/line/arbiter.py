@@ -6,15 +6,19 @@ back to guessing by sound (`hook_known` is False) until they are back. What both
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
-from edge.dsp.activity import ActivityMeter, Slots
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.dsp.activity import Slots
 from edge.line.audio import AudioWatcher, LineState
 from edge.line.events import LineEvent, LineLost, OffHook, OnHook, RingStarted, RingStopped
 from edge.line.hook_unknown import HookGuess
 from edge.line.profile import LineProfile
 from edge.line.voice import VoiceWatcher
-from edge.line.voltage import OFF_HOOK, ON_HOOK, VoltageWatcher
+from edge.line.voltage import ON_HOOK, VoltageWatcher
 from edge.samples import AudioBlock, LineReading
 
 READINGS_WAIT_S = 2.0
@@ -63,20 +67,21 @@ class Arbiter:
         self._rate_hz, self._profile = rate_hz, profile
         self._lines = {line: _Line(line, rate_hz, profile) for line in range(1, lines + 1)}
         self._audio = AudioWatcher(lines, rate_hz, country)
-        self._activity = ActivityMeter(lines, self._audio.bank)
+        self._guessed: dict[int, _Line] = {}  # lines whose hook is guessed
+        self._speaking: set[int] = set()
         self._first: int | None = None
 
     def feed(self, block: AudioBlock, readings: Sequence[LineReading]) -> list[LineEvent]:
         """Take the next block and the readings that came with it; what happened, ordered by position."""
         found: list[LineEvent] = []
-        waiting = sorted(readings, key=lambda reading: reading.position)
+        waiting = sorted(readings, key=attrgetter("position"))
         for start in range(0, max(1, len(block.samples)), self._rate_hz):
             piece = AudioBlock(block.position + start, block.samples[start : start + self._rate_hz])
             last = piece.end >= block.end
-            due = [reading for reading in waiting if last or reading.position < piece.end]
+            due = waiting if last else [one for one in waiting if one.position < piece.end]
             waiting = waiting[len(due) :]
             found += self._feed(piece, due)
-        return sorted(found, key=lambda one: one.position)
+        return sorted(found, key=attrgetter("position")) if found else found
 
     def _feed(self, block: AudioBlock, readings: Sequence[LineReading]) -> list[LineEvent]:
         if self._first is None:
@@ -84,12 +89,18 @@ class Arbiter:
         found: list[LineEvent] = []
         for reading in readings:
             found += self._read(reading)
+        slots, heard = self._audio.feed(block, lambda line, position: self._lines[line].at(position))
+        if slots:
+            self._miss_readings(block.end)
+        if slots or heard:
+            found += self._guess(slots, heard) + heard + self._voices(slots)
+        return found
+
+    def _miss_readings(self, now: int) -> None:
         for line, one in self._lines.items():
-            if one.guess is None and not self._heard_from(one, block.end):
+            if one.guess is None and not self._heard_from(one, now):
                 one.guess = HookGuess(line, self._rate_hz, self._profile, one.state is LineState.OFF_HOOK)
-        hops, heard = self._audio.feed(block, lambda line, position: self._lines[line].at(position))
-        slots = self._activity.take(hops)
-        return found + self._guess(slots, heard) + heard + self._voices(slots)
+                self._guessed[line] = one
 
     def hook_known(self, line: int) -> bool:
         """Do readings tell what this line does? False while it is guessed from sound."""
@@ -106,34 +117,36 @@ class Arbiter:
         if one.last_reading is None or one.guess is not None:
             one.voltage = VoltageWatcher(reading.line, self._rate_hz, self._profile)
         one.last_reading, was_guessed = reading.position, one.guess is not None
-        one.guess = None
+        if was_guessed:
+            one.guess = None
+            del self._guessed[reading.line]
         found = one.voltage.feed(reading)
-        if was_guessed or one.voltage.state in (ON_HOOK, OFF_HOOK):
-            found = [*found, *self._corrected(one, reading, found)]
-        return [what for what in found if one.follow(what)]
+        if not found and one.state is LineState.OFF_HOOK and one.voltage.state == ON_HOOK:
+            found = [OnHook(reading.line, reading.position)]  # the guess was wrong
+        return [what for what in found if one.follow(what)] if found else found
 
-    def _corrected(self, one: _Line, reading: LineReading, found: list[LineEvent]) -> list[LineEvent]:
-        """The guess said off hook, the voltage has settled and says otherwise."""
-        wrong = one.voltage.state == ON_HOOK and one.state is LineState.OFF_HOOK and not found
-        return [OnHook(reading.line, reading.position)] if wrong else []
-
-    def _voices(self, slots: Slots) -> list[LineEvent]:
+    def _voices(self, slots: Sequence[Slots]) -> list[LineEvent]:
         found: list[LineEvent] = []
-        for line, one in self._lines.items():
-            for at in range(len(slots.active)):
-                position = slots.position + at * slots.length
-                found += one.voice.slot(position, slots.length, bool(slots.active[at, line - 1]))
+        for position, length, active, _ in _each(slots):
+            for line in sorted(self._speaking.union((np.flatnonzero(active) + 1).tolist())):
+                voice = self._lines[line].voice
+                found += voice.slot(position, length, bool(active[line - 1]))
+                (self._speaking.add if voice.speaking else self._speaking.discard)(line)
         return found
 
-    def _guess(self, slots: Slots, heard: list[LineEvent]) -> list[LineEvent]:
+    def _guess(self, slots: Sequence[Slots], heard: list[LineEvent]) -> list[LineEvent]:
         found: list[LineEvent] = []
-        for line, one in self._lines.items():
-            if one.guess is None:
-                continue
+        for line, one in sorted(self._guessed.items()):
+            assert one.guess is not None
             guessed = [guess for what in heard if what.line == line for guess in one.guess.hear(what)]
-            for at in range(len(slots.active)):
-                position = slots.position + at * slots.length
-                flags = bool(slots.active[at, line - 1]), bool(slots.ringing[at, line - 1])
-                guessed += one.guess.slot(position, slots.length, *flags)
+            for position, length, active, ringing in _each(slots):
+                guessed += one.guess.slot(position, length, bool(active[line - 1]), bool(ringing[line - 1]))
             found += [what for what in guessed if one.follow(what)]
         return found
+
+
+def _each(slots: Sequence[Slots]) -> Iterator[tuple[int, int, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Position, length, and which lines were active and ringing, slot by slot."""
+    for some in slots:
+        for at in range(len(some.active)):
+            yield some.position + at * some.length, some.length, some.active[at], some.ringing[at]

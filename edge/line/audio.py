@@ -12,11 +12,11 @@ from enum import Enum
 
 from edge.callerid import PARSE_DIGITS, CallerIdError
 from edge.callerid.receiver import CallerFound, CallerIdReceiver
-from edge.dsp.activity import ACTIVITY_HZ
+from edge.dsp.activity import ActivityMeter, Slots
 from edge.dsp.dtmf import DtmfReceiver, KeyFound
-from edge.dsp.hops import HopBank, Hops
-from edge.dsp.tones import ToneFound, ToneReceiver
-from edge.dsp.tones import bank_hz as tone_hz
+from edge.dsp.hops import HopBank
+from edge.dsp.tones import ToneFound, ToneReceiver, tone_hz
+from edge.dsp.turns import Turns
 from edge.line.events import CallerIdFailed, CallerIdRead, DigitKeyed, LineEvent, ToneHeard
 from edge.samples import AudioBlock
 
@@ -46,20 +46,34 @@ class _Keys:
 
 
 class AudioWatcher:
-    """Runs all receivers on one shared bank of frequencies."""
+    """Runs all receivers on one shared bank of frequencies, ten hops at a time."""
 
     def __init__(self, lines: int, rate_hz: int, country: str) -> None:
-        wanted = (*DtmfReceiver.HZ, *CallerIdReceiver.HZ, *tone_hz(country), *ACTIVITY_HZ)
-        self.bank = HopBank(lines, rate_hz, tuple(dict.fromkeys(wanted)))
+        hz = (*DtmfReceiver.HZ, *tone_hz(country))
+        receivers = DtmfReceiver, CallerIdReceiver, ToneReceiver, ActivityMeter
+        self._bank = HopBank(lines, rate_hz, hz, [band for one in receivers for band in one.BANDS])
+        self._turns = Turns(lines, rate_hz)
         self._rate_hz, self._country = rate_hz, country
-        self._dtmf = DtmfReceiver(lines, rate_hz, self.bank)
-        self._tones = ToneReceiver(lines, rate_hz, country, self.bank)
-        self._callers = CallerIdReceiver(lines, rate_hz, self.bank)
+        self._dtmf = DtmfReceiver(lines, rate_hz, self._bank)
+        self._tones = ToneReceiver(lines, rate_hz, country, self._bank)
+        self._callers = CallerIdReceiver(lines, rate_hz, self._bank)
+        self._activity = ActivityMeter(lines, self._bank)
         self._keys: dict[int, _Keys] = {}
 
-    def feed(self, block: AudioBlock, state_at: StateAt) -> tuple[Hops, list[LineEvent]]:
-        """Take a block of at most a second; return its hops (for others to use) and what was heard in it."""
-        hops = self.bank.feed(block.samples, block.position)
+    def feed(self, block: AudioBlock, state_at: StateAt) -> tuple[list[Slots], list[LineEvent]]:
+        """Take a block of at most a second; return the slots that are now whole, and what was heard."""
+        slots: list[Slots] = []
+        found: list[LineEvent] = []
+        for turn in self._turns.feed(block):
+            one, heard = self._listen(turn, state_at)
+            slots.append(one)
+            found += heard
+        for caller in self._callers.search(len(block.samples)):
+            found += _caller(caller, state_at)
+        return slots, found
+
+    def _listen(self, block: AudioBlock, state_at: StateAt) -> tuple[Slots, list[LineEvent]]:
+        hops = self._bank.feed(block.samples, block.position)
         found: list[LineEvent] = []
         for key in self._dtmf.take(hops):
             found += self._key(key, state_at)
@@ -69,7 +83,7 @@ class AudioWatcher:
             found += _caller(caller, state_at)
         for tone in self._tones.take(hops):
             found += self._tone(tone)
-        return hops, found
+        return self._activity.take(hops), found
 
     def _tone(self, tone: ToneFound) -> list[LineEvent]:
         if tone.ended:

@@ -1,7 +1,7 @@
 """Voice on a line as line events, from tenths of a second that were loud against the line's own noise floor.
 
-    VoiceStarted    at the first loud tenth
-    VoiceStopped    at the end of the last one, said after `QUIET_S` without another (pauses between words)
+VoiceStarted    at the first loud tenth
+VoiceStopped    at the end of the last one, said after `QUIET_S` without another (pauses between words)
 """
 
 from __future__ import annotations

@@ -35,9 +35,10 @@ from edge.samples import LineReading
 
 HIGH, LOW, DEAD = "high", "low", "dead"
 UNKNOWN, ON_HOOK, OFF_HOOK, LOST = "unknown", "on_hook", "off_hook", "lost"
-LEARNED_READINGS = 64
+LEARNED_READINGS = 32
 SETTLED_S = 1.0
 MIN_POLARITY_V = 5.0
+CALM_READINGS = 7  # of a line on which nothing moves; then one is looked at in full, and learned from
 
 
 class VoltageWatcher:
@@ -56,9 +57,38 @@ class VoltageWatcher:
         self._quiet_since = 0  # since when nothing has moved, for learning
         self._sign, self._new_sign_since = 0, -1
         self._broken_since = -1  # since when the level is high while off hook
+        self._calm_v, self._calm_left = (1.0, -1.0), 0  # what says nothing new, and how often it is believed
 
     def feed(self, reading: LineReading) -> list[LineEvent]:
         """Take the next reading of this line; return what it makes certain."""
+        if self._calm_left and not reading.ring_half_waves:
+            lowest, highest = self._calm_v
+            if lowest < reading.voltage_v < highest:
+                self._calm_left -= 1
+                return []
+        found = self._follow(reading)
+        self._calm_left = 0 if found or not self._calm(reading) else CALM_READINGS
+        return found
+
+    def _calm(self, reading: LineReading) -> bool:
+        """Has nothing moved for a while? Then readings like this one need no second look."""
+        if self.state not in (ON_HOOK, OFF_HOOK) or self.ringing or self._ring_readings:
+            return False
+        if self._new_sign_since >= 0 or not self._lasted(self._quiet_since, reading.position, SETTLED_S):
+            return False
+        profile = self._profile
+        low = min(profile.off_hook_share * self.idle_v, profile.off_hook_highest_v)
+        high = profile.on_hook_share * self.idle_v
+        if self.state == ON_HOOK and self._level == HIGH:
+            lowest, highest = max(low, MIN_POLARITY_V), float("inf")
+        elif self.state == OFF_HOOK and self._level == LOW:
+            lowest, highest = max(profile.lost_v, MIN_POLARITY_V), high
+        else:
+            return False
+        self._calm_v = (lowest, highest) if reading.voltage_v > 0 else (-highest, -lowest)
+        return lowest < abs(reading.voltage_v) < highest
+
+    def _follow(self, reading: LineReading) -> list[LineEvent]:
         if self._first is None:
             self._first = self._quiet_since = reading.position
         found = self._ring(reading)
