@@ -84,7 +84,7 @@ install-box: setup  ## on a Pi: user, folders, settings and services of the box 
 	@id branchline >/dev/null 2>&1 || useradd --system --home /var/lib/branchline --groups audio,dialout branchline
 	@install -d -o branchline -g branchline -m 750 /var/lib/branchline /etc/branchline
 	@test -e /etc/branchline/box.toml || install -o branchline -m 640 edge/box.example.toml /etc/branchline/box.toml
-	@install -m 644 edge/systemd/*.service /etc/systemd/system/ && systemctl daemon-reload
+	@install -m 644 edge/systemd/*.service edge/systemd/*.timer /etc/systemd/system/ && systemctl daemon-reload
 	@echo "install: settings in /etc/branchline/box.toml; then: python -m edge doctor"
 
 clean:  ## remove everything make has made, the demo's data included

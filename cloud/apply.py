@@ -36,7 +36,12 @@ def recording_ready(db: Connection, origin: Origin, event: RecordingReady) -> No
 
 
 def recording_lost(db: Connection, origin: Origin, event: RecordingLost) -> None:
-    """The row of a recording of which there is no audio."""
+    """The row of a recording of which the box has no audio; audio that is stored here stays stored."""
+    stored = select(schema.recordings.c.id).where(
+        schema.recordings.c.id == event.recording_id, schema.recordings.c.state == "stored"
+    )
+    if db.execute(stored).first() is not None:
+        return
     row = {
         "id": event.recording_id,
         "call_id": event.call_id,

@@ -17,6 +17,7 @@ from edge.codec import ENCODING, FINISHED, sync_folder
 from edge.ledger import Ledger
 from edge.part import part_name, samples_in
 from edge.store import recordings as recording_rows
+from edge.store import seals
 from edge.store.calls import CallRow, end_call, open_calls
 from edge.store.health import begin_trouble, end_trouble
 from edge.store.recordings import RecordingRow
@@ -40,6 +41,7 @@ class Adopted:
 def adopt_leftovers(ledger: Ledger, now_utc: str) -> Adopted:
     """Finish every open call and unfinished recording of an earlier run."""
     folder = ledger.config.recordings_dir
+    seals.remove_deleted_files(ledger.db)
     for half in folder.glob(f"*{ENCODING}"):
         half.unlink()
     unfinished = recording_rows.unfinished_recordings(ledger.db)

@@ -70,7 +70,23 @@ def test_make_lists_its_targets() -> None:
     assert {"run", "test", "check", "bench", "measure"} <= set(re.findall(r"make ([a-z-]+)", said))
 
 
-@pytest.mark.parametrize("command", ["record", "web", "sync", "decode", "replay", "doctor", "user add"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "record",
+        "web",
+        "sync",
+        "decode",
+        "replay",
+        "doctor",
+        "user add",
+        "verify",
+        "evidence",
+        "storage",
+        "backup",
+        "restore",
+    ],
+)
 def test_every_command_of_the_box_is_in_its_readme(command: str) -> None:
     assert f"`{command}`" in text("edge/README.md") or f"edge {command}`" in text("edge/README.md")
 

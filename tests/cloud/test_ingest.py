@@ -166,6 +166,15 @@ def test_a_lost_recording_says_why(office: Office) -> None:
     assert (row["state"], row["lost_reason"], row["sha256"]) == ("lost", "device_lost", None)
 
 
+def test_audio_that_is_stored_here_is_not_lost_because_the_box_lost_it(office: Office) -> None:
+    ready = recording_ready(new_id(), new_id(), AUDIO)
+    office.tell(ready)
+    office.upload(ready.recording_id)
+    office.tell(RecordingLost(ready.recording_id, ready.call_id, "disk_full"))
+    (row,) = office.rows("recordings")
+    assert (row["state"], row["object_key"], row["lost_reason"]) == ("stored", SHA256, None)
+
+
 @pytest.mark.parametrize("event", [call_ended(), recording_ready(new_id(), new_id(), AUDIO)])
 def test_a_box_cannot_write_over_the_rows_of_another(office: Office, event: SyncEvent) -> None:
     office.register("branch-2")

@@ -1,7 +1,7 @@
 """A short life of the recorder for power-cut tests: calls through the real pipeline, telling what it heard.
 
 Printed lines are promises a power cut must not break: `heard N` (audio up to position N was in the ring by
-then), `begun ID` (the recording runs, its pre-roll was written and synced), `ended ID` (the call's row and its
+then), `begun ID` (the recording runs, its pre-roll is synced), `ended ID` (the call's row and its
 news were committed), `ready ID` (so was its finished recording).
 """
 
