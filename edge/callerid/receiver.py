@@ -29,7 +29,7 @@ from edge.dsp.fsk_baseband import RATE_HZ, analytic
 from edge.dsp.fsk_gate import FskGate, Look
 from edge.dsp.fsk_lattice import Characters as Weighed
 from edge.dsp.fsk_lattice import Lattice
-from edge.dsp.fsk_mark import MarkRun, mark_runs
+from edge.dsp.fsk_mark import MarkRun, mark_hz, mark_runs
 from edge.dsp.fsk_places import comb, walk
 from edge.dsp.fsk_uart import Characters, read_characters
 from edge.dsp.history import History
@@ -47,6 +47,7 @@ MIN_CONFIDENCE = 0.995
 MIN_CONFIDENCE_UNEVEN = 0.9999  # for unequal steps, which can be made to fit more
 OTHER_BAUDS = (1185.0, 1215.0)
 MARK_RUNS = 2
+MOST_AWAITED_S = 1.0  # a length may have been misread
 STEP_S = 0.02  # of audio, for which one step of a search is done
 NOT_CALLERS = (0x06, 0x82, 0x86, 0x89)  # message waiting, charge, SMS: good messages that name nobody
 
@@ -75,6 +76,7 @@ class CallerIdReceiver:
         self._bank = bank or HopBank(lines, rate_hz, (), self.BANDS)
         self._rate_hz = rate_hz
         self._gate = FskGate(self._bank)
+        self._awaited: dict[int, int] = {}  # line -> position before which its message cannot be whole
         self._searches: deque[Search] = deque()
         self._unsearched = 0  # frames of audio no step of a search has been done for
         self._history = History(lines, HISTORY_S * rate_hz)
@@ -115,16 +117,23 @@ class CallerIdReceiver:
         return sorted(found, key=lambda one: one.end)
 
     def _look(self, look: Look) -> CallerFound | None:
+        """Read one line's burst so far; an unclear one is searched once it is over."""
+        awaited = self._awaited.pop(look.line, 0)
+        if look.end < awaited and not look.last:
+            self._awaited[look.line] = awaited
+            return None
         start, samples = self._history.read(
             look.line - 1, look.start - round(BEFORE_S * self._rate_hz), look.end
         )
         signal = analytic(samples, self._rate_hz)
         refused: CallerFound | None = None
         for characters in read_characters(signal):
-            one = self._judge(characters, look.line, start)
+            one = self._judge(characters, look.line, start, look.last)
             if one is not None and one.caller is not None:
                 return one
             refused = refused or one
+            if one is None and not look.last:
+                self._await(characters, look.line, start)
         if not look.last:
             return None
         worth = look.end - look.start > MIN_BURST_S * self._rate_hz
@@ -172,14 +181,24 @@ class CallerIdReceiver:
             return CallerFound(line, *place, None, standard.name, "uncertain")
         return CallerFound(line, *place, replace(caller, confidence=likely.confidence), standard.name)
 
-    def _judge(self, characters: Characters, line: int, start: int) -> CallerFound | None:
+    def _await(self, characters: Characters, line: int, start: int) -> None:
+        """A message that says how long it is need not be looked at before it can be whole."""
+        message = characters.message
+        if len(message) >= 2 and message[0] in MESSAGE_FORMATS:
+            end = characters.start + (message[1] + 3) * 10 * RATE_HZ // 1200
+            longest = min(end, characters.end + MOST_AWAITED_S * RATE_HZ)
+            self._awaited[line] = start + round(longest * self._rate_hz / RATE_HZ)
+
+    def _judge(self, characters: Characters, line: int, start: int, last: bool) -> CallerFound | None:
         """Return the message or why it is none; None while it may still be coming, or never was one."""
         message = characters.message
         if len(message) < 2 or message[0] not in {*MESSAGE_FORMATS, *NOT_CALLERS}:
             return None
         wanted = message[1] + 3
+        if len(message) < wanted and not last:
+            return None
         scale = self._rate_hz / RATE_HZ
-        standard = BELL202 if characters.mark_hz < (BELL202.mark_hz + V23.mark_hz) / 2 else V23
+        standard = BELL202 if mark_hz(characters.mark) < (BELL202.mark_hz + V23.mark_hz) / 2 else V23
         place = start + round(characters.start * scale), start + round(characters.end * scale)
         try:
             caller = parse_message(message[:wanted], standard.name)

@@ -41,10 +41,12 @@ WINDOW = 3  # hops
 MIN_TONE = amplitude(-50.0) ** 2 / 2
 MIN_TWIST, MAX_TWIST = 10 ** (-11 / 10), 10 ** (8 / 10)
 MIN_SHARE = 0.72  # of the pair in the energy of the band
-MAX_LOW = 0.1  # of the pair: what may lie in the low band, unless noise or a dial tone explains it
+MAX_LOW = 0.08  # of the pair: what may lie in the low band, unless noise or a dial tone explains it
 NOISE_LOW = 0.8  # of what lies above the band: white noise has 4/17
-STEADY_HOPS, MIN_LOW_STEADY = 8, 0.4  # a dial tone does not change,
-MAX_STEADY = 6.0  # and is not that much stronger than the pair
+NOISE_BAND = 0.25  # of the same: what white noise at least leaves in the band beside the pair
+STEADY_HOPS, MIN_LOW_STEADY = 12, 0.4  # a dial tone does not change,
+MAX_STEADY = 6.0  # is not that much stronger than the pair,
+MAX_BEFORE = 0.1  # and was there when the pair was not
 MAX_DEVIATION = 0.021  # of the frequency
 MIN_COHERENCE = 0.75
 MIN_STEADY = 0.3  # weakest hop against strongest, as power
@@ -190,8 +192,9 @@ def _strong(strength: NDArray[np.float32], energy: NDArray[np.float32]) -> NDArr
     good &= (p_high > MIN_TWIST * p_low) & (p_high < MAX_TWIST * p_low)
     if not good.any():
         return np.asarray(good)
-    explained = (below < MAX_LOW * pair) | (below < NOISE_LOW * above)
-    steady = _steady_low(energy[:, :, 1], len(good)) & (below < MAX_STEADY * pair)
+    noise = (below < NOISE_LOW * above) & (total - pair > NOISE_BAND * above)
+    explained = (below < MAX_LOW * pair) | noise
+    steady = _over_dial_tone(energy, len(good)) & (below < MAX_STEADY * pair)
     return np.asarray(good & (explained | steady))
 
 
@@ -207,10 +210,12 @@ def _keys(
     return np.where(good & steady, low * 4 + high - 4, -1).astype(np.int8)
 
 
-def _steady_low(low: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
-    """Has the energy below the band been the same for 80 ms, as a dial tone's is?"""
-    rows = np.stack([low[1 + back : 1 + back + count] for back in range(STEADY_HOPS)])
-    return np.asarray(rows.min(axis=0) > MIN_LOW_STEADY * rows.max(axis=0))
+def _over_dial_tone(energy: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
+    """Has the energy below the band been the same for 120 ms, while that of the pair has not?"""
+    rows = np.stack([energy[1 + back : 1 + back + count, :, :2] for back in range(STEADY_HOPS)])
+    lowest, highest = rows.min(axis=0), rows.max(axis=0)
+    steady = lowest[..., 1] > MIN_LOW_STEADY * highest[..., 1]
+    return np.asarray(steady & (lowest[..., 0] < MAX_BEFORE * highest[..., 0]))
 
 
 def _steady(

@@ -27,7 +27,7 @@ MIN_DATA_SHARE = 0.55
 MIN_POWER = amplitude(-58.0) ** 2 / 2
 DATA_WINDOW = 8  # hops
 LOOK_EVERY = 5  # hops
-LONGEST = 400  # hops
+SHORTEST, LONGEST = 15, 400  # hops; no message has ended sooner, and speech seldom goes on that long
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,10 @@ class FskGate:
             return None
         age = self._open[column] = age + 1
         over = age > LONGEST or (age > DATA_WINDOW + 4 and not holds)
-        return Look(column + 1, -age, 0, over) if over or age % LOOK_EVERY == 0 else None
+        if over and age < SHORTEST:
+            del self._open[column]
+        due = age >= SHORTEST and (over or age % LOOK_EVERY == 0)
+        return Look(column + 1, -age, 0, over) if due else None
 
 
 def _marks(energy: NDArray[np.float32]) -> NDArray[np.bool_]:

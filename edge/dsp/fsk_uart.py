@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.dsp.fsk_baseband import RATE_HZ, tone_sums
-from edge.dsp.fsk_mark import mark_hz
 
 BIT = RATE_HZ // 1200
 MARK_HZ, SPACE_HZ = 1230.0, 2170.0  # between Bell 202 and V.23: a bit is too short to tell them apart
@@ -29,7 +28,7 @@ class Characters:
 
     start: int  # of the first start bit, in samples at 24 kHz
     end: int  # of the last stop bit
-    mark_hz: float
+    mark: NDArray[np.complex64]  # the run of marks before it
     message: bytes
     margins: tuple[float, ...]
 
@@ -48,8 +47,7 @@ def read_characters(signal: NDArray[np.complex64]) -> list[Characters]:
         if fall - mark_start >= MIN_MARK_BITS * BIT:
             start, end, message, margins = _read(soft, falls, int(fall))
             if message:
-                mark = signal[mark_start + BIT : fall]
-                found.append(Characters(start, end, mark_hz(mark), message, margins))
+                found.append(Characters(start, end, signal[mark_start + BIT : fall], message, margins))
     return found
 
 

@@ -17,7 +17,7 @@ from edge.dsp.level import FULL_SCALE, amplitude
 from edge.samples import Samples, check_block
 
 HOP_MS = 10
-PAST = 8  # hops before the new ones that every receiver can look back on
+PAST = 12  # hops before the new ones that every receiver can look back on
 HUM_FREE_HZ = 200.0  # from here on a frequency is measured without what DC, ringing and hum leak into it
 QUIET = amplitude(-59.0) ** 2 / 2  # mean square of a hop; below it no receiver finds anything
 HANGOVER = 20  # hops a line is still measured after its last loud one, so that what is open closes

@@ -1,7 +1,7 @@
 """Blocks of any length in, whole tenths of a second out.
 
-A call of numpy costs much the same for one hop as for ten, so receivers take ten at a time. Turns lie on a grid
-that starts with the first sample, or with the first after samples were lost.
+A call of numpy costs much the same for one hop as for ten, so receivers take ten at a time. Turns lie on a
+grid that starts with the first sample, or with the first after samples were lost.
 """
 
 from __future__ import annotations

@@ -92,6 +92,23 @@ def test_reads_over_dial_tone_hum_and_dc() -> None:
     assert heard(late + dial.astype(np.float32)) == DIGITS
 
 
+def test_a_voice_that_begins_with_its_lower_harmonics_is_no_key() -> None:
+    signal = dtmf_signal("A", tone_ms=60, gap_ms=200, level_dbm0=-13)
+    times_s = np.arange(480) / RATE_HZ
+    low = amplitude(-12) * np.sin(2 * np.pi * 466 * times_s)
+    assert heard(signal) == "A"
+    signal[:480] += low.astype(np.float32)
+    assert heard(signal) == ""
+
+
+def test_a_hiss_does_not_excuse_what_lies_below_a_key() -> None:
+    signal = dtmf_signal("A", tone_ms=60, gap_ms=200, level_dbm0=-13)
+    times_s = np.arange(480) / RATE_HZ
+    for hz, level_dbm0 in ((466, -12), (2500, -10), (2900, -10)):
+        signal[:480] += (amplitude(level_dbm0) * np.sin(2 * np.pi * hz * times_s)).astype(np.float32)
+    assert heard(signal) == ""
+
+
 def test_a_held_key_is_one_key_and_a_repeated_one_is_two() -> None:
     assert heard(dtmf_signal("5", tone_ms=900)) == "5"
     assert heard(dtmf_signal("55", tone_ms=50, gap_ms=40)) == "55"

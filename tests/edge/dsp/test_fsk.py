@@ -9,7 +9,7 @@ from edge.dsp.fsk import BELL202, V23, FskStandard, byte_bits, fsk_signal
 from edge.dsp.fsk_baseband import RATE_HZ as WIDE_HZ
 from edge.dsp.fsk_baseband import analytic
 from edge.dsp.fsk_lattice import Lattice
-from edge.dsp.fsk_mark import mark_runs
+from edge.dsp.fsk_mark import mark_hz, mark_runs
 from edge.dsp.fsk_places import comb, walk
 from edge.dsp.fsk_uart import read_characters
 from edge.dsp.level import amplitude, level_dbm0, to_int16
@@ -57,7 +57,7 @@ def test_soft_uart_reads_a_clean_burst(standard: FskStandard, stop_bits: float) 
     read = read_characters(analytic(burst(standard, stop_bits=stop_bits), 8000))
     assert read[0].message[: len(MESSAGE)] == MESSAGE
     assert min(read[0].margins[: len(MESSAGE)]) > 0.4
-    assert abs(read[0].mark_hz - standard.mark_hz) < 12
+    assert abs(mark_hz(read[0].mark) - standard.mark_hz) < 12
 
 
 @pytest.mark.parametrize("standard", [BELL202, V23])

@@ -1,0 +1,43 @@
+"""Whole tenths of a second come out in order, whatever the blocks; a jump gives out what was waiting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.dsp.turns import Turns
+from edge.samples import AudioBlock, SamplesError
+
+RATE_HZ = 8000
+TURN = 800
+
+
+def counted(position: int, frames: int) -> AudioBlock:
+    """Samples that say where they belong."""
+    return AudioBlock(position, (np.arange(position, position + frames) % 30000).astype(np.int16)[:, None])
+
+
+@given(st.lists(st.integers(0, 2500), max_size=20), st.integers(0, 10**6))
+def test_nothing_is_lost_and_every_turn_is_whole(lengths: list[int], first: int) -> None:
+    turns, position, end = Turns(1, RATE_HZ), first, first
+    for length in lengths:
+        for turn in turns.feed(counted(position, length)):
+            assert turn.position == end and len(turn.samples) % TURN == 0
+            assert (turn.samples == counted(end, len(turn.samples)).samples).all()
+            end = turn.end
+        position += length
+        assert 0 <= position - end < TURN
+
+
+def test_a_jump_gives_out_what_was_waiting_and_starts_anew() -> None:
+    turns = Turns(1, RATE_HZ)
+    assert list(turns.feed(counted(0, 900)))[0].end == 800
+    out = list(turns.feed(counted(5000, 850)))
+    assert [(one.position, one.end) for one in out] == [(800, 900), (5000, 5800)]
+
+
+def test_other_lines_than_promised_are_refused() -> None:
+    with pytest.raises(SamplesError, match="shape"):
+        list(Turns(2, RATE_HZ).feed(counted(0, 80)))
