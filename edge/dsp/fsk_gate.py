@@ -24,6 +24,7 @@ DATA_HZ = tuple(float(hz) for hz in range(1000, 2500, 100))
 
 MIN_MARK_SHARE = 0.35
 MIN_DATA_SHARE = 0.55
+NOTHING_BUT_MARK = 0.8  # of the band: the message has yet to begin
 MIN_POWER = amplitude(-58.0) ** 2 / 2
 DATA_WINDOW = 8  # hops
 LOOK_EVERY = 5  # hops
@@ -57,12 +58,17 @@ class FskGate:
         if hops.restarted:
             self._open.clear()
         energy = hops.bands[PAST - DATA_WINDOW :, :, self._bands]
-        opens, hop = _marks(energy), self._bank.hop
+        opens, hop = _marks(energy, MIN_MARK_SHARE), self._bank.hop
         for place in np.flatnonzero(opens.any(axis=0) | np.isin(hops.heard, list(self._open))):
             column, holds = int(hops.heard[place]), _holds(energy[:, place])
+            waits = _marks(energy[:, place], NOTHING_BUT_MARK)
             for at in range(len(hops)):
                 look = self._step(column, bool(opens[at, place]), bool(holds[at]))
-                if look and (done(self._placed(look, hops.position + (at + 1) * hop)) or look.last):
+                if (
+                    look
+                    and (look.last or not waits[at])
+                    and (done(self._placed(look, hops.position + (at + 1) * hop)) or look.last)
+                ):
                     del self._open[column]
 
     def _placed(self, look: Look, end: int) -> Look:
@@ -83,10 +89,10 @@ class FskGate:
         return Look(column + 1, -age, 0, over) if due else None
 
 
-def _marks(energy: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _marks(energy: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
     """Is this hop the second in a row that is mostly mark? (hops, lines)"""
     band, mark = energy[..., 0], energy[..., 1]
-    pure = (mark > MIN_MARK_SHARE * band) & (mark > MIN_POWER)
+    pure = (mark > share * band) & (mark > MIN_POWER)
     return np.asarray((pure[1:] & pure[:-1])[DATA_WINDOW - 1 :])
 
 

@@ -33,7 +33,7 @@ def test_nothing_is_lost_and_every_turn_is_whole(lengths: list[int], first: int)
 
 def test_a_jump_gives_out_what_was_waiting_and_starts_anew() -> None:
     turns = Turns(1, RATE_HZ)
-    assert list(turns.feed(counted(0, 900)))[0].end == 800
+    assert next(turns.feed(counted(0, 900))).end == 800
     out = list(turns.feed(counted(5000, 850)))
     assert [(one.position, one.end) for one in out] == [(800, 900), (5000, 5800)]
 
