@@ -53,13 +53,16 @@ class FskGate:
 
     def take(self, hops: Hops, done: Callable[[Look], bool]) -> None:
         """Call `done` for each look that is due; once it returns True the line waits for the next mark."""
-        if not len(hops):
-            return
-        if hops.restarted:
+        if hops.restarted and len(hops):
             self._open.clear()
+        if not len(hops) or not len(hops.heard):
+            return
         energy = hops.bands[PAST - DATA_WINDOW :, :, self._bands]
         opens, hop = _marks(energy, MIN_MARK_SHARE), self._bank.hop
-        for place in np.flatnonzero(opens.any(axis=0) | np.isin(hops.heard, list(self._open))):
+        followed = opens.any(axis=0)
+        if self._open:
+            followed |= np.isin(hops.heard, list(self._open))
+        for place in np.flatnonzero(followed):
             column, holds = int(hops.heard[place]), _holds(energy[:, place])
             waits = _marks(energy[:, place], NOTHING_BUT_MARK)
             for at in range(len(hops)):

@@ -160,6 +160,8 @@ class ToneReceiver:
             for column in sorted(self._awake):
                 found += self._findings(column, self._followers[column].stop())
             self._forget()
+        if not len(hops.heard) and not self._awake:
+            return found
         sounds, power = self._sounds_heard(hops)
         sounding = {*np.flatnonzero((sounds != SILENCE).any(axis=0)).tolist()}
         for line in sorted(sounding | self._awake):

@@ -61,6 +61,8 @@ class HookGuess:
             return self._maybe_put_down(position, length, active)
         active = active and not ringing and not self._same_tone(active)
         self._recent.append((position, active))
+        if not active:
+            return []
         spoken = sum(active for _, active in self._recent) * length
         if spoken < self._profile.speech_off_hook_s * self._rate_hz:
             return []
