@@ -25,7 +25,7 @@ from sync.moment import from_text
 from tests.fakes import wait_for
 from tests.world import USER, World
 
-pytestmark = pytest.mark.xdist_group("alsa")
+pytestmark = pytest.mark.xdist_group("story")
 
 # Short calls for ever on two lines, so that there is one in progress whenever a test looks.
 SCRIPT = """

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.fakes import wait_for
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("alsa")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "build" / "screenshots"
