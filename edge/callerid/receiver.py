@@ -2,7 +2,7 @@
 
 While a line is open it is looked at every 50 ms, so a message is reported as soon as its last byte is there.
 What must have been a message but could not be read is reported as refused, once, when the burst has been
-searched: a step of the search for every 20 ms of audio, so that no line waits for another's burst.
+searched: a step of each search for every 20 ms of audio, so that the other lines do not wait for all of it.
 
     limit                     accepted                refused
     level                     -50 .. 0 dBm0           -62 dBm0
@@ -96,11 +96,13 @@ class CallerIdReceiver:
         self._unsearched = self._unsearched + frames if self._searches else 0
         while self._searches and self._unsearched >= STEP_S * self._rate_hz:
             self._unsearched -= round(STEP_S * self._rate_hz)
-            try:
-                next(self._searches[0])
-            except StopIteration as over:
-                self._searches.popleft()
-                found += [over.value] if over.value else []
+            for _ in range(len(self._searches)):
+                search = self._searches.popleft()
+                try:
+                    next(search)
+                    self._searches.append(search)
+                except StopIteration as over:
+                    found += [over.value] if over.value else []
         return found
 
     def take(self, hops: Hops, samples: Samples, position: int) -> list[CallerFound]:
