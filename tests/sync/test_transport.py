@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,8 @@ from cloud import pki
 from sync import topics
 from sync.reach import Reach
 from sync.reasons import REASONS, LinkError
-from sync.transport import Link, LinkSettings, PacketTooLarge, wait
+from sync.transport import Link, LinkSettings, PacketTooLarge, utc_now, wait
 from tests.sync.station import BOX, Station, free_port
-
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +46,7 @@ def step_until(done: Callable[[], bool], *links: Link) -> None:
 @pytest.fixture
 def link(station: Station) -> Iterator[Link]:
     link = Link(settings(station))
-    link.connect(NOW)
+    link.connect(utc_now())
     step_until(lambda: link.up, link)
     yield link
     link.close()
@@ -76,7 +73,7 @@ def test_the_connection_is_tls_1_2_or_later_and_not_delayed(link: Link) -> None:
 
 def test_messages_arrive_whole_and_in_order(station: Station, link: Link) -> None:
     office = Link(replace(settings(station, "head-office"), manual_ack=True))
-    office.connect(NOW)
+    office.connect(utc_now())
     step_until(lambda: office.up, office)
     sent = [bytes([number]) * (number * 60) for number in range(250)]
     heard: list[bytes] = []
@@ -98,7 +95,7 @@ def test_a_broker_that_goes_away_is_noticed(tmp_path: Path) -> None:
     station = Station(tmp_path)
     station.start_broker()
     link = Link(settings(station))
-    link.connect(NOW)
+    link.connect(utc_now())
     step_until(lambda: link.up, link)
     station.kill_broker()
     with pytest.raises(LinkError, match=rf"the connection to localhost:{station.port} was lost") as raised:
@@ -121,12 +118,12 @@ def test_something_else_listens_there(station: Station, answer: bytes, code: str
                 connection.recv(10)
                 connection.sendall(answer)
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         link = Link(replace(settings(station), port=server.getsockname()[1], host="127.0.0.1"))
         with pytest.raises(LinkError) as raised:
-            link.connect(NOW)
-        thread.join()
+            link.connect(utc_now())
+        thread.join(timeout=10)
     assert raised.value.code == code
     assert str(raised.value).startswith(f"127.0.0.1:{link.settings.port} ")
 
@@ -140,13 +137,13 @@ def test_every_reason_is_a_sentence_about_someone() -> None:
 def test_a_connection_that_ends_once_is_no_trouble_yet(station: Station) -> None:
     """`Reach` tries again before it says so; a refusal is said at once."""
     reach = Reach(Link(replace(settings(station), port=free_port())), chance=lambda: 0.5)
-    assert reach.step(0.0, NOW) == []
+    assert reach.step(0.0, utc_now()) == []
     assert "nothing listens" in reach.failure
-    assert reach.step(0.4, NOW) == []  # not yet: half of the first second
+    assert reach.step(0.4, utc_now()) == []  # not yet: half of the first second
     reach.link.settings = settings(station)
     deadline_s = time.monotonic() + 10
     while not reach.link.up and time.monotonic() < deadline_s:
-        reach.step(0.6, NOW)
+        reach.step(0.6, utc_now())
         wait([reach.link], 0.02)
     assert reach.failure  # until what runs on it says that it is well
     reach.well()
