@@ -56,7 +56,9 @@ class Board:
         All by the box's line numbers; `asked` says for a line whether to record from now on (lines of other
         boards in it are passed over).
         """
-        local = [replace(one, line=one.line - self.first_line + 1) for one in readings]
+        local: Sequence[LineReading] = readings
+        if self.first_line != 1:
+            local = [replace(one, line=one.line - self.first_line + 1) for one in readings]
         self.events = []
         actions: list[Action] = []
         for line, keep in (asked or {}).items():
@@ -66,7 +68,7 @@ class Board:
             if block is None:
                 block = AudioBlock(self.position, self.ring.read(self.position, 0))
             found = self._arbiter.feed(block, local)
-            local = []
+            local = ()
             for event in found:
                 actions += self._take(replace(event, line=event.line + self.first_line - 1))
             for calls, keeping in zip(self._calls, self._keeping, strict=True):

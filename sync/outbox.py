@@ -117,7 +117,7 @@ def m001_outbox(db: Database) -> None:
             file            TEXT NOT NULL,          -- name below the recordings folder
             size_bytes      INTEGER NOT NULL,
             sha256          TEXT NOT NULL,
-            state           TEXT NOT NULL DEFAULT 'new',    -- new | stored | refused (by head office) | deleted
+            state           TEXT NOT NULL DEFAULT 'new',    -- new | stored | refused | deleted (here)
             code            TEXT                    -- why refused
         );
         CREATE INDEX outbox_files_waiting ON outbox_files (recording_id, size_bytes) WHERE state = 'new'
