@@ -60,7 +60,7 @@ def examine(
             db.execute("COMMIT")
             for check in FILE_CHECKS:
                 yield from check(bench)
-        except (sqlite3.Error, LookupError) as error:  # a damaged schema may lose a column
+        except (sqlite3.Error, LookupError, UnicodeError) as error:  # of a damaged schema
             yield Fault("database", f"the database cannot be read to its end: {error}")
 
 

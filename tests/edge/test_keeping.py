@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.callerid import CallerId
-from edge.calls import EndCall, LineCalls, StartRecording, StopRecording
+from edge.calls import Action, EndCall, LineCalls, StartRecording, StopRecording
 from edge.keeping import KeepRules, LineKeeping
 from edge.line.events import (
     CallerIdRead,
@@ -186,9 +186,7 @@ def test_any_story_starts_and_ends_in_pairs_inside_its_call(
     now, running = 0, None
     for tenths, make in steps:
         now += tenths * 100
-        event = make(now)
-        for actions in (calls.tick(now), keeping.tick(now, calls.call, calls.state), calls.feed(event),
-                        keeping.feed(event, calls.call, calls.state)):  # fmt: skip
+        for actions in _one(make(now), now, calls, keeping):
             for action in actions:
                 if isinstance(action, StartRecording):
                     assert running is None and calls.call is not None and action.call.id == calls.call.id
@@ -201,3 +199,11 @@ def test_any_story_starts_and_ends_in_pairs_inside_its_call(
                     running = None
                 elif isinstance(action, EndCall):
                     running = None
+
+
+def _one(event: LineEvent, now: int, calls: LineCalls, keeping: LineKeeping) -> Iterator[list[Action]]:
+    """What time and then the event bring, each asked for only when the one before was looked at."""
+    yield calls.tick(now)
+    yield keeping.tick(now, calls.call, calls.state)
+    yield calls.feed(event)
+    yield keeping.feed(event, calls.call, calls.state)
