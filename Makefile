@@ -9,7 +9,7 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # thing that must be there : Debian package that brings it (a path is looked for, a word is a command)
 NEEDS := gcc:build-essential make:build-essential openssl:openssl espeak-ng:espeak-ng node:nodejs npm:npm \
          /usr/sbin/mosquitto:mosquitto /usr/include/alsa/asoundlib.h:libasound2-dev
-TEST_NEEDS := chromium:chromium dtc:device-tree-compiler /usr/share/doc/fonts-noto-cjk:fonts-noto-cjk
+TEST_NEEDS := chromium:chromium dtc:device-tree-compiler strace:strace /usr/share/doc/fonts-noto-cjk:fonts-noto-cjk
 
 VENDOR := edge/web/static/vendor cloud/web/static/vendor
 ASSETS := node_modules/@picocss/pico/css/pico.min.css node_modules/htmx.org/dist/htmx.min.js

@@ -35,7 +35,6 @@ class Board:
     local_time: Callable[[int], datetime]  # of a position
     alarm_rules: AlarmRules = field(default_factory=AlarmRules)
     position: int = 0  # everything before it has been looked at
-    events: list[LineEvent] = field(default_factory=list)  # of the last step, for who wants to watch
     _arbiter: Arbiter = field(init=False)
     _calls: list[LineCalls] = field(init=False)
     _keeping: list[LineKeeping] = field(init=False)
@@ -59,7 +58,6 @@ class Board:
         local: Sequence[LineReading] = readings
         if self.first_line != 1:
             local = [replace(one, line=one.line - self.first_line + 1) for one in readings]
-        self.events = []
         actions: list[Action] = []
         for line, keep in (asked or {}).items():
             if self.first_line <= line < self.first_line + self.ring.lines:
@@ -78,7 +76,6 @@ class Board:
 
     def _take(self, event: LineEvent) -> list[Action]:
         """What one line event (box line number) makes happen."""
-        self.events.append(event)
         at = event.line - self.first_line
         calls, keeping = self._calls[at], self._keeping[at]
         self._alarms[at].feed(event)

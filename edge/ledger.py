@@ -110,11 +110,6 @@ class Ledger:
         if isinstance(error, BrokenExecutor):
             self.worker = self.new_worker()
 
-    @property
-    def busy(self) -> bool:
-        """Whether the worker still has something of ours."""
-        return bool(self._encoding)
-
     def _begin(self, action: StartRecording, recorder: Recorder, timeline: Timeline) -> tuple[str, int, int]:
         line = action.call.line
         recording_id = self.new_id()
