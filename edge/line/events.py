@@ -1,7 +1,7 @@
 """Line events: what happened on a line, one frozen dataclass each.
 
-Facts in the past tense, made from readings (hook, ring, polarity) and from blocks (caller ID, digits, tones).
-`position` is the sample where it happened, not where it was noticed.
+Facts in the past tense, made from readings (hook, ring, polarity, dial pulses) and from blocks (caller ID,
+keys, tones, fax, call waiting). `position` is the sample where it happened, not where it was noticed.
 """
 
 from __future__ import annotations
@@ -76,10 +76,11 @@ class CallerIdFailed(LineEvent):
 
 @dataclass(frozen=True, slots=True)
 class DigitKeyed(LineEvent):
-    """A DTMF key: one of 0-9 * # A B C D."""
+    """A digit was dialled: a DTMF key, one of 0-9 * # A B C D, or a train of dial pulses, 0-9."""
 
     digit: str
-    end: int  # position where the tone ended
+    end: int  # position where the tone, or the last pulse, ended
+    how: str = "dtmf"  # dtmf | pulse
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +106,39 @@ class ToneHeard(LineEvent):
 
     tone: str
     country: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaxHeard(LineEvent):
+    """A fax machine or modem makes itself heard (ITU-T T.30, V.25)."""
+
+    tone: str  # cng: the calling machine; ced: the answering one
+    reversals: bool = False  # of the phase, every 450 ms: a modem that wants echo cancellers off
+
+
+@dataclass(frozen=True, slots=True)
+class CallWaitingHeard(LineEvent):
+    """In a call, the exchange says that another caller waits; who it is comes as CallerIdRead in the call.
+
+    tone           for people (SAS)
+    alert          for the phone (CAS)
+    acknowledged   the phone answers the alert with the key D or A
+    """
+
+    sign: str  # tone | alert | acknowledged
+
+
+@dataclass(frozen=True, slots=True)
+class HowlerHeard(LineEvent):
+    """The exchange asks for the handset to be put down."""
+
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageWaiting(LineEvent):
+    """The exchange keeps messages for this line, or keeps none any more."""
+
+    waiting: bool
+    how: str  # fsk: a message of its own, on hook; stutter: an interrupted dial tone
+    count: int | None = None

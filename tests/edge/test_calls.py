@@ -24,11 +24,15 @@ from edge.line import events as line_events
 from edge.line.events import (
     CallerIdFailed,
     CallerIdRead,
+    CallWaitingHeard,
     DigitKeyed,
+    FaxHeard,
     HookFlashed,
+    HowlerHeard,
     LineEvent,
     LineFound,
     LineLost,
+    MessageWaiting,
     OffHook,
     OnHook,
     PolarityReversed,
@@ -203,7 +207,8 @@ EVERY_EVENT = [
     PolarityReversed(3, 1), LineLost(3, 1), LineFound(3, 1), CallerIdRead(3, 1, WANG),
     CallerIdFailed(3, 1, "dtmf", "not_plausible"),
     DigitKeyed(3, 1, "5", 2), ToneHeard(3, 1, "busy", "cn"), VoiceStarted(3, 1), VoiceStopped(3, 1),
-    RecordAsked(3, 1, True),
+    RecordAsked(3, 1, True), FaxHeard(3, 1, "cng"), CallWaitingHeard(3, 1, "tone"), HowlerHeard(3, 1, "cn"),
+    MessageWaiting(3, 1, True, "fsk"),
 ]  # fmt: skip
 
 
