@@ -28,6 +28,7 @@ from edge.storage.ballast import is_full
 from edge.storage.keeper import StorageKeeper, build_keeper
 from edge.store import lines as line_rows
 from edge.store.health import begin_trouble, end_trouble
+from edge.store.line_settings import note_file
 from edge.store.requests import new_requests, take_requests
 from edge.store.schema import open_store
 from edge.timeline import Timeline
@@ -206,10 +207,11 @@ def _build_board(config: Config, hat: HatSettings, clock: Clock) -> BoardParts:
 
 
 def _name_lines(db: sqlite3.Connection, config: Config, now_utc: str) -> None:
-    total = sum(hat.lines for hat in config.hats)
+    lines = range(1, config.total_lines + 1)
     with write(db):
-        line_rows.drop_lines_after(db, total)
-        for line in range(1, total + 1):
+        line_rows.drop_lines_after(db, config.total_lines)
+        note_file(db, [config.line(line) for line in lines], config.most_pre_roll_s)
+        for line in lines:
             line_rows.name_line(db, line, config.line(line).name, now_utc)
 
 

@@ -8,6 +8,7 @@ from edge.board import Board
 from edge.config import Config
 from edge.line.profile import PROFILES
 from edge.ring import RingReader, RingWriter
+from edge.rules import rules_of
 from edge.timeline import Timeline
 from sync.ids import new_id
 
@@ -21,7 +22,6 @@ def build_board(config: Config, ring: RingReader | RingWriter, first_line: int, 
         profile=PROFILES[config.box.country],
         country=config.box.country,
         new_id=new_id,
-        rules_of=config.keep_rules,
-        alarm_rules=config.alarm_rules,
+        rules_of=lambda line: rules_of(config.line(line)),
         local_time=lambda position: timeline.moment(position).astimezone(zone),
     )

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from edge.alarms import AlarmRules, LineAlarms
+from edge.alarms import LineAlarms
 from edge.calls import Action, LineCalls
-from edge.keeping import KeepRules, LineKeeping
+from edge.keeping import LineKeeping
 from edge.line.arbiter import Arbiter
 from edge.line.events import LineEvent, RecordAsked
 from edge.line.profile import LineProfile
 from edge.ring import RingOvertaken, RingReader, RingWriter
+from edge.rules import LineRules
 from edge.samples import AudioBlock, LineReading
 
 BLOCK_S = 0.02  # what the detectors are fed at a time when nothing waits
@@ -31,9 +32,8 @@ class Board:
     profile: LineProfile
     country: str
     new_id: Callable[[], str]
-    rules_of: Callable[[int], KeepRules]  # of the box's line
+    rules_of: Callable[[int], LineRules]  # of the box's line
     local_time: Callable[[int], datetime]  # of a position
-    alarm_rules: AlarmRules = field(default_factory=AlarmRules)
     position: int = 0  # everything before it has been looked at
     _arbiter: Arbiter = field(init=False)
     _calls: list[LineCalls] = field(init=False)
@@ -44,10 +44,9 @@ class Board:
         self._arbiter = Arbiter(self.ring.lines, self.ring.rate_hz, self.profile, self.country)
         lines = range(self.first_line, self.first_line + self.ring.lines)
         self._calls = [LineCalls(line, self.ring.rate_hz, self.new_id) for line in lines]
-        self._alarms = [LineAlarms(self.ring.rate_hz, self.alarm_rules) for _ in lines]
-        self._keeping = [
-            LineKeeping(self.ring.rate_hz, self.rules_of(line), self.local_time) for line in lines
-        ]
+        rules = [self.rules_of(line) for line in lines]
+        self._alarms = [LineAlarms(self.ring.rate_hz, one.alarms) for one in rules]
+        self._keeping = [LineKeeping(self.ring.rate_hz, one.keep, self.local_time) for one in rules]
 
     def step(self, readings: Sequence[LineReading], asked: Mapping[int, bool] | None = None) -> list[Action]:
         """Look at what is new in the ring, at `readings`, and at presses of the record button.

@@ -6,23 +6,15 @@ Every key is explained in `edge/box.example.toml`; all faults of a file are repo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from edge.alarms import AlarmRules
-from edge.keeping import KeepRules
+from edge.line_settings import COUNTRIES, MOST_LINES, RING_SHARE, LineBlock, LineSettings
 from edge.numbers import read_patterns
-from edge.schedule import read_holidays, read_schedule
-from edge.triggers import TRIGGERS
+from edge.schedule import read_holidays
 from sync.settings import SettingsError, read_toml, setting
-
-MOST_LINES = 32
-
-
-def _check_schedule(value: str) -> str | None:
-    return _fault(lambda: read_schedule(value))
 
 
 def _check_holidays(value: str) -> str | None:
@@ -54,9 +46,7 @@ class BoxSettings:
     name: str = setting("", about="name of the branch, as people say it")
     data_dir: Path = setting(about="folder for the database and the recordings", absolute=True)
     ring_dir: Path = setting(Path("/dev/shm"), about="memory folder for the audio ring", absolute=True)
-    country: str = setting(
-        "cn", about="tones and line times of this country", choices=("cn", "us", "uk", "eu")
-    )
+    country: str = setting("cn", about="tones and line times of this country", choices=COUNTRIES)
     language: str = setting("zh", about="first language of the page", choices=("zh", "en"))
     time_zone: str = setting("Asia/Shanghai", about="time zone of pages and schedules", check=_check_zone)
     holidays: str = setting("", about="dates with a schedule of their own", check=_check_holidays)
@@ -74,27 +64,18 @@ class HatSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineSettings:
-    """One line."""
-
-    line: int = setting(about="number on the case, from 1", minimum=1, maximum=MOST_LINES)
-    name: str = setting("", about="what people call it")
-    record: bool = setting(True, about="keep the audio of its calls")
-    trigger: str = setting("voltage", about="what starts and ends a recording", choices=tuple(TRIGGERS))
-    hold_s: float = setting(5.0, about="silence that ends a recording by voice", minimum=0.5, maximum=120)
-    longest_part_min: int = setting(
-        0, about="a recording is split after this; 0 = never", minimum=0, maximum=1440
-    )
-    schedule: str = setting("", about="when it is recorded; empty = always", check=_check_schedule)
-    pre_roll_s: float = setting(5.0, about="audio kept from before the call, seconds", minimum=0, maximum=60)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NeverSettings:
     """One entry of the list of numbers that are never recorded (特殊号码表)."""
 
     number: str = setting(about="the number; * = any digits, ? = one", check=_check_pattern)
     note: str = setting("", about="whose it is")
+
+    @property
+    def entry(self) -> str:
+        """The entry as a line of a list (`edge.line_settings.read_never`)."""
+        note = " ".join(self.note.replace(";", ",").split())
+        (number,) = read_patterns([self.number]).patterns
+        return f"{number} {'- ' if note[:1].isdigit() else ''}{note}".strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +83,15 @@ class RecordSettings:
     """The recorder as a whole."""
 
     ring_s: float = setting(90.0, about="seconds of every line kept in memory", minimum=10, maximum=600)
-    off_hook_alarm_min: int = setting(60, about="off hook for so long is an alarm; 0 = never", minimum=0)
-    silent_alarm_min: int = setting(10, about="a call silent for so long is one; 0 = never", minimum=0)
-    no_ring_alarm_days: int = setting(7, about="no ring for so long is one; 0 = never", minimum=0)
+    off_hook_alarm_min: int = setting(
+        60, about="off hook for so long is an alarm; 0 = never", minimum=0, maximum=10080
+    )
+    silent_alarm_min: int = setting(
+        10, about="a call silent for so long is one; 0 = never", minimum=0, maximum=10080
+    )
+    no_ring_alarm_days: int = setting(
+        7, about="no ring for so long is one; 0 = never", minimum=0, maximum=365
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +157,7 @@ class Config:
 
     box: BoxSettings
     hats: tuple[HatSettings, ...]
-    lines: tuple[LineSettings, ...] = ()
+    lines: tuple[LineBlock, ...] = ()
     never_record: tuple[NeverSettings, ...] = ()
     record: RecordSettings = field(default_factory=RecordSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
@@ -196,33 +183,27 @@ class Config:
         """The number of the board's first line: lines are counted through all boards."""
         return 1 + sum(one.lines for one in self.hats[: self.hats.index(hat)])
 
-    def line(self, number: int) -> LineSettings:
-        """What is set for line `number`; defaults where the file says nothing."""
-        for line in self.lines:
-            if line.line == number:
-                return line
-        return LineSettings(line=number)
+    @property
+    def total_lines(self) -> int:
+        """Lines of all boards."""
+        return sum(hat.lines for hat in self.hats)
 
     @property
-    def alarm_rules(self) -> AlarmRules:
-        """When a line wants looking at."""
-        record = self.record
-        return AlarmRules(
-            record.off_hook_alarm_min * 60.0,
-            record.silent_alarm_min * 60.0,
-            record.no_ring_alarm_days * 86400.0,
-        )
+    def most_pre_roll_s(self) -> float:
+        """What of a line's ring may be pre-roll."""
+        return min(60.0, round(self.record.ring_s * RING_SHARE, 1))
 
-    def keep_rules(self, number: int) -> KeepRules:
-        """What of line `number` is recorded."""
-        line = self.line(number)
-        return KeepRules(
-            record=line.record,
-            trigger=line.trigger,
-            hold_s=line.hold_s,
-            longest_part_s=line.longest_part_min * 60.0,
-            schedule=read_schedule(line.schedule, read_holidays(self.box.holidays)),
-            never=read_patterns(entry.number for entry in self.never_record),
+    def line(self, number: int) -> LineSettings:
+        """What the file says of line `number`, defaults included; people may have changed it since."""
+        block = next((one for one in self.lines if one.line == number), LineBlock(line=number))
+        return LineSettings(
+            **asdict(block),
+            holidays=self.box.holidays,
+            country=self.box.country,
+            never_record="\n".join(one.entry for one in self.never_record),
+            off_hook_alarm_min=self.record.off_hook_alarm_min,
+            silent_alarm_min=self.record.silent_alarm_min,
+            no_ring_alarm_days=self.record.no_ring_alarm_days,
         )
 
 
@@ -237,7 +218,7 @@ def read_config(path: Path) -> Config:
 
 def _faults_between_keys(config: Config) -> list[str]:
     faults = []
-    total = sum(hat.lines for hat in config.hats)
+    total = config.total_lines
     if not config.hats:
         faults.append("hats is empty: at least one [[hats]] is needed")
     if total > MOST_LINES:
@@ -254,11 +235,11 @@ def _faults_between_keys(config: Config) -> list[str]:
         for at, line in enumerate(config.lines, start=1)
         if line.line > total
     ]
-    half = config.record.ring_s / 2
     faults += [
-        f"lines[{at}].pre_roll_s is {line.pre_roll_s:g}, more than half of record.ring_s ({half:g})"
+        f"lines[{at}].pre_roll_s is {line.pre_roll_s:g}, more than two thirds of record.ring_s"
+        f" ({config.most_pre_roll_s:g})"
         for at, line in enumerate(config.lines, start=1)
-        if line.pre_roll_s > half
+        if line.pre_roll_s > config.most_pre_roll_s
     ]
     if config.head_office.host:
         faults += [

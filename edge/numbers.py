@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sync.marked import SaidError, marked
+
 _ALLOWED = re.compile(r"[0-9*?+#]+")
 _LEFT_OUT = str.maketrans("", "", " -()")
 
 
-class PatternError(ValueError):
+class PatternError(SaidError):
     """A pattern with something in it that no number has."""
 
 
@@ -46,9 +48,11 @@ def read_patterns(patterns: Iterable[str]) -> NumberList:
     for pattern in patterns:
         plain = _plain(pattern)
         if not _ALLOWED.fullmatch(plain):
-            raise PatternError(f"a number pattern has digits, * and ?, got {pattern!r}")
+            raise PatternError(marked("a number has digits, * and ?, got “%(number)s”"), number=pattern)
         if not plain.strip("*"):
-            raise PatternError(f"{pattern!r} would match every number; switch recording off instead")
+            raise PatternError(
+                marked("“%(number)s” would match every number; switch recording off instead"), number=pattern
+            )
         kept.append(plain)
     return NumberList(tuple(kept))
 

@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 
+from sync.marked import SaidError, marked
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOLIDAY = "holiday"
 _WINDOW = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
 MINUTES_A_DAY = 24 * 60
 
 
-class ScheduleError(ValueError):
+class ScheduleError(SaidError):
     """A schedule that cannot be meant."""
 
 
@@ -53,7 +55,9 @@ def read_schedule(text: str, holidays: Collection[date] = ()) -> Schedule:
         days, _, rest = entry.partition(" ")
         windows = [] if rest.strip() == "none" else [_window(word, entry) for word in rest.split()]
         if not windows and rest.strip() != "none":
-            raise ScheduleError(f"{entry!r} has no window such as 08:30-12:00, and is not 'none'")
+            raise ScheduleError(
+                marked("“%(entry)s” has no window such as 08:30-12:00, and is not “none”"), entry=entry
+            )
         for day in _days(days, entry):
             by_day[day] = _joined(by_day.get(day, []), windows, day)
     return Schedule(tuple((day, tuple(windows)) for day, windows in by_day.items()), frozenset(holidays))
@@ -64,7 +68,9 @@ def read_holidays(text: str) -> frozenset[date]:
     try:
         return frozenset(date.fromisoformat(word) for word in text.replace(",", " ").split())
     except ValueError as error:
-        raise ScheduleError(f"holidays are dates such as 2026-10-01: {error}") from error
+        raise ScheduleError(
+            marked("holidays are dates such as 2026-10-01, got “%(came)s”"), came=text
+        ) from error
 
 
 def _days(text: str, entry: str) -> tuple[str, ...]:
@@ -76,7 +82,10 @@ def _days(text: str, entry: str) -> tuple[str, ...]:
         wanted = (first, last) if dash else (first,)
         if (dash and HOLIDAY in wanted) or any(day not in (*DAYS, HOLIDAY) for day in wanted):
             raise ScheduleError(
-                f"{entry!r} begins with {text!r}; days are {', '.join(DAYS)}, daily, {HOLIDAY}"
+                marked("“%(entry)s” begins with “%(came)s”; days are %(days)s"),
+                entry=entry,
+                came=text,
+                days=", ".join((*DAYS, "daily", HOLIDAY)),
             )
         if not dash:
             found.append(first)
@@ -89,14 +98,20 @@ def _days(text: str, entry: str) -> tuple[str, ...]:
 def _window(word: str, entry: str) -> tuple[int, int]:
     match = _WINDOW.fullmatch(word)
     if match is None:
-        raise ScheduleError(f"{entry!r} has {word!r}; a window is written 08:30-12:00")
+        raise ScheduleError(
+            marked("“%(entry)s” has “%(came)s”; a window is written 08:30-12:00"), entry=entry, came=word
+        )
     from_hour, from_minute, to_hour, to_minute = map(int, match.groups())
     first, last = from_hour * 60 + from_minute, to_hour * 60 + to_minute
     if from_minute > 59 or to_minute > 59 or last > MINUTES_A_DAY:
-        raise ScheduleError(f"{entry!r} has {word!r}; the last minute of a day is 24:00")
+        raise ScheduleError(
+            marked("“%(entry)s” has “%(came)s”; the last minute of a day is 24:00"), entry=entry, came=word
+        )
     if first >= last:
         raise ScheduleError(
-            f"{entry!r} has {word!r}, which ends before it begins; write two windows over midnight"
+            marked("“%(entry)s”: “%(came)s” ends before it begins; write two windows over midnight"),
+            entry=entry,
+            came=word,
         )
     return first, last
 
@@ -105,5 +120,9 @@ def _joined(old: list[tuple[int, int]], new: list[tuple[int, int]], day: str) ->
     windows = sorted(old + new)
     for (_, end), (start, _) in pairwise(windows):
         if start < end:
-            raise ScheduleError(f"windows of {day} overlap at {start // 60:02}:{start % 60:02}")
+            raise ScheduleError(
+                marked("windows of %(day)s overlap at %(at)s"),
+                day=day,
+                at=f"{start // 60:02}:{start % 60:02}",
+            )
     return windows

@@ -17,6 +17,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
 
+from sync.marked import marked as marked  # said here too: pages take all they need from one place
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
@@ -32,11 +34,6 @@ LANGUAGES: dict[str, Language] = {
     "zh": Language("zh", "zh_CN", "zh-CN", "中文"),
     "en": Language("en", "en", "en", "English"),
 }
-
-
-def marked(text: str) -> str:
-    """Mark `text` for the catalogues where it stands; it is translated where it is shown."""
-    return text
 
 
 def read_catalogue(locale_folder: Path, language: Language) -> Catalog:

@@ -32,8 +32,10 @@ MAY: dict[str, tuple[str, ...]] = {
     "edge.line": ("edge.dsp", "edge.callerid", "edge.samples"),
     "edge.calls": ("edge.callerid", "edge.line.events"),
     "edge.triggers": ("edge.line.events",),
-    "edge.numbers": (),
-    "edge.schedule": (),
+    "edge.numbers": ("sync.marked",),
+    "edge.schedule": ("sync.marked",),
+    "edge.line_settings": ("edge.numbers", "edge.schedule", "edge.triggers", "sync.marked", "sync.settings"),
+    "edge.rules": ("edge.alarms", "edge.keeping", "edge.line_settings", "edge.schedule"),
     "edge.keeping": ("edge.calls", "edge.line.events", "edge.numbers", "edge.schedule", "edge.triggers"),
     "edge.answering": ("edge.line.events", "edge.calls"),
     "edge.sources": ("edge.samples", "edge.ring", "hw.wire"),
@@ -44,6 +46,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "edge.keeping",
         "edge.line",
         "edge.ring",
+        "edge.rules",
         "edge.samples",
         "edge.config",
         "edge.timeline",
@@ -54,11 +57,9 @@ MAY: dict[str, tuple[str, ...]] = {
     "edge.codec": ("edge.part", "edge.samples"),
     "edge.recorder": ("edge.codec", "edge.part", "edge.ring", "edge.samples"),
     "edge.config": (
-        "edge.alarms",
-        "edge.keeping",
+        "edge.line_settings",
         "edge.numbers",
         "edge.schedule",
-        "edge.triggers",
         "sync.settings",
     ),
     "edge.seal": ("sync.envelope",),
@@ -66,7 +67,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "edge.storage": ("edge.codec", "edge.config", "edge.opus", "edge.store", "sync"),
     "edge.backup": ("edge.codec", "edge.config", "edge.store", "sync"),
     "edge.restore": ("edge.backup", "edge.config", "edge.store", "sync"),
-    "edge.store": ("edge.codec", "edge.samples", "edge.seal", "sync"),
+    "edge.store": ("edge.codec", "edge.line_settings", "edge.samples", "edge.seal", "sync"),
     "edge.web": (
         "edge.store",
         "edge.clock",
@@ -91,10 +92,10 @@ FREE = (
 
 PURE = (
     "edge.dsp", "edge.callerid", "edge.line", "edge.triggers", "edge.calls", "edge.answering", "edge.board",
-    "edge.keeping", "edge.numbers", "edge.schedule", "edge.storage.policy", "edge.storage.ladder",
-    "edge.seal", "edge.timeline", "edge.popup", "sync.session", "sync.chunks", "sync.envelope", "sync.topics",
-    "sync.phone", "sync.search", "sync.sheets", "cloud.access", "hw.wire",
-    "firmware.linehat",
+    "edge.keeping", "edge.numbers", "edge.schedule", "edge.line_settings", "edge.rules",
+    "edge.storage.policy", "edge.storage.ladder", "edge.seal", "edge.timeline", "edge.popup",
+    "sync.session", "sync.chunks", "sync.envelope", "sync.topics", "sync.phone", "sync.search", "sync.sheets",
+    "sync.marked", "cloud.access", "hw.wire", "firmware.linehat",
 )  # fmt: skip
 WORLDLY = {
     "time", "threading", "socket", "select", "sqlite3", "sqlalchemy", "sqlite_utils", "logging", "subprocess",

@@ -15,6 +15,7 @@ from sqlite_utils import Database, Migrations
 from edge.store.communications import migrations as communications_migrations
 from edge.store.customers import migrations as customers_migrations
 from edge.store.imports import migrations as imports_migrations
+from edge.store.line_settings import migrations as line_settings_migrations
 from edge.store.notes import migrations as notes_migrations
 from edge.store.popup_settings import migrations as popup_settings_migrations
 from edge.store.requests import migrations as requests_migrations
@@ -114,6 +115,7 @@ MIGRATIONS = (
     communications_migrations,
     imports_migrations,
     popup_settings_migrations,
+    line_settings_migrations,
 )
 
 

@@ -93,7 +93,10 @@ HAT = '[[hats]]\nname = "hat0"\nalsa_device = "x"\nlines = 30\n'
         (HAT.replace("hat0", "hat1"), "a box has at most 32 lines, these boards have 34"),
         ("[[lines]]\nline = 5\n", "lines[1].line is 5, but the boards have lines 1 to 4"),
         ("[[lines]]\nline = 2\n[[lines]]\nline = 2\n", "line '2' is given twice"),
-        ("[[lines]]\nline = 2\npre_roll_s = 46\n", "pre_roll_s is 46, more than half of record.ring_s (45)"),
+        (
+            "[[lines]]\nline = 2\npre_roll_s = 41\n[record]\nring_s = 60\n",
+            "more than two thirds of record.ring_s (40)",
+        ),
         ("[[lines]]\nline = 2\npre_roll_s = 61\n", "pre_roll_s must be at most 60, got 61"),
         ("[[lines]]\nline = true\n", "line must be a whole number, got True"),
         ('[head_office]\nhost = "hq"\nca = "x"\n', "head_office.cert is missing"),

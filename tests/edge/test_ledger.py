@@ -29,8 +29,9 @@ from edge.calls import (
     StopRecording,
     UpdateCall,
 )
-from edge.config import BoxSettings, Config, HatSettings, LineSettings
+from edge.config import BoxSettings, Config, HatSettings
 from edge.ledger import Ledger
+from edge.line_settings import LineBlock
 from edge.recorder import Recorder
 from edge.ring import RingWriter
 from edge.samples import Gap
@@ -52,7 +53,7 @@ class Box:
         self.config = Config(
             box=BoxSettings(id="b", data_dir=folder),
             hats=(HatSettings(name="hat0", alsa_device="x", lines=2),),
-            lines=(LineSettings(line=2, name="柜台", pre_roll_s=1.0),),
+            lines=(LineBlock(line=2, name="柜台", pre_roll_s=1.0),),
         )
         self.config.recordings_dir.mkdir(exist_ok=True)
         self.numbers = count(1)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.config import LineSettings
+from edge.line_settings import LineBlock
 from edge.replay import Replay, build_replay, replay_config
 from edge.samples import LineReading
 from hw.virtual.exchange import Exchange
@@ -49,7 +49,7 @@ def play(
 ) -> Played:
     """Run `script` through the box for `seconds` of the lines' time; `presses` of line 1's record button."""
     exchange = Exchange(script, lines, RATE_HZ, seed=1)
-    settings = tuple(LineSettings(line=line, **line_settings) for line in range(1, lines + 1))
+    settings = tuple(LineBlock(line=line, **line_settings) for line in range(1, lines + 1))
     replay = build_replay(replace(replay_config(folder, RATE_HZ, lines, "cn"), lines=settings))
     pressed = {round(at_s * RATE_HZ) // PERIOD * PERIOD: keep for at_s, keep in (presses or {}).items()}
     end = round(seconds * RATE_HZ)

@@ -18,7 +18,7 @@ LOCALE = ROOM / "locale"
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_catalogue_has_every_text_and_no_other(code: str) -> None:
-    wanted = marked_texts(ROOM)
+    wanted = marked_texts(ROOM.parent)  # rooms beside the pages speak too: what a setting is called
     assert len(wanted) > 50
     assert catalogue_faults(read_catalogue(LOCALE, LANGUAGES[code]), wanted) == []
 
