@@ -10,15 +10,30 @@ from sqlalchemy import Connection, Engine, RowMapping, Table, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud.apply import audio_stored
-from cloud.entries import Incoming, Outgoing
-from cloud.objects import Objects, WrongHash
+from cloud.entries import Message, Outgoing
+from cloud.incoming import Incoming
+from cloud.objects import Objects
 from cloud.store.database import read, write
-from cloud.store.schema import boxes, inbox_tables
-from sync import topics
+from cloud.store.schema import boxes, inbox_tables, recordings
+from sync import spans, topics
 from sync.chunks import Chunk, ChunkError, FileReceiver, unpack_chunk
 from sync.inbox import Origin
-from sync.messages import AnyMessage, At, Declined, Fin, MessageError, Open, Stored, pack, unpack
+from sync.messages import (
+    MAX_FILE_BYTES,
+    AnyMessage,
+    Declined,
+    Fin,
+    Grow,
+    MessageError,
+    Open,
+    Stored,
+    Sums,
+    pack,
+    unpack,
+)
+from sync.spans import Spans
 
+GROWING, OPEN, STORED, REFUSED = "growing", "open", "stored", "refused"  # states of a transfer
 MOST_OPEN = 256  # files kept in memory; one that was forgotten is read from the database again
 
 log = logging.getLogger(__name__)
@@ -32,12 +47,13 @@ class FilesDesk:
 
     engine: Engine
     objects: Objects
+    incoming: Incoming
     _files: dict[Key, FileReceiver] = field(default_factory=dict)
 
-    def handle(self, incoming: list[Incoming], now_utc: str) -> list[Outgoing]:
+    def handle(self, incoming: list[Message], now_utc: str) -> list[Outgoing]:
         """Take messages; what to answer, now that it is on disk or committed."""
         answers: list[tuple[str, AnyMessage]] = []
-        moved: dict[Key, None] = {}  # files to name our offset of, in order
+        moved: dict[Key, None] = {}  # files to say of what we have, in order
         for topic, payload in incoming:
             try:
                 if topic.channel == "c":
@@ -54,12 +70,16 @@ class FilesDesk:
                 log.exception("part of a recording of box %s could not be taken", topic.box_id)
         for box_id, rid in moved:
             if (box_id, rid) in self._files:
-                answers.append((box_id, At(rid=rid, offset=self._files[box_id, rid].have)))
+                answers.append((box_id, self._files[box_id, rid].at(rid)))
         return [(topics.build(box_id, "dn", "a", bulk=True), pack(answer)) for box_id, answer in answers]
 
     def _message(self, origin: Origin, message: AnyMessage) -> list[tuple[str, AnyMessage]]:
         if isinstance(message, Open):
             answer = self._open(origin, message)
+        elif isinstance(message, Grow):
+            answer = self._grow(origin, message.rid)
+        elif isinstance(message, Sums):
+            answer = self._sums(origin, message)
         elif isinstance(message, Fin):
             answer = self._fin(origin, message.rid)
         else:
@@ -67,42 +87,83 @@ class FilesDesk:
         return [(origin.box_id, answer)] if answer else []
 
     def _open(self, origin: Origin, opened: Open) -> AnyMessage | None:
+        key = (origin.box_id, opened.rid)
         with write(self.engine) as db:
             if not _registered(db, origin.box_id):
                 return None  # it learns that on its events connection; its file is not refused for it
-            row = _transfer(db, origin.box_id, opened.rid)
-            if row is not None and row["state"] == "stored":
-                if _receiver(row, 0).same(opened):
+            row = _transfer(db, key)
+            if row is not None and row["state"] == STORED:
+                if _receiver(row, ()).same(opened):
                     return Stored(rid=opened.rid, sha256=opened.sha256)
                 return Declined(rid=opened.rid, code="other_file", detail="another file was stored before")
-            if row is None or not _receiver(row, 0).same(opened):
-                self._forget((origin.box_id, opened.rid))
+            if row is not None and row["state"] == GROWING:
+                self._grown(key, opened.size)
+            elif row is None or not _receiver(row, ()).same(opened):
+                self._forget(key)
             _begin(db, origin, opened, row)
-        receiver = self._find(origin.box_id, opened.rid)
-        return At(rid=opened.rid, offset=receiver.have) if receiver else None
+        receiver = self._find(key)
+        return receiver.at(opened.rid, asked=True) if receiver else None
+
+    def _grow(self, origin: Origin, rid: str) -> AnyMessage | None:
+        """A recording that still goes on; what is here of one that was lost meanwhile goes."""
+        key = (origin.box_id, rid)
+        with write(self.engine) as db:
+            if not _registered(db, origin.box_id):
+                return None
+            row = _transfer(db, key)
+            for lost in _lost(db, origin.box_id):
+                _save(db, (origin.box_id, lost), state=REFUSED)
+                self._forget((origin.box_id, lost))
+            if row is None:
+                _begin_growing(db, origin, rid)
+            elif row["state"] != GROWING:
+                return Declined(rid=rid, code="finished", detail="it is open, stored or refused")
+        receiver = self._find(key)
+        return receiver.at(rid, asked=True) if receiver else None
+
+    def _grown(self, key: Key, size: int) -> None:
+        """It has its final size: what came beyond was cut off at the box, too."""
+        held = spans.without(self.incoming.held(_temp(key)), size, MAX_FILE_BYTES)
+        self.incoming.keep(_temp(key), held)
+        self._files.pop(key, None)
 
     def _chunk(self, box_id: str, chunk: Chunk) -> list[Key]:
-        receiver = self._find(box_id, chunk.rid)
+        key = (box_id, chunk.rid)
+        receiver = self._find(key)
         if receiver is None:
             return []
         if receiver.takes(chunk):
-            self.objects.append(_temp((box_id, chunk.rid)), chunk.offset, chunk.data)
+            self.incoming.put(_temp(key), chunk.offset, chunk.data)
             receiver.taken(chunk)
-        return [(box_id, chunk.rid)]
+        return [key]
+
+    def _sums(self, origin: Origin, sums: Sums) -> AnyMessage | None:
+        """The box says what the pieces should be: those that are not have to come again."""
+        key = (origin.box_id, sums.rid)
+        receiver = self._find(key)
+        if receiver is None:
+            return None
+        pieces = receiver.whole_pieces(sums)
+        found = self.incoming.sums(_temp(key), [piece for piece, _ in pieces])
+        wrong = [piece for (piece, wanted), is_ in zip(pieces, found, strict=True) if is_ != wanted]
+        if wrong:
+            receiver.differs(wrong)
+            self.incoming.keep(_temp(key), receiver.have)
+        return receiver.at(sums.rid, asked=True)
 
     def _fin(self, origin: Origin, rid: str) -> AnyMessage | None:
-        receiver = self._find(origin.box_id, rid)
-        if receiver is None:
-            return self._stored_before(origin.box_id, rid)
-        if not receiver.complete():
-            return At(rid=rid, offset=receiver.have)
         key = (origin.box_id, rid)
-        try:
-            object_key = self.objects.commit(_temp(key), receiver.sha256)
-        except WrongHash as error:
-            return self._mismatched(key, receiver, str(error))
+        receiver = self._find(key)
+        if receiver is None:
+            return self._stored_before(key)
+        if not receiver.complete():
+            return receiver.at(rid, asked=True)
+        file, found = self.incoming.whole(_temp(key))
+        if found != receiver.sha256:
+            return self._mismatched(key, receiver, f"wanted SHA-256 {receiver.sha256}, got {found}")
+        object_key = self.objects.take(file, found)
         with write(self.engine) as db:
-            _save(db, key, state="stored", done_utc=origin.received_utc)
+            _save(db, key, state=STORED, done_utc=origin.received_utc)
             audio_stored(db, origin, rid, receiver.sha256, object_key)
         self._forget(key)
         return Stored(rid=rid, sha256=receiver.sha256)
@@ -110,36 +171,35 @@ class FilesDesk:
     def _mismatched(self, key: Key, receiver: FileReceiver, detail: str) -> AnyMessage:
         again = receiver.mismatched()
         with write(self.engine) as db:
-            _save(db, key, state="open" if again else "refused", failures=receiver.failures)
-        self.objects.drop(_temp(key))
+            _save(db, key, state=OPEN if again else REFUSED, failures=receiver.failures)
         if again:
-            return At(rid=key[1], offset=0)
+            return receiver.at(key[1], doubt=True)
         log.warning("recording %s of box %s never matched its hash: %s", key[1], key[0], detail)
         self._forget(key)
         return Declined(rid=key[1], code="wrong_hash", detail=detail)
 
-    def _stored_before(self, box_id: str, rid: str) -> AnyMessage | None:
+    def _stored_before(self, key: Key) -> AnyMessage | None:
         with read(self.engine) as db:
-            row = _transfer(db, box_id, rid)
-        return Stored(rid=rid, sha256=row["sha256"]) if row is not None and row["state"] == "stored" else None
+            row = _transfer(db, key)
+        return (
+            Stored(rid=key[1], sha256=row["sha256"]) if row is not None and row["state"] == STORED else None
+        )
 
-    def _find(self, box_id: str, rid: str) -> FileReceiver | None:
+    def _find(self, key: Key) -> FileReceiver | None:
         """The file under way, from memory or, after a restart, from the database and what is on disk."""
-        key = (box_id, rid)
         if key not in self._files:
             with read(self.engine) as db:
-                row = _transfer(db, box_id, rid)
-            if row is None or row["state"] != "open":
+                row = _transfer(db, key)
+            if row is None or row["state"] not in (OPEN, GROWING):
                 return None
             if len(self._files) >= MOST_OPEN:
                 del self._files[next(iter(self._files))]
-            have = self.objects.temp_size(_temp(key))
-            self._files[key] = _receiver(row, have if have <= row["size_bytes"] else 0)
+            self._files[key] = _receiver(row, self.incoming.held(_temp(key)))
         return self._files[key]
 
     def _forget(self, key: Key) -> None:
         self._files.pop(key, None)
-        self.objects.drop(_temp(key))
+        self.incoming.drop(_temp(key))
 
 
 def _temp(key: Key) -> str:
@@ -154,23 +214,44 @@ def _is(table: Table, key: Key) -> tuple[Any, Any]:
     return table.c.box_id == key[0], table.c.recording_id == key[1]
 
 
-def _transfer(db: Connection, box_id: str, rid: str) -> RowMapping | None:
+def _transfer(db: Connection, key: Key) -> RowMapping | None:
     table = inbox_tables.transfers
-    return db.execute(select(table).where(*_is(table, (box_id, rid)))).mappings().one_or_none()
+    return db.execute(select(table).where(*_is(table, key))).mappings().one_or_none()
 
 
-def _receiver(row: RowMapping, have: int) -> FileReceiver:
-    return FileReceiver(row["size_bytes"], row["sha256"], have, row["failures"])
+def _lost(db: Connection, box_id: str) -> list[str]:
+    """Recordings of which something arrived while they were made, and which will never be finished."""
+    table = inbox_tables.transfers
+    query = (
+        select(table.c.recording_id)
+        .join(recordings, recordings.c.id == table.c.recording_id)
+        .where(table.c.box_id == box_id, table.c.state == GROWING, recordings.c.state == "lost")
+    )
+    return list(db.execute(query).scalars())
+
+
+def _receiver(row: RowMapping, have: Spans) -> FileReceiver:
+    size = None if row["state"] == GROWING else row["size_bytes"]
+    within = have if size is None else spans.without(have, size, MAX_FILE_BYTES)
+    return FileReceiver(size, row["sha256"], within, row["failures"])
 
 
 def _begin(db: Connection, origin: Origin, opened: Open, row: RowMapping | None) -> None:
-    table = inbox_tables.transfers
-    values = {"size_bytes": opened.size, "sha256": opened.sha256, "state": "open"}
+    values = {"size_bytes": opened.size, "sha256": opened.sha256, "state": OPEN}
     if row is None:
-        values |= {"failures": 0, "opened_utc": origin.received_utc}
-        db.execute(table.insert().values(box_id=origin.box_id, recording_id=opened.rid, **values))
-    elif row["state"] != "open" or not _receiver(row, 0).same(opened):
+        _insert(db, origin, opened.rid, values)
+    elif row["state"] != OPEN or not _receiver(row, ()).same(opened):
         _save(db, (origin.box_id, opened.rid), failures=0, **values)
+
+
+def _begin_growing(db: Connection, origin: Origin, rid: str) -> None:
+    _insert(db, origin, rid, {"size_bytes": 0, "sha256": "", "state": GROWING})
+
+
+def _insert(db: Connection, origin: Origin, rid: str, values: dict[str, object]) -> None:
+    key = {"box_id": origin.box_id, "recording_id": rid}
+    begun = {"failures": 0, "opened_utc": origin.received_utc}
+    db.execute(inbox_tables.transfers.insert().values(key | begun | values))
 
 
 def _save(db: Connection, key: Key, **values: object) -> None:

@@ -21,7 +21,7 @@ from sync.topics import Topic
 
 log = logging.getLogger(__name__)
 
-Incoming = tuple[Topic, bytes]
+Message = tuple[Topic, bytes]
 Outgoing = tuple[str, bytes]  # topic, payload
 
 
@@ -34,7 +34,7 @@ class EntriesDesk:
     clock_s: Callable[[], float] = time.monotonic
     _credit: int = field(default=FULL_CREDIT)
 
-    def handle(self, incoming: list[Incoming], now_utc: str) -> list[Outgoing]:
+    def handle(self, incoming: list[Message], now_utc: str) -> list[Outgoing]:
         """Take messages in one transaction; what to answer, now that it is committed."""
         begun_s = self.clock_s()
         try:

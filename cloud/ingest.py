@@ -21,7 +21,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud.apply import APPLY
 from cloud.arrivals import FilesDesk
-from cloud.entries import EntriesDesk, Incoming, Outgoing
+from cloud.entries import EntriesDesk, Message, Outgoing
+from cloud.incoming import Incoming
 from cloud.objects import FolderObjects
 from cloud.store.database import open_engine
 from cloud.store.schema import inbox_tables
@@ -89,8 +90,8 @@ class Ingest:
             link.done(message)
 
     def _handle(self, arrived: list[Arrived], now_utc: str) -> list[Outgoing]:
-        entries: list[Incoming] = []
-        files: list[Incoming] = []
+        entries: list[Message] = []
+        files: list[Message] = []
         for message in arrived:
             try:
                 topic = parse(message.topic)
@@ -122,7 +123,9 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             manual_ack=True,
         )
     )
-    files = FilesDesk(engine, FolderObjects(settings.objects_folder))
+    files = FilesDesk(
+        engine, FolderObjects(settings.objects_folder), Incoming(settings.objects_folder / "incoming")
+    )
     ingest = Ingest(link, EntriesDesk(engine, Inbox(inbox_tables, APPLY)), files)
     try:
         while not stop.is_set():

@@ -6,10 +6,13 @@ Runs in a worker process of low priority, so nothing here shares the recorder's 
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +60,59 @@ def encode_flac(part: Path, target: Path, rate_hz: int, samples: int) -> Encoded
     return settle_file(unfinished, target, written)
 
 
+class GrowingFlac:
+    """The FLAC file a recording will be, as far as it is known while the call goes on.
+
+    FLAC's frames depend on the samples alone, not on how they were handed over, so all bytes from `start` on
+    are those of the finished file; what comes before names lengths nobody knows yet. The file has no name: it
+    is gone with the process, and is made again from the part.
+    """
+
+    def __init__(self, folder: Path, rate_hz: int) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed by close
+        self._sink = _flac_sink(self._file.fileno(), rate_hz)
+        self.samples = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes there are."""
+        return os.fstat(self._file.fileno()).st_size
+
+    @property
+    def start(self) -> int:
+        """Where the frames begin; 0 before there are any."""
+        head = self.read(0, 4)
+        at, last = len(head), head != b"fLaC"
+        while not last:
+            block = self.read(at, 4)
+            if len(block) < 4:
+                return 0
+            last, at = block[0] >= 0x80, at + 4 + int.from_bytes(block[1:], "big")
+        return at
+
+    def write(self, samples: Samples) -> None:
+        """The next samples of the recording. OSError when the disk does not take them."""
+        try:
+            self._sink.write(samples)
+        except soundfile.SoundFileError as error:
+            raise OSError(errno.EIO, str(error)) from error
+        self.samples += len(samples)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the file."""
+        return os.pread(self._file.fileno(), length, offset)
+
+    def close(self) -> None:
+        """Give the room back."""
+        with suppress(soundfile.SoundFileError):
+            self._sink.close()
+        self._file.close()
+
+
+def _flac_sink(target: Path | int, rate_hz: int) -> soundfile.SoundFile:
+    return soundfile.SoundFile(target, "w", rate_hz, 1, subtype="PCM_16", format="FLAC", closefd=False)
+
+
 def settle_file(unfinished: Path, target: Path, samples: int) -> Encoded:
     """Hash and fsync what was written, give it its name, make the name durable."""
     with unfinished.open("rb+") as file:
@@ -69,7 +125,7 @@ def settle_file(unfinished: Path, target: Path, samples: int) -> Encoded:
 
 def _write_flac(part: Path, target: Path, rate_hz: int, most: int) -> int:
     written = 0
-    with soundfile.SoundFile(target, "w", rate_hz, 1, subtype="PCM_16", format="FLAC") as sink:
+    with _flac_sink(target, rate_hz) as sink:
         for block in _larger(read_blocks(part)):
             block = block[: most - written]
             sink.write(block)

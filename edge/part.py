@@ -11,10 +11,12 @@ Reading stops at the first block that does not check, so what is read back is ex
 
 from __future__ import annotations
 
+import os
 import struct
 from binascii import crc32
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -38,12 +40,43 @@ def pack_blocks(samples: Samples) -> bytes:
 def read_blocks(path: Path) -> Iterator[Samples]:
     """The samples of a part, block by block, up to the first block that does not check."""
     with path.open("rb") as file:
-        while len(head := file.read(_HEAD.size)) == _HEAD.size:
-            count, wanted = _HEAD.unpack(head)
-            data = file.read(2 * count)
-            if count == 0 or len(data) != 2 * count or crc32(head[:2] + data) != wanted:
+        yield from _blocks_of(file)
+
+
+class PartTail:
+    """Follows a part while it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._at = 0
+
+    def read(self, most_samples: int) -> Iterator[Samples]:
+        """The next whole blocks, until there are no more or the next would pass `most_samples`."""
+        self._file.seek(self._at)
+        for block in _blocks_of(self._file):
+            most_samples -= len(block)
+            if most_samples < 0:
                 return
-            yield np.frombuffer(data, "<i2")
+            self._at = self._file.tell()
+            yield block
+
+    def samples_ahead(self) -> int:
+        """At least so many samples are in the file and were not read, if its end is whole."""
+        ahead = os.fstat(self._file.fileno()).st_size - self._at
+        return max(0, (ahead - _HEAD.size * (1 + ahead // (2 * MOST_SAMPLES))) // 2)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def _blocks_of(file: BinaryIO) -> Iterator[Samples]:
+    while len(head := file.read(_HEAD.size)) == _HEAD.size:
+        count, wanted = _HEAD.unpack(head)
+        data = file.read(2 * count)
+        if count == 0 or len(data) != 2 * count or crc32(head[:2] + data) != wanted:
+            return
+        yield np.frombuffer(data, "<i2")
 
 
 def samples_in(path: Path) -> int:

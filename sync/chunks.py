@@ -1,12 +1,15 @@
-"""The conversation about one file, as two machines without clock, socket or disk.
+"""One file's bytes: the chunk on the wire, and head office's end of the talk (the box's: sync.upload).
 
-box (FileSender)                      head office (FileReceiver)
+box (sync.upload.FileSender)          head office (FileReceiver)
 
-open {rid, size, sha256}         -->  at {offset}      the receiver owns the offset: the box starts there
-chunk, chunk ... (window)        -->  at {offset}      appended exactly there, or passed over
-fin                              -->  stored {sha256}  read back, hash right, on disk, committed
-                                      at {0}           hash wrong: all of it again
-                                      declined {code}  wrong three times, or too large, or another file
+open {rid, size, sha256}         -->  at {asked, ...}      the receiver owns what is there: send the rest
+chunk, chunk ... (window)        -->  at {offset, spans}   put where it belongs, or passed over
+fin                              -->  stored {sha256}      read back, hash right, on disk, committed
+                                      at {doubt}           hash wrong: the box says the sums of the pieces,
+sums                             -->  at {asked}           those that differ no longer count, and come again
+                                      declined {code}      wrong three times, or too large, or another file
+
+While a call goes on, `grow` stands for `open`, and a span ends with its sum instead of fin.
 
 chunk      0        8        12       16 ...            16 bytes of rid come first, so it is 32 in all
 +--------+--------+--------+--------+----------+
@@ -21,18 +24,16 @@ from __future__ import annotations
 import struct
 import uuid
 from binascii import crc32
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sync.messages import MAX_FILE_BYTES, At, Declined, Open, Stored
+from sync import spans
+from sync.messages import MAX_FILE_BYTES, MAX_SPANS, At, Open, Sums
+from sync.spans import Span, Spans
 
 HEADER = struct.Struct(">16sQII")
 MIN_CHUNK = 8 * 1024
 MAX_CHUNK = 256 * 1024
-FIRST_CHUNK = 64 * 1024
-CHUNK_S = 0.25  # one chunk should take about this long
-WINDOW = 4  # chunks in flight
-GRACE_S = 2.0
-SLOWEST_S = 60.0
 MAX_FAILURES = 3
 
 
@@ -77,179 +78,66 @@ def unpack_chunk(payload: bytes) -> Chunk:
     return Chunk(str(uuid.UUID(bytes=rid)), offset, data)
 
 
-@dataclass(frozen=True, slots=True)
-class SendOpen:
-    """Say that the current file is about to come."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendChunk:
-    """Send `length` bytes of the current file from `offset`."""
-
-    offset: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class SendFin:
-    """Say that all of the current file was sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class PickFile:
-    """Choose the next file and `begin` it."""
-
-
-@dataclass(slots=True)
-class FileSender:
-    """The box's end, one file at a time. `next` says what to do; the other methods tell what happened."""
-
-    min_chunk: int = MIN_CHUNK
-    max_chunk: int = MAX_CHUNK
-    chunk: int = FIRST_CHUNK  # bytes per chunk now
-    rid: str = ""  # of the file under way; "": none
-    size: int = 0
-    unanswered: int = 0
-    rtt_s: float = 0.1
-    _online: bool = False
-    _fresh: bool = True
-    _agreed: bool = False  # the receiver has named its offset since we (re)opened
-    _sent: int = 0  # bytes sent
-    _there: int = 0  # bytes the receiver has
-    _fin: bool = False
-    _heard_s: float = 0.0  # when the receiver last moved on, or we last asked
-    _asked: bool = False
-
-    def connected(self) -> None:
-        """The connection is up: whatever was under way is opened again, where the receiver says."""
-        self._online = True
-        self._reopen()
-
-    def lost(self) -> None:
-        """The connection is gone."""
-        self._online = False
-
-    def woken(self) -> None:
-        """There may be new files."""
-        self._fresh = True
-
-    def nothing(self) -> None:
-        """There was no file to pick: do not ask again until woken."""
-        self._fresh = False
-
-    def begin(self, rid: str, size: int) -> None:
-        """The next file was picked."""
-        self.rid, self.size = rid, size
-        self.unanswered = 0
-        self._reopen()
-
-    def drop(self) -> None:
-        """Leave the current file: it cannot be read now."""
-        self.rid = ""
-
-    def opened(self, now_s: float) -> None:
-        """Open was sent."""
-        self._asked, self._heard_s = True, now_s
-
-    def sent(self, action: SendChunk | SendFin, now_s: float) -> None:
-        """A chunk, or fin, was sent."""
-        if self._sent == self._there:
-            self._heard_s = now_s
-        if isinstance(action, SendChunk):
-            self._sent = action.offset + action.length
-        else:
-            self._fin = True
-
-    def at(self, at: At, now_s: float) -> None:
-        """The receiver named its offset: after open, it decides; later it moves our window on."""
-        if at.rid != self.rid or not self._asked or at.offset > self.size:
-            return
-        if not self._agreed or at.offset < self._there:
-            self._agreed, self._fin = True, False
-            self._sent = self._there = at.offset
-        elif at.offset > self._there:
-            self._measure(at.offset - self._there, now_s - self._heard_s)
-            self._there = at.offset
-            self._sent = max(self._sent, at.offset)
-            self.unanswered = 0
-        else:
-            return
-        self._heard_s = now_s
-
-    def finished(self, answer: Stored | Declined) -> bool:
-        """The receiver is done with a file; False if it is not ours."""
-        if answer.rid != self.rid or not self._asked:
-            return False
-        self.rid = ""
-        self._fresh = True
-        return True
-
-    def next(self, now_s: float) -> PickFile | SendOpen | SendChunk | SendFin | None:
-        """What to do now; None: wait for something to happen."""
-        if not self._online:
-            return None
-        if not self.rid:
-            return PickFile() if self._fresh else None
-        if not self._asked:
-            return SendOpen()
-        if now_s - self._heard_s > self._patience_s() and self._owed():
-            self.unanswered += 1
-            self.chunk = max(self.min_chunk, self.chunk // 4)
-            self._reopen()
-            return SendOpen()
-        return self._part() if self._agreed else None
-
-    def _part(self) -> SendChunk | SendFin | None:
-        if self._sent < self.size:
-            if self._sent - self._there >= WINDOW * self.chunk:
-                return None
-            return SendChunk(self._sent, min(self.chunk, self.size - self._sent))
-        return None if self._fin else SendFin()
-
-    def _owed(self) -> bool:
-        return not self._agreed or self._fin or self._sent > self._there
-
-    def _patience_s(self) -> float:
-        hashing_s = self.size / 20e6 if self._fin else 0.0  # head office reads a finished file once more
-        return hashing_s + min(SLOWEST_S, (2 * self.rtt_s + GRACE_S) * 2.0**self.unanswered)
-
-    def _reopen(self) -> None:
-        self._agreed = self._asked = self._fin = False
-        self._sent = self._there = 0
-
-    def _measure(self, moved: int, took_s: float) -> None:
-        self.rtt_s += (took_s - self.rtt_s) / 4
-        wanted = moved / max(took_s, 1e-4) * CHUNK_S
-        self.chunk = int(max(self.min_chunk, min(self.max_chunk, wanted, self.chunk * 2)))
-
-
 @dataclass(slots=True)
 class FileReceiver:
-    """Head office's end of one file: what to do with each message, given how much of it is on disk."""
+    """Head office's end of one file: what to do with each message, given what of it is on disk."""
 
-    size: int
+    size: int | None  # None: it still grows
     sha256: str
-    have: int  # bytes on disk
+    have: Spans = ()
     failures: int = 0
+    doubted: bool = False  # the hash was wrong, and the box has not said the sums yet
+
+    @property
+    def most(self) -> int:
+        """No byte is beyond this."""
+        return MAX_FILE_BYTES if self.size is None else self.size
 
     def same(self, opened: Open) -> bool:
         """Whether `opened` speaks of this file."""
         return (opened.size, opened.sha256) == (self.size, self.sha256)
 
     def takes(self, chunk: Chunk) -> bool:
-        """Whether the chunk goes on exactly where the file ends."""
-        return chunk.offset == self.have and chunk.end <= self.size
+        """Whether the chunk has missing bytes of the file, and leaves no more holes than can be told."""
+        if chunk.end > self.most or spans.holds(self.have, chunk.offset, chunk.end):
+            return False
+        return len(spans.add(self.have, chunk.offset, chunk.end)) <= MAX_SPANS
 
     def taken(self, chunk: Chunk) -> None:
         """The chunk is on disk."""
-        self.have = chunk.end
+        self.have = spans.add(self.have, chunk.offset, chunk.end)
 
     def complete(self) -> bool:
         """Whether every byte is there, so that the hash can be checked."""
-        return self.have == self.size
+        return self.size is not None and spans.holds(self.have, 0, self.size)
 
     def mismatched(self) -> bool:
-        """The hash was wrong: all of it again; False when that has happened too often."""
-        self.failures += 1
-        self.have = 0
+        """The hash was wrong: ask, once each time, for the sums; False when it happened too often."""
+        self.failures += not self.doubted
+        self.doubted = True
         return self.failures < MAX_FAILURES
+
+    def whole_pieces(self, sums: Sums) -> list[tuple[Span, str]]:
+        """The pieces `sums` speaks of that are here whole, each with its wanted SHA-256."""
+        self.doubted = False
+        return [(piece, wanted) for piece, wanted in pieces_of(sums) if spans.holds(self.have, *piece)]
+
+    def differs(self, pieces: Sequence[Span]) -> None:
+        """These pieces are not what they should be: they no longer count."""
+        for start, end in pieces:
+            self.have = spans.without(self.have, start, end)
+
+    def at(self, rid: str, *, doubt: bool = False, asked: bool = False) -> At:
+        """What the box is told."""
+        offset = spans.from_zero(self.have)
+        beyond = tuple(span for span in self.have if span[0] > offset)
+        return At(rid=rid, offset=offset, spans=beyond, doubt=doubt, asked=asked)
+
+
+def pieces_of(sums: Sums) -> list[tuple[Span, str]]:
+    """The pieces of a file that `sums` speaks of, each with its SHA-256."""
+    starts = range(sums.start, sums.end, sums.step)
+    return [
+        ((start, min(start + sums.step, sums.end)), wanted)
+        for start, wanted in zip(starts, sums.sums, strict=False)
+    ]

@@ -121,7 +121,7 @@ def _transfers(metadata: MetaData) -> Table:
         Column("recording_id", Text, primary_key=True),
         Column("size_bytes", BigInteger, nullable=False),
         Column("sha256", Text, nullable=False),
-        Column("state", Text, nullable=False),  # open | stored | refused
+        Column("state", Text, nullable=False),  # growing (no size, no hash yet) | open | stored | refused
         Column("failures", Integer, nullable=False),  # times the whole file did not match its hash
         Column("opened_utc", Text, nullable=False),
         Column("done_utc", Text),

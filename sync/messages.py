@@ -2,7 +2,7 @@
 
 What is read back is whole: every field there, of its type and within its range, or it is refused.
 
-    from a box          hello                     open   fin
+    from a box          hello                     open   grow     fin        sums
     from head office    welcome   ack   refused   at     stored   declined
 
     MessageError    not one of these, or a field is missing, out of range or of the wrong type
@@ -18,10 +18,13 @@ from sync.envelope import VERSION, EpochText, Hash, Moment, Name, Seq, Uuid, can
 
 MAX_MESSAGE_BYTES = 20_000
 MAX_FILE_BYTES = 4 * 2**30
+MAX_SPANS = 64  # of bytes beyond the first hole of a file
+MAX_SUMS = 200  # of the pieces of a file in one message
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Credit = Annotated[int, msgspec.Meta(ge=0, le=100)]
 FileBytes = Annotated[int, msgspec.Meta(ge=0, le=MAX_FILE_BYTES)]
+Span = tuple[FileBytes, FileBytes]  # [start, end)
 Nonce = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
 Range = tuple[Seq, Seq]
 Text = Annotated[str, msgspec.Meta(max_length=500)]
@@ -91,17 +94,36 @@ class Open(Message, frozen=True, kw_only=True):
     sha256: Hash
 
 
+class Grow(Message, frozen=True, kw_only=True):
+    """A file that is still being made is about to come, as far as its bytes will not change any more."""
+
+    rid: Uuid
+
+
 class Fin(Message, frozen=True, kw_only=True):
     """All of a file was sent."""
 
     rid: Uuid
 
 
-class At(Message, frozen=True, kw_only=True):
-    """Head office has the first `offset` bytes of a file; go on from there."""
+class Sums(Message, frozen=True, kw_only=True):
+    """The SHA-256 of each `step` bytes of a file from `start` on, the last piece up to `end`."""
+
+    rid: Uuid
+    start: FileBytes
+    end: FileBytes
+    step: Annotated[int, msgspec.Meta(ge=1, le=MAX_FILE_BYTES)]
+    sums: Annotated[tuple[Hash, ...], msgspec.Meta(max_length=MAX_SUMS)]
+
+
+class At(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Head office has the first `offset` bytes of a file, and the `spans` beyond; go on with the rest."""
 
     rid: Uuid
     offset: FileBytes
+    spans: Annotated[tuple[Span, ...], msgspec.Meta(max_length=MAX_SPANS)] = ()
+    doubt: bool = False  # all is there and its hash is wrong: say the sums
+    asked: bool = False  # the answer to open, grow, fin or sums: what is not named here has to come
 
 
 class Stored(Message, frozen=True, kw_only=True):
@@ -119,7 +141,7 @@ class Declined(Message, frozen=True, kw_only=True):
     detail: Text = ""
 
 
-AnyMessage = Hello | Welcome | Ack | Refused | Open | Fin | At | Stored | Declined
+AnyMessage = Hello | Welcome | Ack | Refused | Open | Grow | Fin | Sums | At | Stored | Declined
 _decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
 

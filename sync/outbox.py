@@ -282,12 +282,13 @@ def start_epoch(db: sqlite3.Connection) -> str:
     return epoch
 
 
-def next_file(db: sqlite3.Connection, skip: Iterable[str] = ()) -> FileRow | None:
-    """The oldest file head office does not have, leaving out the recordings in `skip`."""
+def next_file(db: sqlite3.Connection, skip: Iterable[str] = (), *, newest: bool = False) -> FileRow | None:
+    """The oldest (or newest) file head office does not have, leaving out the recordings in `skip`."""
     held = tuple(skip)
     row = db.execute(
         "SELECT recording_id, file, size_bytes, sha256 FROM outbox_files WHERE state = 'new'"
-        f" AND recording_id NOT IN ({','.join('?' * len(held))}) ORDER BY recording_id LIMIT 1",
+        f" AND recording_id NOT IN ({','.join('?' * len(held))})"
+        f" ORDER BY recording_id {'DESC' if newest else 'ASC'} LIMIT 1",
         held,
     ).fetchone()
     return FileRow(*row) if row else None

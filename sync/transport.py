@@ -68,6 +68,7 @@ class Link:
     settings: LinkSettings
     up: bool = False
     max_packet: int = DEFAULT_MAX_PACKET
+    published_bytes: int = 0  # of MQTT packets, ever
     _client: mqtt.Client | None = None
     _arrived: deque[Arrived] = field(default_factory=deque)
     _failure: LinkError | None = None
@@ -150,6 +151,7 @@ class Link:
         sent = self._client.publish(topic, payload, qos=1)
         if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._unacked.add(sent.mid)
+            self.published_bytes += size
 
     def done(self, arrived: Arrived) -> None:
         """Acknowledge to the broker (only with `manual_ack`): room for another message."""

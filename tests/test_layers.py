@@ -77,7 +77,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "edge.popup",
         "sync",
     ),
-    "edge.syncer": ("edge.store", "sync"),
+    "edge.syncer": ("edge.codec", "edge.part", "edge.store", "sync"),
 }
 FREE = (
     "edge.app",
@@ -94,7 +94,8 @@ PURE = (
     "edge.dsp", "edge.callerid", "edge.line", "edge.triggers", "edge.calls", "edge.answering", "edge.board",
     "edge.keeping", "edge.numbers", "edge.schedule", "edge.line_settings", "edge.rules",
     "edge.storage.policy", "edge.storage.ladder", "edge.seal", "edge.timeline", "edge.popup",
-    "sync.session", "sync.chunks", "sync.envelope", "sync.topics", "sync.phone", "sync.search", "sync.sheets",
+    "sync.session", "sync.chunks", "sync.upload", "sync.pace", "sync.spans", "sync.budget", "sync.envelope",
+    "sync.topics", "sync.phone", "sync.search", "sync.sheets",
     "sync.marked", "cloud.access", "hw.wire", "firmware.linehat",
 )  # fmt: skip
 WORLDLY = {

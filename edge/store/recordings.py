@@ -91,6 +91,12 @@ def unfinished_recordings(db: sqlite3.Connection) -> list[RecordingRow]:
     return [RecordingRow(*row) for row in rows]
 
 
+def running_recordings(db: sqlite3.Connection) -> list[RecordingRow]:
+    """Recordings of calls that go on: a row says so only once it is certain that the call may be kept."""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM recordings WHERE state = 'recording' ORDER BY id").fetchall()
+    return [RecordingRow(*row) for row in rows]
+
+
 def recordings_of(db: sqlite3.Connection, call_id: str) -> list[RecordingRow]:
     """The recordings of one call, in order."""
     rows = db.execute(

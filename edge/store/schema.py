@@ -24,6 +24,7 @@ from edge.store.seals import migrations as seals_migrations
 from edge.store.users import migrations as users_migrations
 from sync.db import connect, migrate, run_script
 from sync.outbox import migrations as outbox_migrations
+from sync.uploads import migrations as uploads_migrations
 
 migrations = Migrations("edge")
 
@@ -116,6 +117,7 @@ MIGRATIONS = (
     imports_migrations,
     popup_settings_migrations,
     line_settings_migrations,
+    uploads_migrations,
 )
 
 

@@ -16,14 +16,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from edge.store.health import begin_trouble, end_trouble
 from edge.store.schema import open_store
+from edge.syncer.allowance import Allowance, CapAt
+from edge.syncer.early import EarlyAudio
 from edge.syncer.entries import EntriesEnd
 from edge.syncer.files import FilesEnd
 from sync import topics
+from sync.budget import Month, Share
 from sync.chunks import MAX_CHUNK, MIN_CHUNK
 from sync.db import data_version, write
 from sync.moment import to_text
@@ -36,6 +39,11 @@ HEAD_OFFICE = "head_office"
 UPLOAD = "upload"
 
 log = logging.getLogger(__name__)
+
+
+def no_cap(_local: datetime) -> float:
+    """Uploads take what the line gives."""
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,11 @@ class SyncSettings:
     bulk_key_file: Path
     min_chunk_bytes: int = MIN_CHUNK
     max_chunk_bytes: int = MAX_CHUNK
+    cap_at: CapAt = no_cap
+    zone: tzinfo = UTC
+    month_bytes: int = 0  # for uploads; 0 = no limit
+    oldest_share: float = 0.3
+    early_margin_s: float | None = 15.0  # audio kept back while a call goes on; None: none of it is sent
 
 
 class Syncer:
@@ -64,17 +77,26 @@ class Syncer:
     ) -> None:
         self._db = db
         self._seen = -1  # data_version
+        self._counted = 0  # bytes of entries the allowance knows of
         entries_link = _link(settings, settings.cert_file, settings.key_file, bulk=False)
         files_link = _link(settings, settings.bulk_cert_file, settings.bulk_key_file, bulk=True)
         self._entries_reach = Reach(entries_link, chance)
         self._files_reach = Reach(files_link, chance)
         self.entries = EntriesEnd(settings.box_id, db, entries_link)
-        self.files = FilesEnd(settings, db, files_link)
+        self._allowance = Allowance(db, settings.zone, settings.cap_at, Month(settings.month_bytes))
+        early = None
+        if settings.early_margin_s is not None:
+            early = EarlyAudio(db, settings.recordings_dir, settings.early_margin_s)
+        self.files = FilesEnd(settings, db, files_link, self._allowance, early, Share(settings.oldest_share))
         self._troubles: dict[str, str | None] = {HEAD_OFFICE: None, UPLOAD: None}
 
     def step(self, now_s: float, now: datetime) -> None:
         """Everything there is to do now: notice new rows, connect, read, send, note how it stands."""
         self._notice()
+        self._allowance.step(now_s, now)
+        published = self._entries_reach.link.published_bytes
+        self._allowance.spend(published - self._counted, now_s)
+        self._counted = published
         for arrived in self._entries_reach.step(now_s, now):
             self.entries.take(arrived)
         self.entries.step(self._entries_reach.link.up, now_s)
@@ -89,6 +111,16 @@ class Syncer:
         self._note(HEAD_OFFICE, self._entries_reach.failure or self.entries.failure, now)
         self._note(UPLOAD, self._files_reach.failure or self.files.failure, now)
 
+    @property
+    def files_published(self) -> int:
+        """Bytes of MQTT packets the bulk connection has sent."""
+        return self._files_reach.link.published_bytes
+
+    def cut(self) -> None:
+        """Lose both connections, as a broker that goes away does."""
+        self._entries_reach.link.close()
+        self._files_reach.link.close()
+
     def wait(self, timeout_s: float) -> None:
         """Sleep until a socket is ready, at most `timeout_s`; not at all while there is more to send."""
         busy = self.files.busy or self.entries.busy
@@ -96,8 +128,7 @@ class Syncer:
 
     def close(self) -> None:
         """End both connections."""
-        self._entries_reach.link.close()
-        self._files_reach.link.close()
+        self.cut()
         self.files.close()
 
     def _notice(self) -> None:
@@ -106,6 +137,7 @@ class Syncer:
             self._seen = version
             self.entries.woken()
             self.files.woken()
+            self._allowance.woken()
 
     def _note(self, part: str, failure: str | None, now: datetime) -> None:
         """One open health row while there is trouble; "" is well, None not known yet."""

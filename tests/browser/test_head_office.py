@@ -28,7 +28,7 @@ from cloud.store.database import open_engine, read, write
 from cloud.store.schema import access_log, calls, recordings
 from sync.ids import new_id
 from sync.moment import to_text
-from tests.cloud.house import PASSWORD, call_row
+from tests.cloud.house import PASSWORD, call_row, store_audio
 
 pytestmark = pytest.mark.browser
 
@@ -88,8 +88,7 @@ class Office:
     def receive_audio(self, recording_id: str) -> None:
         """What ingest does when the last chunk is in."""
         audio = make_audio()
-        self.objects.append("t", 0, audio)
-        key = self.objects.commit("t", hashlib.sha256(audio).hexdigest())
+        key = store_audio(self.objects, audio)
         stored = {"state": "stored", "object_key": key, "stored_utc": to_text(datetime.now(UTC))}
         with write(self.engine) as connection:
             connection.execute(recordings.update().where(recordings.c.id == recording_id).values(stored))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from cloud.apply import APPLY
 from cloud.arrivals import FilesDesk
 from cloud.entries import EntriesDesk
+from cloud.incoming import Incoming
 from cloud.objects import FolderObjects
 from cloud.store import boxes, schema
 from cloud.store.database import open_engine, write
@@ -24,15 +25,18 @@ from sync.events import EVENT_TYPES, GapFact, RecordingLost, SyncEvent
 from sync.ids import new_id
 from sync.inbox import Inbox, Origin
 from sync.messages import (
+    MAX_SPANS,
     Ack,
     AnyMessage,
     At,
     Declined,
     Fin,
+    Grow,
     Hello,
     Open,
     Refused,
     Stored,
+    Sums,
     Welcome,
     pack,
     unpack,
@@ -53,8 +57,9 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self.engine: Engine = open_engine("sqlite://")
         self.objects = FolderObjects(folder)
+        self.incoming = Incoming(folder / "incoming")
         self.entries = EntriesDesk(self.engine, Inbox(schema.inbox_tables, APPLY))
-        self.files = FilesDesk(self.engine, self.objects)
+        self.files = FilesDesk(self.engine, self.objects, self.incoming)
         self.seq: dict[tuple[str, str], tuple[int, str]] = {}
         self.register(BOX)
 
@@ -275,14 +280,15 @@ def test_a_fault_of_ours_sets_one_message_aside_and_takes_the_others(office: Off
 # Files.
 
 
-def test_a_file_is_taken_where_it_ends(office: Office) -> None:
+def test_what_is_here_is_said_and_the_rest_is_taken(office: Office) -> None:
     rid = new_id()
-    assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [At(rid=rid, offset=0)]
+    assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [At(rid=rid, offset=0, asked=True)]
     parts = [Chunk(rid, offset, AUDIO[offset : offset + 4000]) for offset in (0, 4000, 8000)]
     assert office.file(parts[0]) == [At(rid=rid, offset=4000)]
-    assert office.file(parts[2]) == [At(rid=rid, offset=4000)]  # a hole
-    assert office.file(parts[0]) == [At(rid=rid, offset=4000)]  # a repeat
-    assert office.file(Fin(rid=rid)) == [At(rid=rid, offset=4000)]  # not yet
+    after_a_hole = At(rid=rid, offset=4000, spans=((8000, len(AUDIO)),))
+    assert office.file(parts[2]) == [after_a_hole]
+    assert office.file(parts[0]) == [after_a_hole]  # a repeat
+    assert office.file(Fin(rid=rid)) == [replace_at(after_a_hole, asked=True)]  # not yet
     assert office.file(parts[1], parts[2]) == [At(rid=rid, offset=len(AUDIO))]  # one answer for both
     assert office.file(Fin(rid=rid)) == [Stored(rid=rid, sha256=SHA256)]
     assert b"".join(office.objects.read(SHA256, 0, len(AUDIO))) == AUDIO
@@ -290,20 +296,98 @@ def test_a_file_is_taken_where_it_ends(office: Office) -> None:
         assert office.file(again) == [Stored(rid=rid, sha256=SHA256)]
 
 
+def replace_at(at: At, **changes: Any) -> At:
+    return At(rid=at.rid, offset=at.offset, spans=at.spans, **changes)
+
+
+def sums_of(rid: str, audio: bytes, start: int, end: int, step: int) -> Sums:
+    pieces = [audio[at : min(at + step, end)] for at in range(start, end, step)]
+    hashes = tuple(hashlib.sha256(piece).hexdigest() for piece in pieces)
+    return Sums(rid=rid, start=start, end=end, step=step, sums=hashes)
+
+
+def test_damage_is_found_by_the_sums_and_only_that_comes_again(office: Office) -> None:
+    rid = new_id()
+    opened = Open(rid=rid, size=len(AUDIO), sha256=SHA256)
+    office.file(opened, Chunk(rid, 0, AUDIO))
+    damaged = bytearray(AUDIO)
+    damaged[5000] ^= 1
+    office.incoming.path(f"{BOX}.{rid}").write_bytes(damaged)
+    assert office.file(Fin(rid=rid)) == [At(rid=rid, offset=len(AUDIO), doubt=True)]
+    wanted = At(rid=rid, offset=4000, spans=((6000, len(AUDIO)),), asked=True)
+    assert office.file(sums_of(rid, AUDIO, 0, len(AUDIO), 2000)) == [wanted]
+    office.files = FilesDesk(office.engine, office.objects, office.incoming)  # it is remembered
+    assert office.file(opened) == [wanted]
+    assert office.file(Chunk(rid, 4000, AUDIO[4000:6000]), Fin(rid=rid))[0] == Stored(rid=rid, sha256=SHA256)
+
+
+def test_a_recording_arrives_while_it_is_made(office: Office) -> None:
+    rid = new_id()
+    assert office.file(Grow(rid=rid)) == [At(rid=rid, offset=0, asked=True)]
+    assert office.file(Chunk(rid, 100, AUDIO[100:3000])) == [At(rid=rid, offset=0, spans=((100, 3000),))]
+    asked = At(rid=rid, offset=0, spans=((100, 3000),), asked=True)
+    assert office.file(sums_of(rid, AUDIO, 100, 3000, 2900)) == [asked]
+    office.files = FilesDesk(office.engine, office.objects, office.incoming)
+    assert office.file(Fin(rid=rid)) == [asked]  # nobody knows its size yet
+    opened = Open(rid=rid, size=len(AUDIO), sha256=SHA256)
+    assert office.file(opened) == [At(rid=rid, offset=0, spans=((100, 3000),), asked=True)]
+    rest = [Chunk(rid, 3000, AUDIO[3000:]), Chunk(rid, 0, AUDIO[:100])]
+    assert office.file(*rest, Fin(rid=rid))[0] == Stored(rid=rid, sha256=SHA256)
+    assert [(row["state"], row["sha256"]) for row in office.rows("transfers")] == [("stored", SHA256)]
+    (answer,) = office.file(Grow(rid=rid))
+    assert isinstance(answer, Declined)
+
+
+def test_a_segment_that_does_not_match_its_sum_comes_again(office: Office) -> None:
+    rid = new_id()
+    office.file(Grow(rid=rid), Chunk(rid, 100, AUDIO[200:3100]))
+    answer = office.file(sums_of(rid, AUDIO, 100, 3000, 2900))
+    assert answer == [At(rid=rid, offset=0, asked=True)]
+
+
+def test_what_came_early_and_was_cut_off_at_the_box_is_cut_off_here(office: Office) -> None:
+    rid = new_id()
+    office.file(Grow(rid=rid), Chunk(rid, 0, AUDIO + b"after the hang-up"))
+    opened = Open(rid=rid, size=len(AUDIO), sha256=SHA256)
+    assert office.file(opened) == [At(rid=rid, offset=len(AUDIO), asked=True)]
+    assert office.file(Fin(rid=rid)) == [Stored(rid=rid, sha256=SHA256)]
+
+
+def test_what_came_early_of_a_lost_recording_goes(office: Office) -> None:
+    rid = new_id()
+    office.file(Grow(rid=rid), Chunk(rid, 0, AUDIO))
+    office.tell(RecordingLost(rid, new_id(), "device_lost"))
+    office.file(Grow(rid=new_id()))
+    assert [row["state"] for row in office.rows("transfers") if row["recording_id"] == rid] == ["refused"]
+    assert not list(office.incoming.folder.glob(f"*{rid}*"))
+
+
+def test_more_holes_than_can_be_told_are_not_made(office: Office) -> None:
+    rid = new_id()
+    office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256))
+    (answer,) = office.file(*(Chunk(rid, 2 * number, b"x") for number in range(100)))
+    assert isinstance(answer, At)
+    assert len(answer.spans) + 1 == MAX_SPANS
+
+
 def test_a_restart_goes_on_from_the_bytes_on_disk(office: Office) -> None:
     rid = new_id()
     office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), Chunk(rid, 0, AUDIO[:5000]))
-    office.files = FilesDesk(office.engine, office.objects)
+    office.files = FilesDesk(office.engine, office.objects, office.incoming)
     assert office.file(Chunk(rid, 5000, AUDIO[5000:6000])) == [At(rid=rid, offset=6000)]
-    office.files = FilesDesk(office.engine, office.objects)
-    assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [At(rid=rid, offset=6000)]
+    office.files = FilesDesk(office.engine, office.objects, office.incoming)
+    assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [
+        At(rid=rid, offset=6000, asked=True)
+    ]
 
 
 def test_a_wrong_hash_is_tried_three_times(office: Office) -> None:
     rid = new_id()
     opened = Open(rid=rid, size=3, sha256=SHA256)
     for _ in range(2):
-        assert office.file(opened, Chunk(rid, 0, b"bad"), Fin(rid=rid))[1] == At(rid=rid, offset=0)
+        doubt = At(rid=rid, offset=3, doubt=True)
+        assert office.file(opened, Chunk(rid, 0, b"bad"), Fin(rid=rid))[1] == doubt
+        office.file(sums_of(rid, b"bad", 0, 3, 3))  # the box means it
     (_, last) = office.file(opened, Chunk(rid, 0, b"bad"), Fin(rid=rid))
     assert isinstance(last, Declined)
     assert last.code == "wrong_hash"
@@ -339,7 +423,7 @@ def test_two_boxes_may_send_the_same_recording_id(office: Office) -> None:
 def test_what_is_no_part_of_a_file_changes_nothing(office: Office, junk: bytes) -> None:
     rid = new_id()
     answers = office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), junk, Chunk(new_id(), 0, b"unknown"))
-    assert answers == [At(rid=rid, offset=0)]
+    assert answers == [At(rid=rid, offset=0, asked=True)]
     assert office.file(Chunk(rid, 0, AUDIO), Fin(rid=rid))[0] == Stored(rid=rid, sha256=SHA256)
 
 
@@ -352,7 +436,7 @@ def test_more_bytes_than_were_announced_are_not_taken(office: Office) -> None:
 def test_a_store_that_cannot_be_written_stops_nothing_else(office: Office) -> None:
     rid = new_id()
     office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256))
-    incoming = office.objects.folder / "incoming"
+    incoming = office.incoming.folder
     office.objects.folder.mkdir()
     incoming.write_bytes(b"a file where the folder should be")
     assert office.file(Chunk(rid, 0, AUDIO)) == []
@@ -363,9 +447,11 @@ def test_a_store_that_cannot_be_written_stops_nothing_else(office: Office) -> No
 def test_a_crash_after_the_object_and_before_its_row_costs_one_fin(office: Office) -> None:
     rid = new_id()
     office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), Chunk(rid, 0, AUDIO))
-    office.objects.commit(f"{BOX}.{rid}", SHA256)
-    office.files = FilesDesk(office.engine, office.objects)
-    assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [At(rid=rid, offset=len(AUDIO))]
+    office.objects.take(*office.incoming.whole(f"{BOX}.{rid}"))
+    office.files = FilesDesk(office.engine, office.objects, office.incoming)
+    assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [
+        At(rid=rid, offset=len(AUDIO), asked=True)
+    ]
     assert office.file(Fin(rid=rid)) == [Stored(rid=rid, sha256=SHA256)]
 
 

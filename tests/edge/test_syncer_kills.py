@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud.objects import FolderObjects
+from cloud.incoming import Incoming
 from sync import outbox
+from sync.spans import from_zero
 from sync.transport import wait
 from tests.sync import processes
 from tests.sync.station import Box, Office, Station, call_ended
@@ -53,7 +54,8 @@ class Installation:
 
     def offset(self, recording_id: str) -> int:
         """Bytes of a recording head office has so far."""
-        return FolderObjects(self.station.folder / "objects").temp_size(f"branch-1.{recording_id}")
+        incoming = Incoming(self.station.folder / "objects" / "incoming")
+        return from_zero(incoming.held(f"branch-1.{recording_id}"))
 
     def close(self) -> None:
         for end in [*self.running]:

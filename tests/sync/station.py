@@ -23,6 +23,7 @@ from cloud import broker, pki
 from cloud.apply import APPLY
 from cloud.arrivals import FilesDesk
 from cloud.entries import EntriesDesk
+from cloud.incoming import Incoming
 from cloud.ingest import TOPICS, Ingest, IngestSettings
 from cloud.objects import FolderObjects
 from cloud.store import boxes, schema
@@ -192,6 +193,10 @@ class Box:
         """One turn of its loop."""
         self.syncer.step(time.monotonic(), utc_now())
 
+    def cut(self) -> None:
+        """Its connections end."""
+        self.syncer.cut()
+
     def put(self, *events: SyncEvent) -> None:
         """Save sync events as the recorder does."""
         with sqlite_db.write(self.db):
@@ -251,7 +256,7 @@ class Office:
         self.ingest = Ingest(
             link,
             EntriesDesk(self.engine, Inbox(schema.inbox_tables, APPLY)),
-            FilesDesk(self.engine, self.objects),
+            FilesDesk(self.engine, self.objects, Incoming(settings.objects_folder / "incoming")),
             chance=lambda: 0.0,
         )
         self.link = link
@@ -259,6 +264,10 @@ class Office:
     def step(self) -> None:
         """One turn of its loop."""
         self.ingest.step(time.monotonic(), utc_now())
+
+    def cut(self) -> None:
+        """Its connection ends."""
+        self.link.close()
 
     def rows(self, table: str) -> list[dict[str, object]]:
         """All rows of a table."""
