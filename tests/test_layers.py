@@ -53,6 +53,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "sync.ids",
     ),
     "edge.popup": (),
+    "edge.findings": ("edge.callerid", "edge.dsp"),
     "edge.part": ("edge.samples",),
     "edge.codec": ("edge.part", "edge.samples"),
     "edge.recorder": ("edge.codec", "edge.part", "edge.ring", "edge.samples"),
@@ -91,6 +92,7 @@ FREE = (
 )
 
 PURE = (
+    "edge.findings",
     "edge.dsp", "edge.callerid", "edge.line", "edge.triggers", "edge.calls", "edge.answering", "edge.board",
     "edge.keeping", "edge.numbers", "edge.schedule", "edge.line_settings", "edge.rules",
     "edge.storage.policy", "edge.storage.ladder", "edge.seal", "edge.timeline", "edge.popup",

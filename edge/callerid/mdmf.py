@@ -42,7 +42,7 @@ def parse(message: bytes, standard: str = "bell202") -> CallerId:
     number = name = date_time = None
     presentation = "available"
     other: list[tuple[int, bytes]] = []
-    for kind, value in _parameters(open_message(message, KIND)):
+    for kind, value in parameters(open_message(message, KIND)):
         if kind == TIME and date_time is None:
             date_time = read_time(value)
         elif kind == NUMBER and number is None:
@@ -61,20 +61,21 @@ def parse(message: bytes, standard: str = "bell202") -> CallerId:
 
 def build(caller: CallerId) -> bytes:
     """Return the message as an exchange would send it: time, number or its absence, name, the rest."""
-    parameters: list[tuple[int, bytes]] = []
+    pairs: list[tuple[int, bytes]] = []
     if caller.date_time is not None:
-        parameters.append((TIME, caller.date_time.encode("ascii")))
+        pairs.append((TIME, caller.date_time.encode("ascii")))
     if caller.number is not None:
-        parameters.append((NUMBER, caller.number.encode("ascii")))
+        pairs.append((NUMBER, caller.number.encode("ascii")))
     else:
-        parameters.append((NUMBER_ABSENT, ABSENCE.get(caller.presentation, b"O")))
+        pairs.append((NUMBER_ABSENT, ABSENCE.get(caller.presentation, b"O")))
     if caller.name is not None:
-        parameters.append((NAME, write_name(caller.name)))
-    parameters += caller.other
-    return close_message(KIND, b"".join(bytes([kind, len(value)]) + value for kind, value in parameters))
+        pairs.append((NAME, write_name(caller.name)))
+    pairs += caller.other
+    return close_message(KIND, b"".join(bytes([kind, len(value)]) + value for kind, value in pairs))
 
 
-def _parameters(body: bytes) -> Iterator[tuple[int, bytes]]:
+def parameters(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (type, value) of a body; raises WrongLength for one that runs past the end."""
     if not body:
         raise NotPlausible("a message without a parameter says nothing")
     at = 0

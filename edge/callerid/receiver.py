@@ -54,7 +54,10 @@ NOT_CALLERS = (0x06, 0x82, 0x86, 0x89)  # message waiting, charge, SMS: good mes
 
 @dataclass(frozen=True, slots=True)
 class CallerFound:
-    """A message on `line` from its first start bit to its last stop bit; `error` when it was refused."""
+    """A message on `line` from its first start bit to its last stop bit.
+
+    `reason` when it was refused; `message` when it is a good one that names nobody (NOT_CALLERS).
+    """
 
     line: int
     start: int
@@ -62,6 +65,12 @@ class CallerFound:
     caller: CallerId | None
     standard: str
     reason: str = ""
+    message: bytes = b""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it says something, about a caller or not."""
+        return self.caller is not None or bool(self.message)
 
 
 Search = Generator[None, None, CallerFound | None]
@@ -131,7 +140,7 @@ class CallerIdReceiver:
         refused: CallerFound | None = None
         for characters in read_characters(signal):
             one = self._judge(characters, look.line, start, look.last)
-            if one is not None and one.caller is not None:
+            if one is not None and one.is_good:
                 return one
             refused = refused or one
             if one is None and not look.last:
@@ -156,7 +165,7 @@ class CallerIdReceiver:
                 for characters in _hypotheses(signal, run, standard):
                     yield
                     one = self._weigh(characters, standard, line, start) if characters else None
-                    if one is not None and one.caller is not None:
+                    if one is not None and one.is_good:
                         return one
                     best = best or one
         return best or refused
@@ -176,7 +185,9 @@ class CallerIdReceiver:
         try:
             caller = parse_message(likely.message, standard.name)
         except NotThisStandard:
-            return None
+            if likely.confidence < (MIN_CONFIDENCE if even else MIN_CONFIDENCE_UNEVEN):
+                return None
+            return CallerFound(line, *place, None, standard.name, "not_a_caller", likely.message)
         except CallerIdError as error:
             return CallerFound(line, *place, None, standard.name, error.reason)
         if likely.confidence < (MIN_CONFIDENCE if even else MIN_CONFIDENCE_UNEVEN):
@@ -205,7 +216,9 @@ class CallerIdReceiver:
         try:
             caller = parse_message(message[:wanted], standard.name)
         except NotThisStandard:
-            return None
+            sure = sum(message[:wanted]) % 256 == 0 and min(characters.margins[:wanted]) >= MIN_MARGIN
+            said = message[:wanted] if sure else b""
+            return CallerFound(line, *place, None, standard.name, "not_a_caller", said) if said else None
         except CallerIdError as error:
             worth = len(message) >= MIN_BYTES_REFUSED
             return CallerFound(line, *place, None, standard.name, error.reason) if worth else None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 TOLERANCE, TOLERANCE_S = 0.15, 0.03
 LONG_PAUSE_S = 1.2  # a pause longer than this is not waited for to the end
+LONE_BURST_S = 0.5  # a shorter burst must have such a pause before it as well: speech holds a note so long
 CONTINUOUS_S = 0.6
 KEPT_RUNS = 8
 FORGET_S = 2.5  # no cadence that is not recognised by then has a longer pause
@@ -117,7 +118,14 @@ class CadenceFollower:
         on_s, off_s = pattern.cadence_s[-2:]
         fits = burst.sound == pattern.sound and matches(burst.length_s, on_s)
         fits = fits and off_s > LONG_PAUSE_S and run.length_s >= LONG_PAUSE_S
-        return burst.start_s if fits else None
+        return burst.start_s if fits and self._alone(on_s, pattern.cadence_s) else None
+
+    def _alone(self, on_s: float, cadence_s: tuple[float, ...]) -> bool:
+        """Was the burst before this pause no leftover of another cadence?"""
+        if on_s >= LONE_BURST_S or len(cadence_s) > 2:
+            return True
+        earlier = [run for run in self._runs[:-2] if run.sound != SILENCE]
+        return not earlier or self._runs[-2].start_s - earlier[-1].end_s >= LONG_PAUSE_S
 
     def _fits_whole(self, pattern: Pattern) -> float | None:
         """On, off, on as somewhere in the cadence."""

@@ -1,7 +1,10 @@
 """Call-progress tones of all lines at once, as rows of data per country, and their transmitter (ITU-T E.180).
 
 A row is a name, the frequencies that sound together, and the cadence as on, off, on, off ... seconds (empty:
-continuous). A new country is one more list; nothing else changes.
+continuous). A new country is one more list; nothing else changes. Special dial tone says that messages wait
+(us) or that a service is on (cn); the howler asks for the handset to be put down. What a country lacks is not
+known for certain (howler of uk and eu), or cannot be told from a tone it has (call waiting of eu, 0.2 s, from
+congestion, 0.24 s) or from a voice (that of uk, 0.1 s: twenty false ones in half an hour of speech).
 
     limit                     accepted                      refused
     level per frequency       -45 .. 0 dBm0                 -58 dBm0
@@ -43,12 +46,18 @@ TONES: dict[str, tuple[ToneRow, ...]] = {
         ToneRow("ringback", (450,), (1.0, 4.0)),
         ToneRow("busy", (450,), (0.35, 0.35)),
         ToneRow("congestion", (450,), (0.7, 0.7)),
+        ToneRow("call_waiting", (450,), (0.4, 4.0)),
+        ToneRow("special_dial", (450,), (0.4, 0.04)),
+        ToneRow("howler", (950,)),
     ),
     "us": (
         ToneRow("dial", (350, 440)),
         ToneRow("ringback", (440, 480), (2.0, 4.0)),
         ToneRow("busy", (480, 620), (0.5, 0.5)),
         ToneRow("congestion", (480, 620), (0.25, 0.25)),
+        ToneRow("call_waiting", (440,), (0.3, 10.0)),
+        ToneRow("special_dial", (350, 440), (0.1, 0.1)),
+        ToneRow("howler", (1400, 2060, 2450, 2600), (0.1, 0.1)),
     ),
     "uk": (
         ToneRow("dial", (350, 440)),
@@ -136,6 +145,7 @@ class ToneReceiver:
         wanted = tone_hz(country)
         self._bank = bank or HopBank(lines, rate_hz, wanted, self.BANDS)
         self._sounds = sounds_of(country)
+        self._most = max(len(sound) for sound in self._sounds)
         self._patterns = _patterns(country)
         self._band = self._bank.bands.index(BAND_HZ)
         self._columns = self._bank.columns(wanted)
@@ -160,7 +170,8 @@ class ToneReceiver:
             for column in sorted(self._awake):
                 found += self._findings(column, self._followers[column].stop())
             self._forget()
-        if not len(hops.heard) and not self._awake:
+        if not self._awake and not self._may_sound(hops):
+            self._past_raw[:] = SILENCE
             return found
         sounds, power = self._sounds_heard(hops)
         sounding = {*np.flatnonzero((sounds != SILENCE).any(axis=0)).tolist()}
@@ -168,6 +179,15 @@ class ToneReceiver:
             found += self._follow(line, sounds[:, line], power[:, line], hops.position)
         self._awake = {line for line in sounding | self._awake if not self._followers[line].quiet}
         return sorted(found, key=lambda tone: tone.end)
+
+    def _may_sound(self, hops: Hops) -> bool:
+        """Is any line's energy anywhere mostly ours? A sound is the mean of hops, so one of them must be."""
+        if not len(hops.heard):
+            return False
+        tones = hops.tones[PAST + 1 - WINDOW :, :, self._columns]
+        strongest = (tones.real**2 + tones.imag**2).max(axis=2)
+        band = hops.bands[PAST + 1 - WINDOW :, :, self._band]
+        return bool((self._most * strongest > MIN_SHARE * band).any())
 
     def _forget(self) -> None:
         self._past_raw = np.full((STABLE, self._lines), SILENCE, np.int8)

@@ -13,10 +13,14 @@ import pytest
 import soundfile
 import soxr
 
-from edge.callerid import CallerId, dtmf, mdmf
+from edge.callerid import CallerId, dtmf, mdmf, waiting
+from edge.callerid.waiting import Waiting
 from edge.decode import decode_file, main
+from edge.dsp.alert import alert_signal
 from edge.dsp.dtmf import dtmf_signal
+from edge.dsp.fax import answer_signal
 from edge.dsp.fsk import fsk_signal
+from edge.dsp.level import amplitude
 from edge.dsp.tones import tone_signal
 from edge.samples import SamplesError
 from edge.sources.wav import BLOCK_FRAMES, NotAudio, channels_of, read_wav
@@ -58,7 +62,7 @@ EVERYTHING = ["caller_id", "dtmf", "tone"]
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT", "ALAW"])
-@pytest.mark.parametrize("rate_hz", [8000, 16000, 44100, 48000])
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 16000, 44100, 48000, 96000])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_any_rate_and_layout(tmp_path: Path, rate_hz: int, channels: int, subtype: str) -> None:
     path = tmp_path / "call.wav"
@@ -112,6 +116,54 @@ def test_fields_are_exactly_the_ones_promised(tmp_path: Path) -> None:
         assert set(one) == place | wanted.get(one["event"], set())
     standards = [(one["standard"], one["checksum_ok"]) for one in found if one["event"] == "caller_id"]
     assert standards == [("bell202", True), ("dtmf", None)]
+
+
+def found_in(folder: Path, *pieces: np.ndarray, country: str = "cn") -> list[dict[str, Any]]:
+    path = folder / "line.wav"
+    soundfile.write(path, np.concatenate([silence(0.5), *pieces, silence(1)]), 8000)
+    return without_voice(list(decode_file(path, country)))
+
+
+def test_the_message_lamp(tmp_path: Path) -> None:
+    lamp = waiting.build(Waiting("mdmf", True, 3))
+    (one,) = found_in(tmp_path, fsk_signal(lamp))
+    said = {"standard": "bell202", "format": "mdmf", "waiting": True, "count": 3, "checksum_ok": True}
+    assert one["event"] == "message_waiting" and {key: one[key] for key in said} == said
+    charge = b"\x86\x03\x20\x01\x31"
+    assert found_in(tmp_path, fsk_signal(charge + bytes([-sum(charge) % 256]))) == []
+
+
+def test_a_phone_that_answers_an_alert_keys_no_digit(tmp_path: Path) -> None:
+    second = fsk_signal(mdmf.build(CALLER), seizure_bits=0, mark_bits=80)
+    alerted = [alert_signal(), silence(0.1), dtmf_signal("D", tone_ms=60), second]
+    alert, caller, keys = found_in(tmp_path, *alerted, silence(2), dtmf_signal("D9"))
+    assert (alert["event"], alert["tone"], alert["country"]) == ("tone", "alert", None)
+    assert caller["number"] == "13800138000" and keys["digits"] == "D9"
+
+
+@pytest.mark.parametrize(
+    ("signal", "tone"), [(answer_signal(3, True), "ced"), (tone_signal("cng", 7.5, "fax"), "cng")]
+)
+def test_fax(tmp_path: Path, signal: np.ndarray, tone: str) -> None:
+    (one,) = found_in(tmp_path, signal)
+    assert (one["event"], one["tone"], one["country"]) == ("fax", tone, None)
+
+
+@pytest.mark.parametrize(("hz", "rings"), [(20, True), (25, True), (50, False)])
+def test_ringing_that_leaks_in(tmp_path: Path, hz: int, rings: bool) -> None:
+    burst = amplitude(-20) * np.sin(2 * np.pi * hz * np.arange(8000) / 8000)
+    found = found_in(tmp_path, burst.astype(np.float32), silence(2), burst.astype(np.float32))
+    spans = [(one["start_s"], one["end_s"]) for one in found if one.get("tone") == "ringing"]
+    assert len(spans) == 2 * rings
+    assert all(
+        abs(end_s - start_s - 1) <= 0.2 and abs(start_s - at_s) <= 0.1
+        for (start_s, end_s), at_s in zip(spans, (0.5, 3.5), strict=rings)
+    )
+
+
+def test_tones_of_another_country(tmp_path: Path) -> None:
+    (one,) = found_in(tmp_path, tone_signal("howler", 3, "us"), country="us")
+    assert (one["event"], one["tone"], one["country"]) == ("tone", "howler", "us")
 
 
 def test_keys_are_grouped_by_pauses(tmp_path: Path) -> None:

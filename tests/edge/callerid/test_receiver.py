@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.callerid import CallerId, mdmf, sdmf
+from edge.callerid import CallerId, mdmf, sdmf, waiting
 from edge.callerid.receiver import CallerFound, CallerIdReceiver
+from edge.callerid.waiting import Waiting
 from edge.dsp.fsk import BELL202, V23, FskStandard, fsk_signal
 from edge.dsp.level import amplitude
 from tests.edge.signals import RATE_HZ, feed, line, noisy, same_however_cut, silence
@@ -123,9 +124,21 @@ def test_a_burst_cut_off_is_refused() -> None:
     assert found.caller is None and found.reason
 
 
-def test_other_messages_are_neither_read_nor_refused() -> None:
-    waiting = b"\x82\x03\x0b\x01\xff"
-    assert read(fsk_signal(waiting + bytes([-sum(waiting) % 256]))) == []
+@pytest.mark.parametrize("said", [Waiting("sdmf", True), Waiting("mdmf", True, 3), Waiting("mdmf", False)])
+def test_messages_that_name_nobody_are_handed_on_as_bytes(said: Waiting) -> None:
+    (found,) = read(fsk_signal(waiting.build(said)))
+    assert found.caller is None and waiting.parse(found.message) == said
+
+
+def test_one_that_is_damaged_is_neither_handed_on_nor_refused() -> None:
+    broken = waiting.build(Waiting("mdmf", True))[:-1] + b"\x00"
+    assert read(fsk_signal(broken)) == []
+
+
+def test_a_caller_after_messages_waiting_in_one_recording() -> None:
+    both = [fsk_signal(waiting.build(Waiting("mdmf", True))), silence(0.5), fsk_signal(MESSAGE)]
+    found = read(np.concatenate(both))
+    assert [one.caller is None for one in found] == [True, False]
 
 
 def test_says_where_the_message_was() -> None:

@@ -14,9 +14,15 @@ from tests.edge.signals import RATE_HZ, feed, line, noisy, same_however_cut, sil
 ALL = [(country, row.name) for country, rows in TONES.items() for row in rows]
 
 
-def heard(signal: np.ndarray, country: str, rate_hz: int = RATE_HZ, snr_db: float | None = None) -> list[str]:
+def heard(
+    signal: np.ndarray,
+    country: str,
+    rate_hz: int = RATE_HZ,
+    snr_db: float | None = None,
+    after_s: float = 6,
+) -> list[str]:
     """Which tones were recognised and ended, in order."""
-    whole = np.concatenate([silence(0.5, rate_hz), signal, silence(6, rate_hz)])
+    whole = np.concatenate([silence(0.5, rate_hz), signal, silence(after_s, rate_hz)])
     if snr_db is not None:
         whole = noisy(whole, snr_db, float((signal[signal != 0] ** 2).mean()))
     found = feed(ToneReceiver(1, rate_hz, country), line(whole))
@@ -39,8 +45,9 @@ def keyed(
 def test_each_tone_is_recognised_once_and_as_nothing_else(
     country: str, tone: str, level_dbm0: float, snr_db: float | None
 ) -> None:
+    longest_s = max(tone_row(tone, country).cadence_s, default=0.0)
     signal = tone_signal(tone, 10, country, level_dbm0=level_dbm0)
-    assert heard(signal, country, snr_db=snr_db) == [tone]
+    assert heard(signal, country, snr_db=snr_db, after_s=max(6, 1.3 * longest_s)) == [tone]
 
 
 @pytest.mark.parametrize("tone", ["dial", "ringback", "busy", "congestion"])
@@ -102,6 +109,28 @@ def test_busy_after_ringback_after_dial() -> None:
     assert heard(np.concatenate(call), "cn") == ["dial", "ringback", "busy"]
 
 
+def test_the_last_burst_of_a_busy_tone_is_no_call_waiting() -> None:
+    bursts = [silence(0.5), *[tone_signal("dial", 0.38), silence(0.6)] * 3, silence(4)]
+    assert heard(np.concatenate(bursts), "cn") == [], "0.6 s between them: neither busy nor alone"
+
+
+def test_a_dial_tone_that_stutters_first_is_both() -> None:
+    """As in North America when messages wait: ten short bursts, then the ordinary tone."""
+    both = [tone_signal("special_dial", 2, "us"), tone_signal("dial", 3, "us")]
+    assert heard(np.concatenate(both), "us") == ["special_dial", "dial"]
+
+
+def test_a_howler_grows_louder() -> None:
+    steps = [tone_signal("howler", 2, "cn", level_dbm0=level) for level in (-30, -24, -18, -12, -6)]
+    assert heard(np.concatenate(steps), "cn") == ["howler"]
+
+
+def test_special_information_tone_is_no_howler() -> None:
+    """Its first note is that of the howler in China, a third of a second long."""
+    sit = np.concatenate([keyed(hz, (0.33, 0.01), 0.33) for hz in (950, 1400, 1800)])
+    assert heard(np.concatenate([sit, silence(1), sit]), "cn") == []
+
+
 def test_noise_is_no_tone() -> None:
     assert heard(noisy(silence(30), 0, amplitude(-20) ** 2), "cn") == []
     assert heard(noisy(silence(30), 0, amplitude(-20) ** 2), "us") == []
@@ -133,7 +162,7 @@ def test_findings_do_not_depend_on_the_cutting(cuts: list[int]) -> None:
 
 def test_rows_are_complete_and_unknown_names_are_refused() -> None:
     for country in ("cn", "us", "uk", "eu"):
-        assert {row.name for row in TONES[country]} == {"dial", "ringback", "busy", "congestion"}
+        assert {row.name for row in TONES[country]} >= {"dial", "ringback", "busy", "congestion"}
     assert tone_row("busy", "cn") == ToneRow("busy", (450,), (0.35, 0.35))
     for tone, country in (("hum", "cn"), ("dial", "xx")):
         with pytest.raises(KeyError, match="there are"):
