@@ -40,10 +40,11 @@ class ActivityMeter:
 
     def __init__(self, lines: int, bank: HopBank) -> None:
         self._hop = bank.hop
-        self._voice = bank.bands.index(VOICE_HZ)
+        self._voice = bank.band(VOICE_HZ)
         turns = np.outer(np.arange(SLOT), RING_HZ + HUM_HZ) * HOP_MS / 1000
         blur = np.sinc(np.array(RING_HZ + HUM_HZ) * HOP_MS / 1000)  # of the mean over a hop
         self._deep = (np.exp(-2j * np.pi * turns) * np.sqrt(2) / SLOT / blur).astype(np.complex64)
+        self._most = float((np.abs(self._deep[:, : len(RING_HZ)]) ** 2).sum(axis=0).max())  # of any mean
         self._floor = np.full(lines, MIN_VOICE / OVER_FLOOR, np.float64)
 
     def take(self, hops: Hops) -> Slots:
@@ -56,12 +57,18 @@ class ActivityMeter:
         return Slots(hops.position, SLOT * self._hop, active, ringing)
 
     def _slot(self, hops: Hops, first: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        total = hops.power[first : first + SLOT].mean(axis=0)
-        voice = total.copy()  # of a line too quiet to be measured: no more than that
-        voice[hops.heard] = hops.bands[PAST + first : PAST + first + SLOT, :, self._voice].mean(axis=0)
-        deep = np.abs(hops.mean[first : first + SLOT].T @ self._deep) ** 2
-        ring, hum = deep[:, : len(RING_HZ)].max(axis=1), deep[:, len(RING_HZ) :].max(axis=1)
-        ringing = (ring > MIN_RING) & (ring > 0.4 * total) & (ring > 2 * hum)
+        total = hops.total[first : first + SLOT].sum(axis=0) / SLOT
+        measured = hops.power[self._voice, PAST + first : PAST + first + SLOT].sum(axis=0) / SLOT
+        voice = np.where(hops.heard, measured, total)  # of a line too quiet to be measured: no more than that
+        ringing = self._ringing(hops.mean[first : first + SLOT], total)
         self._floor = np.maximum(1e-12, np.minimum(voice, self._floor * FLOOR_RISE))
         active = (voice > MIN_VOICE) & (voice > OVER_FLOOR * self._floor) & ~ringing
-        return np.asarray(active), np.asarray(ringing)
+        return np.asarray(active), ringing
+
+    def _ringing(self, mean: NDArray[np.float32], total: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Is 20 or 25 Hz strong, against hum too?"""
+        if self._most * float(np.square(mean).sum(axis=0).max()) < MIN_RING:
+            return np.zeros(len(total), np.bool_)
+        deep = np.abs(mean.T @ self._deep) ** 2
+        ring, hum = deep[:, : len(RING_HZ)].max(axis=1), deep[:, len(RING_HZ) :].max(axis=1)
+        return np.asarray((ring > MIN_RING) & (ring > 0.4 * total) & (ring > 2 * hum))

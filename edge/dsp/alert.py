@@ -76,8 +76,8 @@ class AlertReceiver:
 
     def __init__(self, lines: int, rate_hz: int, bank: HopBank | None = None) -> None:
         self._bank = bank or HopBank(lines, rate_hz, self.HZ, self.BANDS)
-        self._columns = self._bank.columns(HZ)
-        self._band = self._bank.bands.index(BAND_HZ)
+        self._rows = self._bank.rows(HZ)
+        self._band = self._bank.band(BAND_HZ)
         self._held: dict[int, _Held] = {}
 
     def feed(self, samples: Samples, position: int) -> list[AlertFound]:
@@ -88,17 +88,16 @@ class AlertReceiver:
         """The same on hops measured by a bank shared with other receivers."""
         if hops.restarted and len(hops):
             self._held.clear()
-        if not len(hops) or not len(hops.heard):
+        if not len(hops) or not (self._held or hops.heard.any()):
             return []
-        tones = hops.tones[PAST - 1 :, :, self._columns]
-        power = tones.real**2 + tones.imag**2
-        pair, weaker, stronger = power.sum(axis=2), power.min(axis=2), power.max(axis=2)
-        good = (pair > MIN_SHARE * hops.bands[PAST - 1 :, :, self._band]) & (weaker > MIN_TONE)
-        good &= stronger < MAX_TWIST * weaker
-        held = [place for place, column in enumerate(hops.heard.tolist()) if column in self._held]
+        low, high = hops.power[self._rows, PAST - 1 :]
+        good = low + high > MIN_SHARE * hops.power[self._band, PAST - 1 :]
+        good &= (np.minimum(low, high) > MIN_TONE) & (low < MAX_TWIST * high) & (high < MAX_TWIST * low)
+        columns = np.array(sorted({*np.flatnonzero(good[1:].any(axis=0)).tolist(), *self._held}), np.intp)
+        tones = hops.phasors(self._rows, columns, 1)
         found: list[AlertFound] = []
-        for place in sorted({*np.flatnonzero(good[1:].any(axis=0)).tolist(), *held}):
-            found += self._follow(int(hops.heard[place]), tones[:, place], good[:, place], hops.position)
+        for at, column in enumerate(columns.tolist()):
+            found += self._follow(column, tones[..., at].T, good[:, column], hops.position)
         return sorted(found, key=lambda one: one.end)
 
     def _follow(

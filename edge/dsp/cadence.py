@@ -76,12 +76,22 @@ class CadenceFollower:
         """Nothing sounds, nothing is waited for."""
         return self._heard is None and all(run.sound == SILENCE for run in self._runs)
 
+    def patient(self, until_s: float) -> bool:
+        """Would silence that goes on until then change nothing, so that the step may be left out?"""
+        if self._heard is not None or not self._runs or self._runs[-1].sound != SILENCE:
+            return False
+        length_s = until_s - self._runs[-1].start_s
+        paused = self._runs[-1].length_s >= LONG_PAUSE_S
+        return length_s <= FORGET_S if paused else length_s < LONG_PAUSE_S
+
     def step(self, sound: int, start_s: float, end_s: float) -> list[Heard]:
-        """`sound` (or SILENCE) lasted from `start_s` to `end_s` and may go on."""
+        """`sound` (or SILENCE) lasted from `start_s` to `end_s` and may go on; for `patient` see there."""
         found: list[Heard] = []
         if self._runs and self._runs[-1].sound == sound:
             self._runs[-1].end_s = end_s
         else:
+            if self._runs:
+                self._runs[-1].end_s = start_s  # silence may have been left out
             found += self._end_if_other() + self._recognise(whole=True)
             self._runs = [*self._runs[1 - KEPT_RUNS :], _Run(sound, start_s, end_s)]
         found += self._recognise(whole=False)

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.dsp.hops import HOP_MS, PAST, HopBank, Hops
+from edge.dsp.hops import HOP_MS, HopBank, Hops
 from edge.dsp.level import amplitude
 from edge.samples import Samples
 
@@ -112,8 +112,8 @@ class DtmfReceiver:
 
     def __init__(self, lines: int, rate_hz: int, bank: HopBank | None = None) -> None:
         self._bank = bank or HopBank(lines, rate_hz, self.HZ, self.BANDS)
-        self._tones = self._bank.columns(self.HZ)
-        self._bands = [self._bank.bands.index(band) for band in self.BANDS]
+        self._tones = self._bank.rows(self.HZ)
+        self._rows = np.array([*self._tones, *map(self._bank.band, self.BANDS)], np.intp)
         self._held: dict[int, _Held] = {}
 
     def feed(self, samples: Samples, position: int) -> list[KeyFound]:
@@ -124,17 +124,24 @@ class DtmfReceiver:
         """The same on hops measured by a bank shared with other receivers."""
         if hops.restarted and len(hops):
             self._held.clear()
-        if not len(hops) or not len(hops.heard):
+        if not len(hops) or not hops.heard.any():
             return []
-        tones = hops.tones[PAST - WINDOW :, :, self._tones]
+        recent = hops.recent[self._rows]
+        paired = _paired(recent)
+        columns = np.flatnonzero(paired.any(axis=0))
+        if len(columns):
+            energy = hops.power[self._rows[len(self.HZ) :]][..., columns]
+            paired[:, columns] = _alone(paired[:, columns], recent[..., columns], energy)
+        columns = np.array(sorted({*columns[paired[:, columns].any(axis=0)].tolist(), *self._held}), np.intp)
+        if not len(columns):
+            return []
+        tones = hops.phasors(self._tones, columns, WINDOW)
         strength = tones.real**2 + tones.imag**2
-        good = _strong(strength, hops.bands[:, :, self._bands])
-        held = [at for at, column in enumerate(hops.heard.tolist()) if column in self._held]
+        keys = _keys(tones, strength, paired[:, columns])
         found: list[KeyFound] = []
         first = hops.position - WINDOW * self._bank.hop
-        for at in sorted({*np.flatnonzero(good.any(axis=0)).tolist(), *held}):
-            keys = _keys(tones[:, at], strength[:, at], good[:, at])
-            found += self._follow(int(hops.heard[at]), keys, strength[:, at], first)
+        for at in range(len(columns)):
+            found += self._follow(int(columns[at]), keys[:, at], strength[..., at].T, first)
         return sorted(found, key=lambda key: key.end)
 
     def _follow(
@@ -178,56 +185,65 @@ def _filled(strength: NDArray[np.float32], held: _Held) -> float:
     return min(1.0, float(np.sqrt(_weaker(strength, held.key) / held.strength)))
 
 
-def _strong(strength: NDArray[np.float32], energy: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Do two tones fill the three hops up to each new hop, and nothing else? (hops, lines)
+def _paired(recent: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Do two tones fill the last three hops of their band? (8 tones + 3 bands, hops, lines)"""
+    low, high = recent[:4].max(axis=0), recent[4:8].max(axis=0)
+    good = low + high > MIN_SHARE * recent[8]
+    good &= np.minimum(low, high) > WINDOW * MIN_TONE
+    good &= high > MIN_TWIST * low
+    good &= high < MAX_TWIST * low
+    return np.asarray(good)
 
-    `strength` begins WINDOW hops before the new ones, `energy` (in the band, below it, above it) PAST hops.
+
+def _alone(
+    paired: NDArray[np.bool_], recent: NDArray[np.float32], energy: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Where there is a pair, is what lies beside it explained by noise or a dial tone? (hops, lines)
+
+    `energy` (in the band, below it, above it) begins PAST hops before the new ones.
     """
-    power = strength[1:-2] + strength[2:-1] + strength[3:]
-    p_low, p_high = power[..., :4].max(axis=2), power[..., 4:].max(axis=2)
-    recent = energy[PAST - WINDOW + 1 :]
-    total, below, above = (recent[:-2] + recent[1:-1] + recent[2:]).transpose(2, 0, 1)
-    pair = p_low + p_high
-    good = (pair > MIN_SHARE * total) & (np.minimum(p_low, p_high) > WINDOW * MIN_TONE)
-    good &= (p_high > MIN_TWIST * p_low) & (p_high < MAX_TWIST * p_low)
-    if not good.any():
-        return np.asarray(good)
+    pair = recent[:4].max(axis=0) + recent[4:8].max(axis=0)
+    total, below, above = recent[8:]
     noise = (below < NOISE_LOW * above) & (total - pair > NOISE_BAND * above)
-    explained = (below < MAX_LOW * pair) | noise
-    steady = _over_dial_tone(energy, len(good)) & (below < MAX_STEADY * pair)
-    return np.asarray(good & (explained | steady))
+    explained = paired & ((below < MAX_LOW * pair) | noise)
+    rest = paired & ~explained & (below < MAX_STEADY * pair)
+    if rest.any():
+        explained |= rest & _over_dial_tone(energy, len(pair))
+    return np.asarray(explained)
 
 
 def _keys(
     tones: NDArray[np.complex64], strength: NDArray[np.float32], good: NDArray[np.bool_]
 ) -> NDArray[np.int8]:
-    """Return the key 0-15 one line holds steadily in the three hops up to each new hop, or -1; (hops,)."""
-    if not good.any():
-        return np.full(len(good), -1, np.int8)
-    power = (strength[1:-2] + strength[2:-1] + strength[3:]) / np.float32(WINDOW)
-    low, high = power[:, :4].argmax(axis=1), power[:, 4:].argmax(axis=1) + 4
-    steady = _steady(tones, power, low) & _steady(tones, power, high)
-    return np.where(good & steady, low * 4 + high - 4, -1).astype(np.int8)
+    """Return the key 0-15 each line holds steadily in the three hops up to each new hop, or -1."""
+    keys = np.full(good.shape, -1, np.int8)
+    at, column = np.nonzero(good)
+    if len(at):
+        windows = np.stack([tones[:, at + 1 + back, column] for back in range(WINDOW)])  # (window, 8, places)
+        power = np.stack([strength[:, at + 1 + back, column] for back in range(WINDOW)]).mean(axis=0)
+        low, high = power[:4].argmax(axis=0), power[4:].argmax(axis=0) + 4
+        steady = _steady(windows, power, low) & _steady(windows, power, high)
+        keys[at, column] = np.where(steady, low * 4 + high - 4, -1)
+    return keys
 
 
 def _over_dial_tone(energy: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
     """Has the energy below the band been the same for 120 ms, while that of the pair has not?"""
-    rows = np.stack([energy[1 + back : 1 + back + count, :, :2] for back in range(STEADY_HOPS)])
+    rows = np.stack([energy[:2, 1 + back : 1 + back + count] for back in range(STEADY_HOPS)])
     lowest, highest = rows.min(axis=0), rows.max(axis=0)
-    steady = lowest[..., 1] > MIN_LOW_STEADY * highest[..., 1]
-    return np.asarray(steady & (lowest[..., 0] < MAX_BEFORE * highest[..., 0]))
+    return np.asarray((lowest[1] > MIN_LOW_STEADY * highest[1]) & (lowest[0] < MAX_BEFORE * highest[0]))
 
 
 def _steady(
-    tones: NDArray[np.complex64], power: NDArray[np.float32], chosen: NDArray[np.intp]
+    windows: NDArray[np.complex64], power: NDArray[np.float32], chosen: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    """Does the chosen tone of each hop hold frequency, phase and strength over the window?"""
-    rows = np.arange(len(chosen))
-    picked = np.stack([tones[1 + back + rows, chosen] for back in range(WINDOW)])
+    """Does the chosen tone of each place hold frequency, phase and strength over the window?"""
+    places = np.arange(len(chosen))
+    picked = windows[:, chosen, places]
     powers = picked.real**2 + picked.imag**2
     turned = (picked[1:] * picked[:-1].conj()).mean(axis=0)
     nominal_hz = np.array(LOW_HZ + HIGH_HZ)[chosen]
     off = np.angle(turned * np.exp(-2j * np.pi * nominal_hz * (HOP_MS / 1000)))
     steady = powers.min(axis=0) > MIN_STEADY * powers.max(axis=0)
     steady &= np.abs(off) < 2 * np.pi * HOP_MS / 1000 * MAX_DEVIATION * nominal_hz
-    return np.asarray(steady & (np.abs(turned) > MIN_COHERENCE * power[rows, chosen]))
+    return np.asarray(steady & (np.abs(turned) > MIN_COHERENCE * power[chosen, places]))

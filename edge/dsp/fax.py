@@ -70,8 +70,8 @@ class FaxReceiver:
     def __init__(self, lines: int, rate_hz: int, bank: HopBank | None = None) -> None:
         self._bank = bank or HopBank(lines, rate_hz, self.HZ, self.BANDS)
         self._tones = ToneReceiver(lines, rate_hz, FAX, self._bank)
-        self._ced = int(self._bank.columns((CED_HZ,))[0])
-        self._band = self._bank.bands.index(BAND_HZ)
+        self._ced = int(self._bank.rows((CED_HZ,))[0])
+        self._band = self._bank.band(BAND_HZ)
         self._heard: dict[int, deque[complex]] = {}  # column -> the tone, hop by hop
         self._reversed: set[int] = set()  # columns whose tone had one
 
@@ -98,14 +98,13 @@ class FaxReceiver:
 
     def _follow(self, hops: Hops) -> None:
         """Keep the tone of the lines on which it may be."""
-        new = hops.tones[PAST:, :, self._ced]
-        strong = new.real**2 + new.imag**2 > MIN_SHARE * hops.bands[PAST:, :, self._band]
-        sounding = set(hops.heard[strong.any(axis=0)].tolist())
+        strong = hops.power[self._ced, PAST:] > MIN_SHARE * hops.power[self._band, PAST:]
+        sounding = set(np.flatnonzero(strong.any(axis=0)).tolist())
         for column in self._heard.keys() - sounding:
             del self._heard[column]
         for column in sounding:
-            place = int(np.searchsorted(hops.heard, column))
-            self._heard.setdefault(column, deque(maxlen=KEPT)).extend(new[:, place].tolist())
+            new = hops.tones[0, self._ced, PAST:, column] + 1j * hops.tones[1, self._ced, PAST:, column]
+            self._heard.setdefault(column, deque(maxlen=KEPT)).extend(new.tolist())
 
     def _reverses(self, column: int) -> bool:
         """Did the phase turn by half within three hops, while it otherwise turned steadily?"""

@@ -14,25 +14,39 @@ from edge.samples import Samples
 
 RATE_HZ = 24000
 LOW_HZ, HIGH_HZ, SLOPE_HZ = 500.0, 3000.0, 200.0
+RAMP_STEP = 256
 
 
 def analytic(samples: Samples, rate_hz: int) -> NDArray[np.complex64]:
     """Return int16 (n,) as complex64 at 24 kHz, band 500-3000 Hz; |x| of a sine is its peak, 0..1."""
     unit = rate_hz // 1000 * 50  # 50 ms: keeps both transforms at lengths of small factors
     length = -(-len(samples) // unit) * unit
-    spectrum = np.fft.rfft(samples.astype(np.float64) / FULL_SCALE, length)
-    hz = np.arange(len(spectrum)) * rate_hz / length
-    edge = np.minimum((hz - LOW_HZ) / SLOPE_HZ, (HIGH_HZ - hz) / SLOPE_HZ)
-    spectrum *= 2 * np.clip(edge, 0, 1)
+    spectrum = np.fft.rfft(samples.astype(np.float32), length)
     wide_length = length * RATE_HZ // rate_hz
-    wide = np.zeros(wide_length, np.complex128)
     kept = min(len(spectrum), wide_length // 2)
-    wide[:kept] = spectrum[:kept]
-    signal = np.fft.ifft(wide) * (RATE_HZ / rate_hz)
-    return signal[: len(samples) * RATE_HZ // rate_hz].astype(np.complex64)
+    wide = np.zeros(wide_length, np.complex64)
+    np.multiply(spectrum[:kept], _passband(length / rate_hz, kept) / np.float32(FULL_SCALE), out=wide[:kept])
+    signal = np.fft.ifft(wide) * np.float32(RATE_HZ / rate_hz)
+    return np.asarray(signal[: len(samples) * RATE_HZ // rate_hz], np.complex64)
+
+
+def _passband(seconds: float, count: int) -> NDArray[np.float32]:
+    """Return the gain of the first `count` frequencies; twice that of the band, as there are none below 0."""
+    hz = np.arange(count, dtype=np.float32) / np.float32(seconds)
+    edge = np.minimum((hz - LOW_HZ) / SLOPE_HZ, (HIGH_HZ - hz) / SLOPE_HZ)
+    return np.asarray(2 * np.clip(edge, 0, 1), np.float32)
 
 
 def tone_sums(signal: NDArray[np.complex64], hz: float) -> NDArray[np.complex128]:
     """Return s with s[b] - s[a] = the sum over a..b of the signal against a tone; shape (n + 1,)."""
-    turned = signal * np.exp(-2j * np.pi * hz / RATE_HZ * np.arange(len(signal)))
-    return np.concatenate([[0], np.cumsum(turned)])
+    sums = np.zeros(len(signal) + 1, np.complex128)
+    np.cumsum(signal * _ramp(hz, len(signal)), out=sums[1:])
+    return sums
+
+
+def _ramp(hz: float, count: int) -> NDArray[np.complex64]:
+    """Return a tone turning backwards: a few turns worked out, the rest by multiplication."""
+    turn = -2j * np.pi * hz / RATE_HZ
+    coarse = np.exp(turn * RAMP_STEP * np.arange(-(-count // RAMP_STEP))).astype(np.complex64)
+    fine = np.exp(turn * np.arange(RAMP_STEP)).astype(np.complex64)
+    return np.asarray(np.multiply.outer(coarse, fine).ravel()[:count])

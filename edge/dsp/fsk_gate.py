@@ -48,25 +48,21 @@ class FskGate:
 
     def __init__(self, bank: HopBank) -> None:
         self._bank = bank
-        self._bands = [bank.bands.index(band) for band in self.BANDS]
+        self._rows = np.array([bank.band(band) for band in self.BANDS], np.intp)
         self._open: dict[int, int] = {}  # column -> hops since it opened
 
     def take(self, hops: Hops, done: Callable[[Look], bool]) -> None:
         """Call `done` for each look that is due; once it returns True the line waits for the next mark."""
         if hops.restarted and len(hops):
             self._open.clear()
-        if not len(hops) or not len(hops.heard):
+        if not len(hops) or not (self._open or hops.heard.any()):
             return
-        energy = hops.bands[PAST - DATA_WINDOW :, :, self._bands]
+        energy = hops.power[self._rows, PAST - DATA_WINDOW :]
         opens, hop = _marks(energy, MIN_MARK_SHARE), self._bank.hop
-        followed = opens.any(axis=0)
-        if self._open:
-            followed |= np.isin(hops.heard, list(self._open))
-        for place in np.flatnonzero(followed):
-            column, holds = int(hops.heard[place]), _holds(energy[:, place])
-            waits = _marks(energy[:, place], NOTHING_BUT_MARK)
+        for column in sorted({*np.flatnonzero(opens.any(axis=0)).tolist(), *self._open}):
+            holds, waits = _holds(energy[..., column]), _marks(energy[..., column], NOTHING_BUT_MARK)
             for at in range(len(hops)):
-                look = self._step(column, bool(opens[at, place]), bool(holds[at]))
+                look = self._step(column, bool(opens[at, column]), bool(holds[at]))
                 if (
                     look
                     and (look.last or not waits[at])
@@ -93,14 +89,14 @@ class FskGate:
 
 
 def _marks(energy: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
-    """Is this hop the second in a row that is mostly mark? (hops, lines)"""
-    band, mark = energy[..., 0], energy[..., 1]
+    """Is this hop the second in a row that is mostly mark? (bands, hops, ...) -> (hops, ...)"""
+    band, mark = energy[0, DATA_WINDOW - 1 :], energy[1, DATA_WINDOW - 1 :]
     pure = (mark > share * band) & (mark > MIN_POWER)
-    return np.asarray((pure[1:] & pure[:-1])[DATA_WINDOW - 1 :])
+    return np.asarray(pure[1:] & pure[:-1])
 
 
 def _holds(energy: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Did the last 80 ms look like data? (hops,)"""
-    total = np.cumsum(energy, axis=0, dtype=np.float64)
-    window = total[DATA_WINDOW:] - total[:-DATA_WINDOW]
-    return np.asarray(window[..., 2] > MIN_DATA_SHARE * window[..., 0])
+    """Did the last 80 ms look like data? (bands, hops) -> (hops,)"""
+    total = np.cumsum(energy, axis=1, dtype=np.float64)
+    window = total[:, DATA_WINDOW:] - total[:, :-DATA_WINDOW]
+    return np.asarray(window[2] > MIN_DATA_SHARE * window[0])

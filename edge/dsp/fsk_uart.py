@@ -38,31 +38,31 @@ def read_characters(signal: NDArray[np.complex64]) -> list[Characters]:
     if len(signal) < 12 * BIT:
         return []
     soft = soft_bits(signal)
-    falls = np.flatnonzero((soft[:-1] >= 0) & (soft[1:] < 0)) + 1
-    rises = np.flatnonzero((soft[:-1] < 0) & (soft[1:] >= 0)) + 1
+    mark = soft >= 0
+    edges = np.flatnonzero(mark[1:] != mark[:-1]) + 1
+    falls = edges[int(not mark[0]) :: 2]
+    runs = np.diff(edges, prepend=0)[int(not mark[0]) :: 2]  # of mark, before each fall
     found = []
-    for fall in falls:
-        before = rises[: np.searchsorted(rises, fall)]
-        mark_start = int(before[-1]) if len(before) else 0
-        if fall - mark_start >= MIN_MARK_BITS * BIT:
-            start, end, message, margins = _read(soft, falls, int(fall))
-            if message:
-                found.append(Characters(start, end, signal[mark_start + BIT : fall], message, margins))
+    for fall, run in zip(falls[runs >= MIN_MARK_BITS * BIT], runs[runs >= MIN_MARK_BITS * BIT], strict=True):
+        start, end, message, margins = _read(soft, falls, int(fall))
+        if message:
+            found.append(Characters(start, end, signal[fall - run + BIT : fall], message, margins))
     return found
 
 
-def soft_bits(signal: NDArray[np.complex64]) -> NDArray[np.float64]:
+def soft_bits(signal: NDArray[np.complex64]) -> NDArray[np.float32]:
     """Return d for a bit window starting at each sample: +1 mark, -1 space; shape (n - BIT + 1,)."""
     strength = []
     for hz in (MARK_HZ, SPACE_HZ):
         sums = tone_sums(signal, hz)
-        window = np.abs(sums[BIT:] - sums[:-BIT])
-        strength.append(window / max(1e-12, float(np.quantile(window, 0.9))))
+        window = (sums[BIT:] - sums[:-BIT]).astype(np.complex64)
+        size = np.sqrt(window.real**2 + window.imag**2)
+        strength.append(size / np.float32(max(1e-12, float(np.quantile(size[:: BIT // 2], 0.9)))))
     return np.asarray(strength[0] - strength[1])
 
 
 def _read(
-    soft: NDArray[np.float64], falls: NDArray[np.intp], fall: int
+    soft: NDArray[np.float32], falls: NDArray[np.intp], fall: int
 ) -> tuple[int, int, bytes, tuple[float, ...]]:
     """Follow start bits from the crossing at `fall` until one is missing or a stop bit is not a mark."""
     first = start = fall + BIT // 2

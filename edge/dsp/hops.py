@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,28 +17,42 @@ from edge.samples import Samples, check_block
 
 HOP_MS = 10
 PAST = 12  # hops before the new ones that every receiver can look back on
+KEPT = 4 * PAST  # hops there is room for before the past is moved to the front again
+RECENT = 3  # hops
 HUM_FREE_HZ = 200.0  # from here on a frequency is measured without what DC, ringing and hum leak into it
-QUIET = amplitude(-59.0) ** 2 / 2  # mean square of a hop; below it no receiver finds anything
+QUIET = amplitude(-57.0) ** 2 / 2  # mean square of a hop; below it no receiver finds anything
 HANGOVER = 20  # hops a line is still measured after its last loud one, so that what is open closes
 
 Band = tuple[float, ...]
-Row = TypeVar("Row", np.complex64, np.float32)
+Rows = NDArray[np.intp]  # of the planes
+Planes = NDArray[np.float32]  # (rows, hops, lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Hops:
-    """Some hops of all lines, in a row; rows of `tones` and `bands` begin PAST hops before the new ones."""
+    """Some hops of all lines, in a row; `tones` and `power` begin PAST hops before the new ones.
+
+    A plane holds one frequency or band of all hops and lines, so that a receiver asks about all of them at
+    once. Planes are views that the next feed writes over; lines that were not measured are zero in them.
+    """
 
     position: int  # of the first sample of the first new hop
     restarted: bool  # samples are missing before the first new hop
-    heard: NDArray[np.intp]  # columns of the lines that were measured, ascending
-    tones: NDArray[np.complex64]  # (PAST + hops, heard, frequencies); |x|**2 is a sine's mean square
-    bands: NDArray[np.float32]  # (PAST + hops, heard, bands); mean square
-    power: NDArray[np.float32]  # (hops, lines); mean square without DC, ringing and hum
-    mean: NDArray[np.float32]  # (hops, lines); of the samples, -1..1
+    count: int  # of new hops
+    heard: NDArray[np.bool_]  # (lines,) was it loud enough to be measured?
+    tones: NDArray[np.float32]  # (2, frequencies, PAST + count, lines): real and imaginary part
+    power: Planes  # (frequencies + bands, PAST + count, lines); mean square
+    recent: Planes  # (frequencies + bands, count, lines): `power` summed over the RECENT hops up to each
+    total: NDArray[np.float32]  # (count, lines); mean square without DC, ringing and hum
+    mean: NDArray[np.float32]  # (count, lines); of the samples, -1..1
 
     def __len__(self) -> int:
-        return len(self.power)
+        return self.count
+
+    def phasors(self, rows: Rows, columns: Rows, past: int) -> NDArray[np.complex64]:
+        """Return (rows, past + count, columns) of some lines; |x|**2 is a sine's mean square."""
+        parts = self.tones[:, rows, PAST - past :][..., columns]
+        return np.asarray(parts[0] + np.complex64(1j) * parts[1])
 
 
 class HopBank:
@@ -58,19 +71,23 @@ class HopBank:
         bins = sorted({one for band in self.bands for one in band})
         drift = _drift(self.hop)
         tones, binned = _basis(self.hz, self.hop, rate_hz, drift), _basis(bins, self.hop, rate_hz, drift)
-        pairs = np.ascontiguousarray(tones.astype(np.complex64)).view(np.float32)
-        self._basis = np.concatenate([pairs, binned.real, binned.imag], axis=1, dtype=np.float32)
-        member = np.array([[one in band for band in self.bands] for one in bins], np.float32)
-        self._member = np.tile(member.reshape(len(bins), len(self.bands)), (2, 1))
-        self._drift = drift.astype(np.float32)
+        basis = np.concatenate([tones, binned], axis=1)[: self.hop // 2].T
+        self._even, self._odd = (np.ascontiguousarray(part, np.float32) for part in (basis.real, basis.imag))
+        self._member = _membership(self.hz, bins, self.bands)
+        self._drift = np.ascontiguousarray(drift.T, np.float32)
         self._rest = np.zeros((0, lines), np.int16)
         self._position = 0
         self._restarted = True
+        self._make_room(KEPT)
         self._forget()
 
-    def columns(self, hz: Sequence[float]) -> NDArray[np.intp]:
-        """Return where these frequencies stand in `tones`; raises ValueError for one not measured."""
+    def rows(self, hz: Sequence[float]) -> Rows:
+        """Return where these frequencies stand in `tones` and `power`; ValueError for one not measured."""
         return np.array([self.hz.index(one) for one in hz], np.intp)
+
+    def band(self, band: Band) -> int:
+        """Return where this band stands in `power`; ValueError for one not measured."""
+        return len(self.hz) + self.bands.index(band)
 
     def feed(self, samples: Samples, position: int) -> Hops:
         """Take int16 (frames, lines) from `position` on; return the hops that are now whole (maybe none)."""
@@ -87,74 +104,98 @@ class HopBank:
         self._restarted = self._restarted and count == 0
         return hops
 
+    def _make_room(self, hops: int) -> None:
+        self._tones = np.zeros((2, len(self.hz), PAST + hops, self.lines), np.float32)
+        self._power = np.zeros((len(self._member), PAST + hops, self.lines), np.float32)
+
     def _forget(self) -> None:
-        self._past_tones = np.zeros((PAST, self.lines, len(self.hz)), np.complex64)
-        self._past_bands = np.zeros((PAST, self.lines, len(self.bands)), np.float32)
-        self._silent: NDArray[np.intp] = np.full(
-            self.lines, HANGOVER, np.intp
-        )  # hops since the last loud one
+        self._end = PAST  # of the hops kept
+        self._tones[:, :, :PAST], self._power[:, :PAST] = 0, 0
+        self._silent = np.full(self.lines, HANGOVER, np.intp)  # hops since the last loud one
 
     def _measure(self, samples: Samples, count: int) -> Hops:
-        cut = np.empty((count, self.lines, self.hop), np.float32)
-        np.multiply(samples.reshape(count, self.hop, self.lines).transpose(0, 2, 1), 1 / FULL_SCALE, out=cut)
-        flat = cut.reshape(count * self.lines, self.hop)
-        drift = flat @ self._drift
-        power = np.einsum("ij,ij->i", flat, flat) - np.einsum("ij,ij->i", drift, drift)
-        power = np.maximum(power / self.hop, 0).reshape(count, self.lines)
-        mean = drift[:, -1].reshape(count, self.lines) / (self._drift[0, -1] * self.hop)
-        heard = self._heard(power)
-        tones, bands = self._spectra(cut, heard)
-        return Hops(self._position, self._restarted, heard, tones, bands, power, mean)
+        cut = np.empty((self.hop, count, self.lines), np.float32)
+        cut[...] = samples.reshape(count, self.hop, self.lines).transpose(1, 0, 2)
+        flat = cut.reshape(self.hop, count * self.lines)
+        drift = self._drift @ flat
+        total = np.square(flat).sum(axis=0) - np.square(drift).sum(axis=0)
+        total = np.maximum(total * (1 / (self.hop * FULL_SCALE**2)), 0).reshape(count, self.lines)
+        mean = (drift[0] * (1 / (self._drift[0, 0] * self.hop * FULL_SCALE))).reshape(count, self.lines)
+        heard = self._heard(total)
+        span = self._spectra(cut, heard, count)
+        power = self._power[:, span]
+        recent = power[:, PAST:] + power[:, PAST - 1 : -1]
+        recent += power[:, PAST - 2 : -2]
+        tones = self._tones[:, :, span]
+        return Hops(self._position, self._restarted, count, heard, tones, power, recent, total, mean)
 
-    def _heard(self, power: NDArray[np.float32]) -> NDArray[np.intp]:
-        """Return the columns with a loud hop now, or lately."""
-        loud = power > QUIET
+    def _heard(self, total: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which lines have a loud hop now, or had one lately?"""
+        loud = total > QUIET
         any_loud = loud.any(axis=0)
         heard = any_loud | (self._silent < HANGOVER)
-        if len(power):
-            self._silent = np.where(any_loud, loud[::-1].argmax(axis=0), self._silent + len(power))
-        return np.flatnonzero(heard)
+        if len(total):
+            self._silent = np.where(any_loud, loud[::-1].argmax(axis=0), self._silent + len(total))
+        return np.asarray(heard)
 
-    def _spectra(
-        self, cut: NDArray[np.float32], heard: NDArray[np.intp]
-    ) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
-        count, whole, width = len(cut), len(heard) == self.lines, 2 * len(self.hz)
-        flat = (cut if whole else cut[:, heard]).reshape(count * len(heard), self.hop)
-        product = flat @ self._basis
-        tones = np.empty((PAST + count, len(heard), len(self.hz)), np.complex64)
-        bands = np.empty((PAST + count, len(heard), len(self.bands)), np.float32)
-        tones[:PAST] = self._past_tones if whole else self._past_tones[:, heard]
-        bands[:PAST] = self._past_bands if whole else self._past_bands[:, heard]
-        tones[PAST:].view(np.float32)[...] = product[:, :width].reshape(count, len(heard), width)
-        binned = np.square(product[:, width:])
-        np.matmul(binned, self._member, out=bands[PAST:].reshape(len(flat), len(self.bands)))
-        if whole:
-            self._past_tones, self._past_bands = tones[count:], bands[count:]
-        elif count:
-            self._past_tones, self._past_bands = (
-                _spread(tones, self.lines, heard),
-                _spread(bands, self.lines, heard),
-            )
-        return tones, bands
+    def _spectra(self, cut: Planes, heard: NDArray[np.bool_], count: int) -> slice:
+        """Measure the lines that are heard; return where they now stand, the past before them."""
+        self._advance(count)
+        new = slice(self._end, self._end + count)
+        tones, power = self._tones[:, :, new], self._power[:, new]
+        if heard.all():
+            tones[...], power[...] = self._products(cut)
+        else:
+            tones[...], power[...] = 0, 0
+            columns = np.flatnonzero(heard)
+            if len(columns):
+                tones[..., columns], power[..., columns] = self._products(cut[:, :, columns])
+        span = slice(self._end - PAST, self._end + count)
+        self._end += count
+        return span
+
+    def _advance(self, count: int) -> None:
+        """Move the past to the front when there is no room left behind it."""
+        if self._end + count <= self._power.shape[1]:
+            return
+        tones, power = (
+            kept[..., self._end - PAST : self._end, :].copy() for kept in (self._tones, self._power)
+        )
+        if PAST + count > self._power.shape[1]:
+            self._make_room(count)
+        self._tones[:, :, :PAST], self._power[:, :PAST] = tones, power
+        self._end = PAST
+
+    def _products(self, cut: Planes) -> tuple[Planes, Planes]:
+        """A hop is taken about its middle: what is even in it meets cosines only, what is odd sines."""
+        half, count = self.hop // 2, len(self.hz)
+        first, mirrored = cut[:half].reshape(half, -1), cut[: half - 1 : -1].reshape(half, -1)
+        even, odd = self._even @ (first + mirrored), self._odd @ (first - mirrored)
+        power = self._member @ (np.square(even) + np.square(odd))
+        shape = cut.shape[1:]
+        tones = np.concatenate([even[:count], odd[:count]]).reshape(2, count, *shape)
+        return tones, power.reshape(len(self._member), *shape)
 
 
-def _spread(rows: NDArray[Row], lines: int, heard: NDArray[np.intp]) -> NDArray[Row]:
-    """Return the last PAST rows for all lines; those not heard have had silence."""
-    past = np.zeros((PAST, lines, rows.shape[2]), rows.dtype)
-    past[:, heard] = rows[-PAST:]
-    return past
+def _membership(hz: Sequence[float], bins: Sequence[float], bands: Sequence[Band]) -> NDArray[np.float32]:
+    """Return what takes powers of (tones, bins) to those of (tones, bands)."""
+    sums = np.zeros((len(hz) + len(bands), len(hz) + len(bins)), np.float32)
+    sums[: len(hz), : len(hz)] = np.eye(len(hz))
+    for row, band in enumerate(bands, len(hz)):
+        sums[row, len(hz) :] = [one in band for one in bins]
+    return sums
 
 
 def _basis(hz: Sequence[float], hop: int, rate_hz: int, drift: NDArray[np.float64]) -> NDArray[np.complex128]:
-    turns = np.outer(np.arange(hop), hz) / rate_hz
+    turns = np.outer(np.arange(hop) - (hop - 1) / 2, hz) / rate_hz
     basis = np.exp(-2j * np.pi * turns) * np.sqrt(2) / hop
     high = np.array(hz) >= HUM_FREE_HZ
     basis[:, high] -= drift @ (drift.T @ basis[:, high])
     kept = np.abs((basis * np.exp(2j * np.pi * turns)).sum(axis=0)) / np.sqrt(2)
-    return np.asarray(basis / kept)  # made up for what a tone lost with the drift
+    return np.asarray(basis / kept / FULL_SCALE)  # made up for what a tone lost with the drift
 
 
 def _drift(hop: int) -> NDArray[np.float64]:
     """Return orthonormal curves up to the third power, (hop, 4): DC and 50 Hz are no more in 10 ms."""
-    curves = np.vander(np.linspace(-1, 1, hop), 4)[:, ::-1]
-    return np.asarray(np.linalg.qr(curves)[0])[:, ::-1]
+    curves = np.vander(np.linspace(-1, 1, hop), 4, increasing=True)
+    return np.asarray(np.linalg.qr(curves)[0])

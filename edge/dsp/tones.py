@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.dsp.cadence import SILENCE, CadenceFollower, Heard, Pattern, continuous_s
-from edge.dsp.hops import HOP_MS, PAST, HopBank, Hops
+from edge.dsp.hops import HOP_MS, PAST, HopBank, Hops, Rows
 from edge.dsp.level import amplitude, level_dbm0
 from edge.samples import Samples
 
@@ -85,6 +85,7 @@ MIN_TONE = amplitude(-52.0) ** 2 / 2
 MIN_SHARE = 0.5
 MAX_TWIST = 10 ** (8 / 10)
 STABLE = 3  # hops a sound must last to count
+FIRST = PAST - (STABLE - 1) - (WINDOW - 1)  # row of the planes that the first new hop looks back to
 
 
 def tone_row(tone: str, country: str) -> ToneRow:
@@ -145,11 +146,10 @@ class ToneReceiver:
         wanted = tone_hz(country)
         self._bank = bank or HopBank(lines, rate_hz, wanted, self.BANDS)
         self._sounds = sounds_of(country)
-        self._most = max(len(sound) for sound in self._sounds)
         self._patterns = _patterns(country)
-        self._band = self._bank.bands.index(BAND_HZ)
-        self._columns = self._bank.columns(wanted)
-        self._turn = np.array(wanted) * HOP_MS / 1000
+        self._band = self._bank.band(BAND_HZ)
+        self._rows = self._bank.rows(wanted)
+        self._turn = np.array(wanted)[:, None] * HOP_MS / 1000
         self._places = [
             [wanted.index(hz + off) for hz in one for off in _offsets(one)] for one in self._sounds
         ]
@@ -170,61 +170,63 @@ class ToneReceiver:
             for column in sorted(self._awake):
                 found += self._findings(column, self._followers[column].stop())
             self._forget()
-        if not self._awake and not self._may_sound(hops):
-            self._past_raw[:] = SILENCE
+        if not self._awake and not hops.heard.any():
             return found
-        sounds, power = self._sounds_heard(hops)
-        sounding = {*np.flatnonzero((sounds != SILENCE).any(axis=0)).tolist()}
-        for line in sorted(sounding | self._awake):
-            found += self._follow(line, sounds[:, line], power[:, line], hops.position)
-        self._awake = {line for line in sounding | self._awake if not self._followers[line].quiet}
+        columns = np.flatnonzero(self._maybe(hops))
+        if not len(columns) and not self._awake:
+            return found
+        sounds, power = self._sounds_heard(hops, columns)
+        sounding = {int(columns[at]): at for at in np.flatnonzero((sounds != SILENCE).any(axis=0))}
+        for column in sorted(sounding.keys() | self._awake):
+            if column in sounding:
+                at = sounding[column]
+                found += self._follow(column, sounds[:, at], power[:, at], hops.position)
+            else:
+                found += self._follow_silence(column, hops)
+            (self._awake.discard if self._followers[column].quiet else self._awake.add)(column)
         return sorted(found, key=lambda tone: tone.end)
 
-    def _may_sound(self, hops: Hops) -> bool:
-        """Is any line's energy anywhere mostly ours? A sound is the mean of hops, so one of them must be."""
-        if not len(hops.heard):
-            return False
-        tones = hops.tones[PAST + 1 - WINDOW :, :, self._columns]
-        strongest = (tones.real**2 + tones.imag**2).max(axis=2)
-        band = hops.bands[PAST + 1 - WINDOW :, :, self._band]
-        return bool((self._most * strongest > MIN_SHARE * band).any())
-
     def _forget(self) -> None:
-        self._past_raw = np.full((STABLE, self._lines), SILENCE, np.int8)
+        self._counted = np.full(self._lines, SILENCE, np.int8)  # the sound that counts at the last hop
         self._followers = [CadenceFollower(self._patterns) for _ in range(self._lines)]
         self._awake = set()
         self._level = np.zeros(self._lines)
 
-    def _sounds_heard(self, hops: Hops) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-        """Return which sound each hop of all lines carries, debounced, and its power; both (hops, lines)."""
-        first = PAST + 1 - WINDOW
-        phase = np.exp(-2j * np.pi * np.outer(np.arange(len(hops) + WINDOW - 1), self._turn))
-        tones = hops.tones[first:, :, self._columns] * phase[:, None, :].astype(np.complex64)
-        band = hops.bands[first:, :, self._band]
-        raw = np.full((len(hops), len(hops.heard)), SILENCE, np.int8)
+    def _maybe(self, hops: Hops) -> NDArray[np.bool_]:
+        """On which lines may a sound begin or end? What adds up in phase is never more than the power."""
+        maybe = self._counted != SILENCE
+        band = hops.power[self._band, FIRST:]
+        for sound, places in zip(self._sounds, self._places, strict=True):
+            strength = hops.power[self._rows[places], FIRST:]
+            strength = _best(strength, len(sound)).sum(axis=0)
+            window = _window(len(sound))
+            loud = _running_sum(strength, window) > MIN_SHARE * _running_sum(band, window)
+            maybe |= (loud[2:] & loud[1:-1] & loud[:-2]).any(axis=0)
+        return np.asarray(maybe)
+
+    def _sounds_heard(self, hops: Hops, columns: Rows) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+        """Return which sound each hop of some lines carries, debounced, and its power; (hops, columns)."""
+        if not len(columns):
+            return np.zeros((len(hops), 0), np.int8), np.zeros((len(hops), 0), np.float32)
+        tones = hops.phasors(self._rows, columns, PAST - FIRST)
+        tones *= np.exp(-2j * np.pi * self._turn * np.arange(tones.shape[1])).astype(np.complex64)[..., None]
+        band = hops.power[self._band, FIRST:, columns].T
+        raw = np.full((STABLE - 1 + len(hops), len(columns)), SILENCE, np.int8)
         power = np.zeros(raw.shape, np.float32)
         for number, (sound, places) in enumerate(zip(self._sounds, self._places, strict=True)):
-            present, strength = _present(len(sound), tones[:, :, places], band)
+            present, strength = _present(len(sound), tones[places], band)
             new = present & (raw == SILENCE)
             raw[new], power[new] = number, strength[new]
-        joined = np.full((STABLE + len(hops), self._lines), SILENCE, np.int8)
-        joined[:STABLE] = self._past_raw
-        joined[STABLE:, hops.heard] = raw
-        if (joined == SILENCE).all():
-            return joined[STABLE:], np.zeros((len(hops), self._lines), np.float32)
-        settled = _settled(joined)
-        self._past_raw = joined[-STABLE:].copy()
-        self._past_raw[0] = settled[-1]
-        spread = np.zeros((len(hops), self._lines), np.float32)
-        spread[:, hops.heard] = power
-        return settled, spread
+        settled = _settled(self._counted[columns], raw)
+        self._counted[columns] = settled[-1]
+        return settled, power[STABLE - 1 :]
 
     def _follow(
         self, column: int, sounds: NDArray[np.int8], power: NDArray[np.float32], position: int
     ) -> list[ToneFound]:
         """Hand the runs of one line to its follower; `position` is that of the first hop."""
         hop, rate_hz = self._bank.hop, self._bank.rate_hz
-        edges = [0, *(np.flatnonzero(np.diff(sounds)) + 1), len(sounds)]
+        edges = [0, *(np.flatnonzero(sounds[1:] != sounds[:-1]) + 1).tolist(), len(sounds)]
         heard: list[ToneFound] = []
         for start, end in pairwise(edges):
             if sounds[start] != SILENCE:
@@ -235,7 +237,16 @@ class ToneReceiver:
             heard += self._findings(column, steps)
         return heard
 
+    def _follow_silence(self, column: int, hops: Hops) -> list[ToneFound]:
+        rate_hz = self._bank.rate_hz
+        end_s = (hops.position + len(hops) * self._bank.hop) / rate_hz
+        if self._followers[column].patient(end_s):
+            return []
+        return self._findings(column, self._followers[column].step(SILENCE, hops.position / rate_hz, end_s))
+
     def _findings(self, column: int, heard: list[Heard]) -> list[ToneFound]:
+        if not heard:
+            return []
         delay_s = STABLE * HOP_MS / 1000  # of the debounce and half a window
         level = level_dbm0(float(self._level[column]))
         rate_hz = self._bank.rate_hz
@@ -266,33 +277,42 @@ def _present(
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Is a sound of `count` frequencies in the window up to each new hop, and how strong? (hops, lines)
 
-    `tones` holds the places of each frequency one after the other.
+    `tones` holds the places of each frequency one after the other, (places, hops, lines).
     """
-    window = WINDOW if count > 1 else SINGLE_WINDOW
-    power = np.abs(_running_mean(tones, window)) ** 2
-    strength = power.reshape(*power.shape[:2], count, tones.shape[2] // count).max(axis=3)
-    weakest, strongest = strength.min(axis=2), strength.max(axis=2)
-    present = (strength.sum(axis=2) > MIN_SHARE * _running_mean(band, window)) & (weakest > MIN_TONE)
+    window = _window(count)
+    total = _running_sum(tones.swapaxes(0, 1), window).swapaxes(0, 1)
+    power = (total.real**2 + total.imag**2) / np.float32(window**2)
+    strength = _best(power, count)
+    weakest, strongest = strength.min(axis=0), strength.max(axis=0)
+    present = (strength.sum(axis=0) > MIN_SHARE / window * _running_sum(band, window)) & (weakest > MIN_TONE)
     return np.asarray(present & (strongest < MAX_TWIST * weakest)), np.asarray(strongest)
 
 
-def _running_mean(values: NDArray[Number], window: int) -> NDArray[Number]:
-    """Mean over `window` hops ending at each new hop; the first WINDOW - 1 rows are the past."""
+def _best(power: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return the strongest place of each of `count` frequencies; (places, ...) -> (count, ...)."""
+    return np.asarray(power.reshape(count, len(power) // count, *power.shape[1:]).max(axis=1))
+
+
+def _window(count: int) -> int:
+    return WINDOW if count > 1 else SINGLE_WINDOW
+
+
+def _running_sum(values: NDArray[Number], window: int) -> NDArray[Number]:
+    """Sum over `window` rows ending at each; the first WINDOW - 1 rows are only looked back on."""
     count = len(values) - WINDOW + 1
-    rows = [values[WINDOW - 1 - back : WINDOW - 1 - back + count] for back in range(window)]
-    return np.asarray(sum(rows[1:], rows[0]) / values.dtype.type(window))
+    total = values[WINDOW - window : WINDOW - window + count].copy()
+    for first in range(WINDOW - window + 1, WINDOW):
+        total += values[first : first + count]
+    return total
 
 
-def _settled(joined: NDArray[np.int8]) -> NDArray[np.int8]:
+def _settled(counted: NDArray[np.int8], raw: NDArray[np.int8]) -> NDArray[np.int8]:
     """A sound counts once it has lasted STABLE hops; until then the one before goes on.
 
-    Row 0 of `joined` holds the sound that counted last, the next STABLE - 1 rows raw ones, then the new hops.
+    `counted` (lines,) counted last; `raw` begins STABLE - 1 hops before the new ones.
     """
-    count = len(joined) - STABLE
-    new = joined[STABLE:]
-    stable = np.all(
-        [joined[STABLE - back : STABLE - back + count] == new for back in range(1, STABLE)], axis=0
-    )
-    rows = np.where(stable, np.arange(1, count + 1)[:, None], 0)
+    new = raw[STABLE - 1 :]
+    stable = (raw[: -STABLE + 1] == new) & (raw[1 : -STABLE + 2] == new)
+    rows = np.where(stable, np.arange(1, len(new) + 1)[:, None], 0)
     latest = np.maximum.accumulate(rows, axis=0)
-    return np.take_along_axis(np.concatenate([joined[:1], new]), latest, 0)
+    return np.take_along_axis(np.concatenate([counted[None], new]), latest, 0)

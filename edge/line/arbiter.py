@@ -67,7 +67,9 @@ class Arbiter:
         self._rate_hz, self._profile = rate_hz, profile
         self._lines = {line: _Line(line, rate_hz, profile) for line in range(1, lines + 1)}
         self._audio = AudioWatcher(lines, rate_hz, country)
-        self._guessed: dict[int, _Line] = {}  # lines whose hook is guessed
+        self._guessed: dict[int, _Line] = {}  # lines whose hook is guessed, and
+        self._loud = np.zeros(lines, np.bool_)  # whether they must go on loud or silent
+        self._until = np.zeros(lines, np.int64)  # until when, to leave the guess as it is
         self._speaking: set[int] = set()
         self._first: int | None = None
 
@@ -100,7 +102,7 @@ class Arbiter:
         for line, one in self._lines.items():
             if one.guess is None and not self._heard_from(one, now):
                 one.guess = HookGuess(line, self._rate_hz, self._profile, one.state is LineState.OFF_HOOK)
-                self._guessed[line] = one
+                self._guessed[line], self._until[line - 1] = one, 0
 
     def hook_known(self, line: int) -> bool:
         """Do readings tell what this line does? False while it is guessed from sound."""
@@ -128,7 +130,7 @@ class Arbiter:
     def _voices(self, slots: Sequence[Slots]) -> list[LineEvent]:
         found: list[LineEvent] = []
         for position, length, active, _ in _each(slots):
-            for line in sorted(self._speaking.union((np.flatnonzero(active) + 1).tolist())):
+            for line in sorted(self._speaking.union(_lines(active))):
                 voice = self._lines[line].voice
                 found += voice.slot(position, length, bool(active[line - 1]))
                 (self._speaking.add if voice.speaking else self._speaking.discard)(line)
@@ -136,13 +138,29 @@ class Arbiter:
 
     def _guess(self, slots: Sequence[Slots], heard: list[LineEvent]) -> list[LineEvent]:
         found: list[LineEvent] = []
-        for line, one in sorted(self._guessed.items()):
+        moved = self._moved(slots)
+        for line in sorted({*moved, *(what.line for what in heard if what.line in self._guessed)}):
+            one = self._guessed[line]
             assert one.guess is not None
             guessed = [guess for what in heard if what.line == line for guess in one.guess.hear(what)]
             for position, length, active, ringing in _each(slots):
                 guessed += one.guess.slot(position, length, bool(active[line - 1]), bool(ringing[line - 1]))
+            self._loud[line - 1], self._until[line - 1] = one.guess.steady
             found += [what for what in guessed if one.follow(what)]
         return found
+
+    def _moved(self, slots: Sequence[Slots]) -> list[int]:
+        """Return the lines whose guess has something to learn from these slots."""
+        if not self._guessed:
+            return []
+        moved = np.zeros(len(self._lines), np.bool_)
+        for position, length, active, ringing in _each(slots):
+            moved |= (active != self._loud) | ringing | (position + length >= self._until)
+        return [line for line in _lines(moved) if line in self._guessed]
+
+
+def _lines(which: NDArray[np.bool_]) -> list[int]:
+    return (np.flatnonzero(which) + 1).tolist()
 
 
 def _each(slots: Sequence[Slots]) -> Iterator[tuple[int, int, NDArray[np.bool_], NDArray[np.bool_]]]:

@@ -25,6 +25,7 @@ from edge.line.profile import LineProfile
 
 SPEECH_WINDOW = 30  # slots of 100 ms
 TONE_PAUSE = 15  # slots
+NEVER = 2**62
 
 
 class HookGuess:
@@ -33,11 +34,22 @@ class HookGuess:
     def __init__(self, line: int, rate_hz: int, profile: LineProfile, off_hook: bool = False) -> None:
         self.off_hook, self.ringing = off_hook, False
         self._line, self._rate_hz, self._profile = line, rate_hz, profile
-        self._recent: deque[tuple[int, bool]] = deque(maxlen=SPEECH_WINDOW)
+        self._spoken: deque[int] = deque()  # positions of the loud slots of the last SPEECH_WINDOW
         self._silent_since: int | None = None
         self._last_ring: int | None = None
         self._busy: int | None = None  # since when
         self._tone_silent: int | None = None  # slots of silence since a busy tone that goes on after the call
+
+    @property
+    def steady(self) -> tuple[bool, int]:
+        """Slots that are loud (True) or silent, do not ring and end before this position change nothing."""
+        if self.ringing or self._tone_silent is not None or self._busy is not None:
+            return False, 0
+        if not self.off_hook:
+            return False, NEVER
+        if self._silent_since is None:
+            return True, NEVER
+        return False, self._silent_since + int(self._profile.silence_on_hook_s * self._rate_hz)
 
     def hear(self, heard: LineEvent) -> list[LineEvent]:
         """Take what the receivers found on this line."""
@@ -59,14 +71,14 @@ class HookGuess:
             return self._ring(position, ringing)
         if self.off_hook:
             return self._maybe_put_down(position, length, active)
-        active = active and not ringing and not self._same_tone(active)
-        self._recent.append((position, active))
-        if not active:
+        if self._same_tone(active) or not active or ringing:
             return []
-        spoken = sum(active for _, active in self._recent) * length
-        if spoken < self._profile.speech_off_hook_s * self._rate_hz:
+        while self._spoken and self._spoken[0] <= position - SPEECH_WINDOW * length:
+            self._spoken.popleft()
+        self._spoken.append(position)
+        if len(self._spoken) * length < self._profile.speech_off_hook_s * self._rate_hz:
             return []
-        return self._lift(next(start for start, active in self._recent if active))
+        return self._lift(self._spoken[0])
 
     def _same_tone(self, active: bool) -> bool:
         """Is this still the busy tone of the call before? A silence longer than its pauses ends it."""
@@ -83,14 +95,14 @@ class HookGuess:
 
     def _ring(self, position: int, ringing: bool) -> list[LineEvent]:
         self.ringing, self._last_ring = ringing, position
-        self._recent.clear()
+        self._spoken.clear()
         return [(RingStarted if ringing else RingStopped)(self._line, position)]
 
     def _lift(self, position: int) -> list[LineEvent]:
         found: list[LineEvent] = [RingStopped(self._line, position)] if self.ringing else []
         self.off_hook, self.ringing = True, False
         self._silent_since = self._busy = None
-        self._recent.clear()
+        self._spoken.clear()
         return [*found, OffHook(self._line, position)]
 
     def _maybe_put_down(self, position: int, length: int, active: bool) -> list[LineEvent]:
@@ -110,5 +122,5 @@ class HookGuess:
     def _put_down(self, position: int) -> list[LineEvent]:
         self.off_hook = False
         self._silent_since = self._busy = None
-        self._recent.clear()
+        self._spoken.clear()
         return [OnHook(self._line, position)]
