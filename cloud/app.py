@@ -83,6 +83,7 @@ def run_ingest(settings: Settings) -> None:
             ca_file=broker.ca,
             cert_file=broker.cert,
             key_file=broker.key,
+            witness_file=settings.data / "witness.key",
         ),
         stop,
     )

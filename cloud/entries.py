@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from cloud.reconcile import Reconciler
 from cloud.store.database import write
 from cloud.store.schema import boxes
 from sync import topics
-from sync.envelope import Batch
+from sync.envelope import Batch, EnvelopeError
 from sync.inbox import Inbox, Origin
 from sync.messages import AnyMessage, Hello, Refused, pack
 from sync.session import FULL_CREDIT, UNKNOWN_BOX, ack_of, next_credit, read_up, reference, welcome_of
@@ -31,6 +32,7 @@ class EntriesDesk:
 
     engine: Engine
     inbox: Inbox
+    reconciler: Reconciler | None = None
     clock_s: Callable[[], float] = time.monotonic
     _credit: int = field(default=FULL_CREDIT)
 
@@ -39,7 +41,9 @@ class EntriesDesk:
         begun_s = self.clock_s()
         try:
             with write(self.engine) as db:
-                answers = [self._answer(db, topic, payload, now_utc) for topic, payload in incoming]
+                answers = [
+                    one for topic, payload in incoming for one in self._answer(db, topic, payload, now_utc)
+                ]
         except (OperationalError, InterfaceError):
             raise  # locked, full or gone: no message's fault
         except Exception as error:  # the door: one message must not stop the others
@@ -58,10 +62,23 @@ class EntriesDesk:
             self.inbox.set_aside(db, Origin(topic.box_id, now_utc), topic.channel, payload, refused)
         return topics.build(topic.box_id, "dn", "a"), pack(refused)
 
-    def _answer(self, db: Connection, topic: Topic, payload: bytes, now_utc: str) -> Outgoing:
+    def _answer(self, db: Connection, topic: Topic, payload: bytes, now_utc: str) -> list[Outgoing]:
         origin = Origin(topic.box_id, now_utc)
-        answer = self._take(db, origin, topic, payload)
-        return topics.build(topic.box_id, "dn", "a"), pack(answer)
+        if topic.channel == "m" and self.reconciler is not None and _seen(db, origin):
+            answers = self._about_manifests(self.reconciler, db, origin, payload)
+        else:
+            answers = [("a", pack(self._take(db, origin, topic, payload)))]
+        return [(topics.build(topic.box_id, "dn", channel), answer) for channel, answer in answers]
+
+    def _about_manifests(
+        self, reconciler: Reconciler, db: Connection, origin: Origin, payload: bytes
+    ) -> list[tuple[str, bytes]]:
+        try:
+            return reconciler.answer(db, origin, payload)
+        except EnvelopeError as error:
+            refused = Refused(ref=reference(payload), code=error.code, detail=str(error)[:500])
+            self.inbox.set_aside(db, origin, "m", payload, refused)
+            return [("a", pack(refused))]
 
     def _take(self, db: Connection, origin: Origin, topic: Topic, payload: bytes) -> AnyMessage:
         if not _seen(db, origin):

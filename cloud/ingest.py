@@ -24,9 +24,11 @@ from cloud.arrivals import FilesDesk
 from cloud.entries import EntriesDesk, Message, Outgoing
 from cloud.incoming import Incoming
 from cloud.objects import FolderObjects
+from cloud.reconcile import Reconciler
 from cloud.store.database import open_engine
 from cloud.store.schema import inbox_tables
 from sync.inbox import Inbox
+from sync.keys import key_in
 from sync.moment import to_text
 from sync.reach import Reach
 from sync.reasons import LinkError
@@ -50,6 +52,7 @@ class IngestSettings:
     ca_file: Path
     cert_file: Path
     key_file: Path
+    witness_file: Path  # the key that countersigns closed manifests; made when missing
 
 
 class Ingest:
@@ -123,10 +126,10 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             manual_ack=True,
         )
     )
-    files = FilesDesk(
-        engine, FolderObjects(settings.objects_folder), Incoming(settings.objects_folder / "incoming")
-    )
-    ingest = Ingest(link, EntriesDesk(engine, Inbox(inbox_tables, APPLY)), files)
+    objects, inbox = FolderObjects(settings.objects_folder), Inbox(inbox_tables, APPLY)
+    reconciler = Reconciler(inbox, objects, key_in(settings.witness_file))
+    files = FilesDesk(engine, objects, Incoming(settings.objects_folder / "incoming"))
+    ingest = Ingest(link, EntriesDesk(engine, inbox, reconciler), files)
     try:
         while not stop.is_set():
             ingest.step(time.monotonic(), utc_now())

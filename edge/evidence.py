@@ -22,10 +22,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from edge.config import Config
 from edge.evidence_verifier import check_pack
-from edge.seal import DeviceKey, Link, read_object
+from edge.seal import Link, read_object
 from edge.store.seals import UNFINISHED, Head, head_of, links_from, links_of, read_key
 from edge.verify.bench import open_to_read
 from sync.envelope import canonical
+from sync.keys import DeviceKey
 from sync.moment import from_text, to_text
 
 HERE = Path(__file__).parent

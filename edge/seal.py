@@ -10,7 +10,7 @@ Pure: makes links, signs them, and says in sentences what is wrong with one; row
 
 Both are hashed, kept and handed out as the bytes they were written as. The header says nothing about people
 and the salt keeps a short number from being guessed from its hash: so a proof for one call can show the
-headers of all the others. Keys stand as the 32 raw bytes of the public key, in hex.
+headers of all the others. Keys are `sync.keys`.
 """
 
 from __future__ import annotations
@@ -21,61 +21,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 
-from sync.envelope import canonical, is_hash
+from sync.envelope import canonical
+from sync.keys import DeviceKey, signature_holds
 
 VERSION = 1
 BEGINNING = "0" * 64  # prev of link 1
 KINDS = ("call", "recording", "deletion")
 HEADER_KEYS = {"at", "data", "key", "kind", "prev", "seq", "v"}
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceKey:
-    """The box's Ed25519 key; it never leaves the box and is never shown."""
-
-    private: Ed25519PrivateKey = field(repr=False)
-
-    @classmethod
-    def new(cls) -> DeviceKey:
-        """A fresh key."""
-        return cls(Ed25519PrivateKey.generate())
-
-    @classmethod
-    def from_pem(cls, pem: bytes) -> DeviceKey:
-        """The inverse of `pem`; ValueError for anything that is not an Ed25519 key."""
-        key = load_pem_private_key(pem, None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError(f"wanted an Ed25519 key, got {type(key).__name__}")
-        return cls(key)
-
-    @property
-    def pem(self) -> bytes:
-        """PKCS 8, as `openssl genpkey -algorithm ed25519` writes it."""
-        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-    @property
-    def public(self) -> str:
-        """The public key, 64 hex digits."""
-        return self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-
-    @property
-    def public_pem(self) -> bytes:
-        """The public key as `openssl pkeyutl -verify -pubin` wants it."""
-        return self.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-    def sign(self, message: bytes) -> bytes:
-        """64 bytes (RFC 8032)."""
-        return self.private.sign(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +46,6 @@ class Link:
 def signed_message(seq: int, h: str) -> bytes:
     """What the signature of a link is made over."""
     return f"branchline seal {VERSION}\n{seq}\n{h}\n".encode()
-
-
-def signature_holds(public: object, message: bytes, sig: object) -> bool:
-    """Whether `sig` is this key's signature of `message`."""
-    if not isinstance(sig, bytes) or not isinstance(public, str) or not is_hash(public):
-        return False
-    try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(sig, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def make_link(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -109,7 +109,12 @@ def _quarantine(metadata: MetaData) -> Table:
         Column("detail", Text, nullable=False),
         Column("body", LargeBinary, nullable=False),
         Column("received_utc", Text, nullable=False),
+        Column("state", Text, nullable=False, server_default="waiting"),  # waiting | released | dismissed
+        Column("settled_utc", Text),
+        Column("settled_by", Text),
+        Column("reason", Text),  # why it was dismissed
         Index("quarantine_by_box", "box_id", "received_utc"),
+        Index("quarantine_waiting", "state", "box_id"),
     )
 
 
@@ -137,6 +142,7 @@ class _Arrival:
     entry: Entry | None
     code: str | None = None  # why it is set aside
     detail: str = ""
+    moved: bool = False  # it was here before, under another number
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +163,12 @@ class Inbox:
         if len(ranges) > MAX_RANGES:
             return Accepted(batch.epoch, batch.stream, was.upto, was.head, was.ranges)
         arrivals = _arrivals(batch)
-        seen = self._seen(db, origin, arrivals)
+        seen = self._seen(db, origin, batch, arrivals)
         fresh = list({arrival.eid: arrival for arrival in arrivals if arrival.eid not in seen}.values())
         for arrival in fresh:
             self._take(db, origin, arrival)
         self._note(db, origin, batch, fresh)
+        self._note_moved(db, origin, batch, [one for one in arrivals if one.eid in seen])
         codes = seen | {arrival.eid: arrival.code for arrival in fresh}
         nacks = tuple((arrival.seq, code) for arrival in arrivals if (code := codes[arrival.eid]))
         broken = not self._joins(db, origin, batch, was)
@@ -218,12 +225,25 @@ class Inbox:
             row["upto"], _ranges(row), row["head"], exists=True, broken=row["broken_seq"] is not None
         )
 
-    def _seen(self, db: Connection, origin: Origin, arrivals: list[_Arrival]) -> dict[str, str | None]:
+    def _seen(
+        self, db: Connection, origin: Origin, batch: Batch, arrivals: list[_Arrival]
+    ) -> dict[str, str | None]:
+        """The entries that are here, with their codes; marks those that come under another number."""
         table = self.tables.inbox
-        query = select(table.c.eid, table.c.code).where(
+        query = select(table.c.eid, table.c.code, table.c.epoch, table.c.seq).where(
             table.c.box_id == origin.box_id, table.c.eid.in_([arrival.eid for arrival in arrivals])
         )
-        return {eid: code for eid, code in db.execute(query)}
+        rows = {row.eid: row for row in db.execute(query)}
+        for arrival in arrivals:
+            row = rows.get(arrival.eid)
+            arrival.moved = row is not None and (row.epoch, row.seq) != (batch.epoch, arrival.seq)
+        return {eid: row.code for eid, row in rows.items()}
+
+    def _note_moved(self, db: Connection, origin: Origin, batch: Batch, seen: list[_Arrival]) -> None:
+        """An entry that comes under another number (a new epoch) was applied before; its number is taken."""
+        moved = [replace(one, eid=f"{one.eid}~{batch.epoch}.{one.seq}") for one in seen if one.moved]
+        known = self._seen(db, origin, batch, moved) if moved else {}
+        self._note(db, origin, batch, [one for one in moved if one.eid not in known])
 
     def _take(self, db: Connection, origin: Origin, arrival: _Arrival) -> None:
         """Apply one entry, or set it aside; either is undone only with the whole transaction."""

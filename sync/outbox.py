@@ -256,12 +256,17 @@ def rewind(
 
 def agrees(db: sqlite3.Connection, epoch: str, stream: str, upto: int, head: str) -> bool:
     """Whether our entry `upto` is the one head office has; if not, this database was restored from a copy."""
-    if upto == 0:
-        return True
+    if upto == 0 or upto < _first_kept(db, epoch, stream):
+        return True  # what head office ends with was purged here: it went back further than we can compare
     row = db.execute(
         "SELECT h FROM outbox WHERE epoch = ? AND stream = ? AND seq = ?", (epoch, stream, upto)
     ).fetchone()
     return row is not None and row[0] == head
+
+
+def _first_kept(db: sqlite3.Connection, epoch: str, stream: str) -> int:
+    query = "SELECT coalesce(min(seq), 1) FROM outbox WHERE epoch = ? AND stream = ?"
+    return int(db.execute(query, (epoch, stream)).fetchone()[0])
 
 
 def start_epoch(db: sqlite3.Connection) -> str:

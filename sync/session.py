@@ -117,6 +117,11 @@ class Sender:
         """The outbox may have new entries."""
         self._fresh = set(STREAMS)
 
+    def again(self) -> None:
+        """Entries that were confirmed are owed again: read from the beginning of what is owed."""
+        self._cursor.clear()
+        self.woken()
+
     def said_hello(self, hello: Hello, ref: str, now_s: float) -> None:
         """`hello` was sent."""
         self._nonce, self._hello_ref, self._top = hello.nonce, ref, dict(hello.heads)

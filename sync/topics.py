@@ -23,11 +23,15 @@ HEAD_OFFICE = "head-office"  # common name of ingest's certificate; no box may h
 UP = {
     "e": "batches of outbox entries",
     "p": "hello: what the box has, asked once per connection",
+    "m": "manifests, and what is said about them",
+    "b": "birth and death of a connection, retained",
     "f": "recordings: open, fin",
     "c": "recordings: chunks, binary",
 }
 DOWN = {
     "a": "answers: welcome, ack, refused; at, stored",
+    "m": "verdicts on manifests: closed, or what differs",
+    "e": "entries that the box has lost, each as a batch",
 }
 
 _BOX = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")

@@ -63,7 +63,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "edge.schedule",
         "sync.settings",
     ),
-    "edge.seal": ("sync.envelope",),
+    "edge.seal": ("sync.envelope", "sync.keys"),
     "edge.opus": ("edge.codec",),
     "edge.storage": ("edge.codec", "edge.config", "edge.opus", "edge.store", "sync"),
     "edge.backup": ("edge.codec", "edge.config", "edge.store", "sync"),
@@ -97,7 +97,7 @@ PURE = (
     "edge.keeping", "edge.numbers", "edge.schedule", "edge.line_settings", "edge.rules",
     "edge.storage.policy", "edge.storage.ladder", "edge.seal", "edge.timeline", "edge.popup",
     "sync.session", "sync.chunks", "sync.upload", "sync.pace", "sync.spans", "sync.budget", "sync.envelope",
-    "sync.topics", "sync.phone", "sync.search", "sync.sheets",
+    "sync.topics", "sync.manifest", "sync.phone", "sync.search", "sync.sheets",
     "sync.marked", "cloud.access", "hw.wire", "firmware.linehat",
 )  # fmt: skip
 WORLDLY = {

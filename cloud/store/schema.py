@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -64,6 +65,8 @@ calls = Table(  # sync.events.CallEnded
     Column("end_reason", Text, nullable=False),
     Column("hook_known", Boolean, nullable=False),
     Column("clock_quality", Text, nullable=False),
+    Column("corrected_utc", Text),  # started_utc by head office's clock, where the box's was off; else None
+    Column("clock_error_ms", BigInteger),  # how far corrected_utc may be off
     Column("received_utc", Text, nullable=False),  # head office's clock
     Index("calls_by_start", "started_utc", "id"),
     Index("calls_by_box", "box_id", "started_utc", "id"),
@@ -137,6 +140,84 @@ access_log = Table(  # who read or did what; only ever added to
     Column("address", Text, nullable=False, default=""),
     Index("access_log_by_time", "at_utc", "id"),
     Index("access_log_by_subject", "subject", "at_utc"),
+)
+
+manifests = Table(  # sync.manifest: what a box says it wrote in an hour, and whether all of it is here
+    "manifests",
+    metadata,
+    Column("box_id", Text, primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("span", Text, nullable=False),  # 2026-11-22T04: an hour; 2026-11-22: a day
+    Column("h", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # canonical JSON, as signed
+    Column("sig", Text, nullable=False),
+    Column("state", Text, nullable=False),  # open | waiting (for audio) | closed
+    Column("items", BigInteger, nullable=False),  # entries that are missing or differ, as far as is known
+    Column("received_utc", Text, nullable=False),
+    Column("closed_utc", Text),
+    Column("witness_key", Text),  # head office's, and its signature over the closed head
+    Column("witness_sig", Text),
+    Column("here", Text),  # SHA-256 over our own rows when it was closed
+    Column("audited_utc", Text),
+    Index("manifests_by_span", "box_id", "span"),
+    Index("manifests_by_audit", "state", "audited_utc"),
+)
+
+presence = Table(  # sync.presence: which connection of a box is the present one
+    "presence",
+    metadata,
+    Column("box_id", Text, primary_key=True),
+    Column("online", Boolean, nullable=False),
+    Column("since_utc", Text, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("boot", Text, nullable=False),
+    Column("boots_before", Text, nullable=False),  # JSON: boots that another one has followed
+    Column("held", Text),  # why nothing is taken from this box; None: it is
+    Column("born", Text, nullable=False),  # the birth as it came, JSON
+)
+
+box_troubles = Table(  # what a person should look at, as states with a start and an end
+    "box_troubles",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("box_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # a key of cloud.store.troubles.KINDS
+    Column("detail", Text, nullable=False),
+    Column("since_utc", Text, nullable=False),
+    Column("until_utc", Text),  # None while it lasts
+    Index("box_troubles_by_box", "box_id", "until_utc"),
+)
+
+box_clocks = Table(  # sync.events.ClockMeasured: how far a box's clock was off, from an entry on
+    "box_clocks",
+    metadata,
+    Column("box_id", Text, primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("after_seq", BigInteger, primary_key=True, autoincrement=False),  # of stream `evt`
+    Column("upto_seq", BigInteger),  # None: still so
+    Column("offset_ms", BigInteger, nullable=False),  # to be added to the box's stamps
+    Column("error_ms", BigInteger, nullable=False),
+    Column("quality", Text, nullable=False),  # measured | stepped
+    Column("received_utc", Text, nullable=False),
+)
+
+quotas = Table(  # what a box may send; a box of "*" is all that have no row
+    "quotas",
+    metadata,
+    Column("box_id", Text, primary_key=True),
+    Column("bytes_a_day", BigInteger, nullable=False),
+    Column("entries_a_day", BigInteger, nullable=False),
+    Column("quarantine_rows", BigInteger, nullable=False),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("box_id", Text, primary_key=True),
+    Column("day", Text, primary_key=True),  # UTC
+    Column("bytes", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
 )
 
 inbox_tables = add_tables(metadata)  # what ingest has received; never read by the page

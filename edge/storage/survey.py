@@ -82,6 +82,6 @@ def audio_in(db: sqlite3.Connection, alone: bool, newest_first: bool = False) ->
             started_utc=row.started_utc,
             size_bytes=row.size_bytes,
             codec=row.codec,
-            confirmed=alone or bool(row.stored),
+            confirmed=alone or bool(row.confirmed),
             held=bool(row.held),
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edge.codec import Encoded
 from edge.store.recordings import gaps_of
-from edge.store.retention import ask_removal, is_held, is_stored
+from edge.store.retention import ask_removal, is_closed, is_held, is_stored
 from edge.store.seals import seal_recording
 from sync import outbox
 from sync.events import GapFact, RecordingReady
@@ -63,7 +63,8 @@ def finish_conversion(
     """
     row = db.execute("SELECT * FROM recordings WHERE id = ?", (one.recording_id,)).fetchone()
     stored = is_stored(db, one.recording_id)
-    if row["state"] != "ready" or is_held(db, one.recording_id) or not (stored or alone):
+    closed = stored and is_closed(db, one.recording_id)
+    if row["state"] != "ready" or is_held(db, one.recording_id) or not (closed or alone):
         db.execute("DELETE FROM conversions WHERE recording_id = ?", (one.recording_id,))
         ask_removal(db, one.to_file, now_utc)
         return False

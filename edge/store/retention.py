@@ -135,7 +135,7 @@ class AudioRow:
     started_utc: str
     size_bytes: int
     codec: str
-    stored: int  # 1: head office has it
+    confirmed: int  # 1: head office has it, and the manifest of its hour is closed
     held: int
 
 
@@ -147,8 +147,10 @@ def audio_by_age(db: sqlite3.Connection, newest_first: bool = False) -> Iterator
                    CASE WHEN c.outcome IN ('missed', 'voicemail') THEN c.outcome ELSE c.direction END
                        AS calls,
                    r.started_utc, r.size_bytes, r.codec,
-                   EXISTS (SELECT 1 FROM outbox_files f WHERE f.recording_id = r.id AND f.state = 'stored')
-                       AS stored,
+                   EXISTS (SELECT 1 FROM outbox_files f
+                           JOIN manifest_files g ON g.recording_id = f.recording_id
+                           JOIN manifests m ON m.epoch = g.epoch AND m.n = g.n AND m.state = 'closed'
+                           WHERE f.recording_id = r.id AND f.state = 'stored') AS confirmed,
                    EXISTS (SELECT 1 FROM holds h WHERE h.call_id = r.call_id AND h.lifted_utc IS NULL)
                        AS held
             FROM recordings r INDEXED BY recordings_by_age JOIN calls c ON c.id = r.call_id
@@ -181,7 +183,8 @@ def delete_audio(
     row = db.execute(
         "SELECT call_id FROM recordings WHERE id = ? AND state = 'ready'", (recording_id,)
     ).fetchone()
-    confirmed = is_stored(db, recording_id)
+    stored = is_stored(db, recording_id)
+    confirmed = stored and is_closed(db, recording_id)
     if row is None or is_held(db, recording_id) or not (confirmed or forced):
         return False
     file = bury_recording(db, recording_id, reason, user or THE_BOX, now_utc)
@@ -189,7 +192,7 @@ def delete_audio(
         "INSERT INTO deletions (recording_id, reason, user_name, at_utc) VALUES (?, ?, ?, ?)",
         (recording_id, reason, user, now_utc),
     )
-    if not confirmed:
+    if not stored:
         outbox.put(db, RecordingLost(recording_id, row["call_id"], f"deleted: {reason}"), now_utc)
     ask_removal(db, file, now_utc)
     return True
@@ -199,6 +202,16 @@ def is_stored(db: sqlite3.Connection, recording_id: str) -> bool:
     """Whether head office has confirmed the file."""
     row = db.execute("SELECT state FROM outbox_files WHERE recording_id = ?", (recording_id,)).fetchone()
     return row is not None and row["state"] == "stored"
+
+
+def is_closed(db: sqlite3.Connection, recording_id: str) -> bool:
+    """Whether the manifest of the hour that announced it is closed: both sides agree that it is there."""
+    row = db.execute(
+        "SELECT m.state FROM manifest_files f JOIN manifests m ON m.epoch = f.epoch AND m.n = f.n"
+        " WHERE f.recording_id = ?",
+        (recording_id,),
+    ).fetchone()
+    return row is not None and row["state"] == "closed"
 
 
 def ask_removal(db: sqlite3.Connection, file: str, now_utc: str) -> None:

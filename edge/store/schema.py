@@ -16,6 +16,7 @@ from edge.store.communications import migrations as communications_migrations
 from edge.store.customers import migrations as customers_migrations
 from edge.store.imports import migrations as imports_migrations
 from edge.store.line_settings import migrations as line_settings_migrations
+from edge.store.manifests import migrations as manifests_migrations
 from edge.store.notes import migrations as notes_migrations
 from edge.store.popup_settings import migrations as popup_settings_migrations
 from edge.store.requests import migrations as requests_migrations
@@ -118,6 +119,7 @@ MIGRATIONS = (
     popup_settings_migrations,
     line_settings_migrations,
     uploads_migrations,
+    manifests_migrations,
 )
 
 

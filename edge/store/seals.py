@@ -10,7 +10,6 @@ of the box lies beside the database and is made with its tables; whoever has the
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -22,8 +21,9 @@ from typing import Any
 from sqlite_utils import Database, Migrations
 
 from edge.codec import sync_folder
-from edge.seal import BEGINNING, DeviceKey, Link, make_link
+from edge.seal import BEGINNING, Link, make_link
 from sync.db import run_script, write
+from sync.keys import DeviceKey, make_key_file
 from sync.moment import to_text
 
 KEY_FILE = "seal.key"  # beside the database, 0600
@@ -202,7 +202,7 @@ def device_key(db: sqlite3.Connection) -> DeviceKey | None:
     path = key_path(db)
     try:
         if path is not None and not path.exists():
-            _make_key(path)
+            make_key_file(path)
     except OSError:
         return None
     return read_key(db)
@@ -215,24 +215,6 @@ def read_key(db: sqlite3.Connection) -> DeviceKey | None:
         return DeviceKey.from_pem(path.read_bytes()) if path is not None else None
     except (OSError, ValueError):
         return None
-
-
-def _make_key(path: Path) -> None:
-    """Write a new key with mode 0600, whole or not at all; of two processes that try, one wins."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(DeviceKey.new().pem)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink()
-    sync_folder(path.parent)
 
 
 def _seal(db: sqlite3.Connection, kind: str, subject: str, now_utc: str) -> None:

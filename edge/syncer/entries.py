@@ -61,6 +61,10 @@ class EntriesEnd:
         """The outbox may have new entries."""
         self._sender.woken()
 
+    def again(self) -> None:
+        """Rows that were marked are owed again."""
+        self._sender.again()
+
     def take(self, arrived: Arrived) -> None:
         """Keep an answer until `step`; what is none is dropped, our timers see to the rest."""
         try:

@@ -25,6 +25,7 @@ from edge.syncer.allowance import Allowance, CapAt
 from edge.syncer.early import EarlyAudio
 from edge.syncer.entries import EntriesEnd
 from edge.syncer.files import FilesEnd
+from edge.syncer.manifests import ManifestsEnd
 from sync import topics
 from sync.budget import Month, Share
 from sync.chunks import MAX_CHUNK, MIN_CHUNK
@@ -88,6 +89,7 @@ class Syncer:
         if settings.early_margin_s is not None:
             early = EarlyAudio(db, settings.recordings_dir, settings.early_margin_s)
         self.files = FilesEnd(settings, db, files_link, self._allowance, early, Share(settings.oldest_share))
+        self.manifests = ManifestsEnd(settings.box_id, db, entries_link, self._owed_again)
         self._troubles: dict[str, str | None] = {HEAD_OFFICE: None, UPLOAD: None}
 
     def step(self, now_s: float, now: datetime) -> None:
@@ -98,7 +100,7 @@ class Syncer:
         self._allowance.spend(published - self._counted, now_s)
         self._counted = published
         for arrived in self._entries_reach.step(now_s, now):
-            self.entries.take(arrived)
+            (self.entries if arrived.topic.endswith("/a") else self.manifests).take(arrived)
         self.entries.step(self._entries_reach.link.up, now_s)
         if self.entries.welcome:
             self._entries_reach.well()
@@ -108,6 +110,7 @@ class Syncer:
             if self._files_reach.link.up:
                 self._files_reach.well()
         self.files.step(self._files_reach.link.up, now_s)
+        self.manifests.step(self.entries.welcome and self._entries_reach.link.up, now_s, to_text(now))
         self._note(HEAD_OFFICE, self._entries_reach.failure or self.entries.failure, now)
         self._note(UPLOAD, self._files_reach.failure or self.files.failure, now)
 
@@ -138,6 +141,11 @@ class Syncer:
             self.entries.woken()
             self.files.woken()
             self._allowance.woken()
+            self.manifests.woken()
+
+    def _owed_again(self) -> None:
+        self.entries.again()
+        self.files.woken()
 
     def _note(self, part: str, failure: str | None, now: datetime) -> None:
         """One open health row while there is trouble; "" is well, None not known yet."""
@@ -170,5 +178,6 @@ def run(settings: SyncSettings, stop: threading.Event) -> None:
 
 
 def _link(settings: SyncSettings, cert_file: Path, key_file: Path, *, bulk: bool) -> Link:
-    answers = topics.build(settings.box_id, "dn", "a", bulk=bulk)
-    return Link(LinkSettings(settings.host, settings.port, settings.ca_file, cert_file, key_file, (answers,)))
+    channels = ("a",) if bulk else ("a", "m", "e")
+    answers = tuple(topics.build(settings.box_id, "dn", channel, bulk=bulk) for channel in channels)
+    return Link(LinkSettings(settings.host, settings.port, settings.ca_file, cert_file, key_file, answers))

@@ -13,7 +13,7 @@ from edge.verify.bench import Bench, Fault, row_in
 from sync.envelope import chained, genesis, is_hash
 from sync.events import STREAMS
 
-OUTBOX_STATES = ("new", "acked", "quarantined")
+OUTBOX_STATES = ("new", "acked", "quarantined", "dismissed")
 FILE_COLUMNS = ("file", "size_bytes", "sha256")
 FILE_STATES = ("new", "stored", "refused", "deleted")
 SUBJECT_OF = {"call_ended": "call_id", "recording_ready": "recording_id", "recording_lost": "recording_id"}
@@ -26,9 +26,11 @@ def check_outbox(bench: Bench) -> Iterator[Fault]:
     if len(streams) != len(STREAMS) or {stream for _, stream in counters} != set(STREAMS):
         yield Fault("outbox", f"outbox streams are {[one for _, one in counters]}, not {', '.join(STREAMS)}")
     ends: dict[tuple[str, str], tuple[int, str]] = {}
+    begins = {(row["epoch"], row["stream"]): (row["upto"], row["h"]) for row in _purged(bench)}
     rows = bench.db.execute("SELECT * FROM outbox ORDER BY epoch, stream, seq")
     for key, entries in groupby(rows, key=lambda row: (row["epoch"], row["stream"])):
-        ends[key] = yield from _stream_faults(bench, key, entries, key in counters)
+        begin = begins.get(key, (0, genesis(*map(str, key))))
+        ends[key] = yield from _stream_faults(bench, key, entries, key in counters, begin)
     for key, counter in counters.items():
         seq, h = ends.get(key, (0, genesis(*map(str, key))))
         if (counter["last_seq"], counter["head"]) != (seq, h):
@@ -40,10 +42,10 @@ def check_outbox(bench: Bench) -> Iterator[Fault]:
 
 
 def _stream_faults(
-    bench: Bench, key: tuple[str, str], entries: Iterable[sqlite3.Row], present: bool
+    bench: Bench, key: tuple[str, str], entries: Iterable[sqlite3.Row], present: bool, begin: tuple[int, str]
 ) -> Generator[Fault, None, tuple[int, str]]:
     """One stream of one epoch; of an earlier epoch the entries that were still owed have moved on."""
-    seq, h = 0, genesis(*map(str, key))
+    seq, h = begin
     for row in entries:
         name = f"outbox entry {key[1]} {row['seq']}"
         if row["seq"] == seq + 1:
@@ -56,6 +58,11 @@ def _stream_faults(
         bench.tally.entries += 1
         bench.step(name)
     return seq, h
+
+
+def _purged(bench: Bench) -> list[sqlite3.Row]:
+    """Where each stream begins, after what head office has closed was purged."""
+    return bench.db.execute("SELECT epoch, stream, upto, h FROM outbox_purged").fetchall()
 
 
 def _entry_faults(db: sqlite3.Connection, row: sqlite3.Row) -> Iterator[str]:

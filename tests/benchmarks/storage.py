@@ -125,6 +125,11 @@ def fill(db: sqlite3.Connection) -> None:
                 " VALUES (?, ?, 900000, '', 'stored')",
                 (f"rec-{number}", f"rec-{number}.flac"),
             )
+            db.execute("INSERT INTO manifest_files VALUES (?, 'e', ?)", (f"rec-{number}", number // 100))
+        db.execute(
+            "INSERT INTO manifests (epoch, n, span, body, h, sig, state, made_utc)"
+            " SELECT DISTINCT epoch, n, '', x'00', '', '', 'closed', '' FROM manifest_files"
+        )
 
 
 def _with_unit(pair: list[float], unit: str) -> tuple[float, str, float]:

@@ -25,8 +25,9 @@ from edge import evidence_verifier
 from edge.config import BoxSettings, Config, HatSettings
 from edge.evidence import EvidenceError, make_pack
 from edge.evidence_verifier import check_pack, signature_holds
-from edge.seal import DeviceKey, sha256
+from edge.seal import sha256
 from edge.store import seals
+from sync.keys import DeviceKey
 from tests.edge.sealed_box import SealedBox, copy_of, furnish
 
 ROOT = Path(__file__).parents[2]

@@ -21,17 +21,16 @@ from hypothesis import strategies as st
 from edge.seal import (
     BEGINNING,
     ChainWalk,
-    DeviceKey,
     Link,
     make_link,
     row_changes,
     sha256,
-    signature_holds,
     signed_message,
 )
 from edge.store import seals
 from edge.store.schema import open_store
 from sync.db import write
+from sync.keys import DeviceKey, signature_holds
 from tests.edge.sealed_box import NOW, SealedBox, copy_of, furnish
 
 ROOT = Path(__file__).parents[2]

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from edge.seal import DeviceKey, make_link
+from edge.seal import make_link
 from edge.store import seals
 from edge.store.recordings import RecordingRow, begin_recording, close_recording
 from edge.store.retention import ask_removal, delete_audio, note_removed
@@ -31,6 +31,7 @@ from edge.verify import Tally, examine, parse_head, run_verify
 from sync import outbox
 from sync.db import write
 from sync.events import CallEnded, RecordingLost
+from sync.keys import DeviceKey
 from tests.edge.sealed_box import NOW, SealedBox, copy_of, furnish
 
 ROOT = Path(__file__).parents[2]

@@ -26,6 +26,7 @@ from cloud.entries import EntriesDesk
 from cloud.incoming import Incoming
 from cloud.ingest import TOPICS, Ingest, IngestSettings
 from cloud.objects import FolderObjects
+from cloud.reconcile import Reconciler
 from cloud.store import boxes, schema
 from cloud.store.database import open_engine, read, write
 from edge.store.schema import open_store
@@ -35,6 +36,7 @@ from sync import outbox
 from sync.events import CallEnded, RecordingReady, SyncEvent
 from sync.ids import new_id
 from sync.inbox import Inbox
+from sync.keys import key_in
 from sync.transport import Link, LinkSettings, utc_now, wait
 
 BOX = "branch-1"
@@ -167,6 +169,7 @@ class Station:
             self.pki / "ca.pem",
             pair.cert,
             pair.key,
+            self.folder / "witness.key",
         )
 
     def office(self, *, registered: bool = True) -> Office:
@@ -253,9 +256,11 @@ class Office:
             )
         )
         self.objects = FolderObjects(settings.objects_folder)
+        inbox = Inbox(schema.inbox_tables, APPLY)
+        reconciler = Reconciler(inbox, self.objects, key_in(settings.witness_file))
         self.ingest = Ingest(
             link,
-            EntriesDesk(self.engine, Inbox(schema.inbox_tables, APPLY)),
+            EntriesDesk(self.engine, inbox, reconciler),
             FilesDesk(self.engine, self.objects, Incoming(settings.objects_folder / "incoming")),
             chance=lambda: 0.0,
         )

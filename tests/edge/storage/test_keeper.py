@@ -18,7 +18,7 @@ from edge.store.retention import lift_hold, note_backup, place_hold
 from sync import outbox
 from sync.db import write
 from sync.moment import to_text
-from tests.edge.storage.conftest import NOW, NOW_UTC, Branch, days_ago, killed_at
+from tests.edge.storage.conftest import NOW, NOW_UTC, Branch, confirm, days_ago, killed_at
 
 MONTH = KeepSettings(keep_days=30)
 
@@ -31,6 +31,21 @@ def troubles(branch: Branch) -> list[str]:
 def full(branch: Branch, percent: float) -> None:
     """Make the disk so small that what is there fills it to `percent`."""
     branch.total_bytes = round(branch.audio_bytes() / percent * 100)
+
+
+def test_audio_that_is_stored_goes_only_when_its_hour_is_closed(branch: Branch) -> None:
+    branch.record("old", 400, confirmed=False)
+    with write(branch.db):
+        outbox.mark_file(branch.db, "old", "stored")
+    branch.keep(KeepSettings(keep_days=90))
+    keeper = branch.keeper()
+    keeper.step(NOW_UTC)
+    assert branch.ready() == {"old"}
+    with write(branch.db):
+        confirm(branch.db, "old")
+    keeper.step(to_text(NOW + timedelta(hours=2)))
+    keeper.step(to_text(NOW + timedelta(hours=2)))
+    assert branch.ready() == set()
 
 
 def test_rules_delete_audio_and_keep_the_rows(branch: Branch) -> None:
@@ -205,7 +220,7 @@ def test_the_alarm_comes_hours_ahead(branch: Branch) -> None:
     assert keeper.rung is Rung.OK and "full in about 22 hours" in troubles(branch)[0]
     with write(branch.db):
         for number in range(4):
-            outbox.mark_file(branch.db, f"r{number}", "stored")
+            confirm(branch.db, f"r{number}")
     keeper.step(to_text(NOW + timedelta(hours=1)))
     assert troubles(branch) == [], "what head office has can make room"
 
@@ -325,7 +340,7 @@ class AnyOrder(RuleBasedStateMachine):
         name = f"r{number}"
         if name in self.branch.ready():
             with write(self.branch.db):
-                outbox.mark_file(self.branch.db, name, "stored")
+                confirm(self.branch.db, name)
             self.confirmed.add(name)
 
     @rule(number=st.integers(1, 20))
