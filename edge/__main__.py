@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.config import Config, read_config
+from edge.holding import HeldElsewhere
 from sync.moment import to_text
 from sync.settings import SettingsError
 
@@ -246,7 +247,7 @@ def main(arguments: list[str]) -> int:
         return COMMANDS[options.command](options, read_config(options.config))
     except SettingsError as error:
         print(error, file=sys.stderr)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HeldElsewhere) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
     return 2
 

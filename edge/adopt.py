@@ -2,6 +2,7 @@
 
 row says recording or part, audio there     encoded; its call, if still open, ends where the audio ends
 row says recording or part, no audio        lost, and head office is told
+.part of a recording that is ready          removed: its file was safe before its row said so
 .part or .flac without a row                moved to quarantine/, a health row names how many
 .encoding                                   half a file of the worker: removed, its part is still there
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from edge.codec import ENCODING, FINISHED, sync_folder
 from edge.ledger import Ledger
-from edge.part import part_name, samples_in
+from edge.part import SUFFIX, part_name, samples_in
 from edge.store import recordings as recording_rows
 from edge.store import seals
 from edge.store.calls import CallRow, end_call, open_calls
@@ -44,6 +45,9 @@ def adopt_leftovers(ledger: Ledger, now_utc: str) -> Adopted:
     seals.remove_deleted_files(ledger.db)
     for half in folder.glob(f"*{ENCODING}"):
         half.unlink()
+    for part in folder.glob(f"*{SUFFIX}"):
+        if recording_rows.state_of(ledger.db, part.stem) in ("ready", "deleted"):
+            part.unlink()
     unfinished = recording_rows.unfinished_recordings(ledger.db)
     samples = {row.id: _kept_of(row, folder) for row in unfinished}
     kept = [row for row in unfinished if samples[row.id]]

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
+from typing import IO
 
 from edge.adopt import Adopted, adopt_leftovers
 from edge.assembly import build_board
@@ -19,12 +22,12 @@ from edge.board import Board
 from edge.clock import Clock
 from edge.codec import settle_worker
 from edge.config import Config, HatSettings
+from edge.holding import hold_all, release
 from edge.ledger import Ledger
 from edge.recorder import Recorder
 from edge.ring import RingWriter
 from edge.sources.alsa import Capture
 from edge.sources.hat import HatLink
-from edge.storage.ballast import is_full
 from edge.storage.keeper import StorageKeeper, build_keeper
 from edge.store import lines as line_rows
 from edge.store.health import begin_trouble, end_trouble
@@ -32,6 +35,7 @@ from edge.store.line_settings import note_file
 from edge.store.requests import new_requests, take_requests
 from edge.store.schema import open_store
 from edge.timeline import Timeline
+from edge.writes import Writes
 from sync.db import data_version, write
 from sync.ids import new_id
 from sync.moment import to_text
@@ -40,6 +44,7 @@ STEP_S = 0.02
 KEEP_EVERY_S = 30.0  # room on the disk
 LOOK_EVERY_S = 0.5  # at clocks and health
 CLOCK_QUALITY_EVERY_S = 60.0
+STEPPED_SHOWN_S = 3600.0  # the page says for so long that the clock was set
 
 
 @dataclass(slots=True)
@@ -65,42 +70,41 @@ class RecordService:
     keeper: StorageKeeper
     boards: list[BoardParts]
     adopted: Adopted
+    writes: Writes
+    held: list[IO[str]]  # locks that keep a second recorder away
     _look_s: float = 0.0
     _version: int = -1  # of the database, as last looked at
     _keep_s: float = 0.0
     _quality_s: float = 0.0
+    _stepped: str = ""  # how the clock was last set
+    _stepped_until_s: float = 0.0  # that is shown
     _troubles: dict[str, str] = field(default_factory=dict)
     _senses: dict[int, tuple[bool, bool]] = field(default_factory=dict)
 
     def step(self) -> None:
         """Take what came in on every board, write down what it means."""
         now_s, now_utc = self.clock.monotonic_s(), to_text(self.clock.utc())
-        asked = self._asked(now_utc)
+        writes = self.writes
+        asked: dict[int, bool] = {}
+        writes.attempt(lambda: asked.update(self._asked(now_utc)), now_utc)
         for parts in self.boards:
             newest = parts.capture.ring.position
             readings = parts.link.step(now_s, newest) if parts.link else []
             parts.recorder.note_gaps(parts.capture.take_gaps())
-            actions = parts.board.step(readings, asked)
-            self._write(partial(self.ledger.carry_out, actions, parts.recorder, parts.timeline, now_utc))
-            closed = parts.recorder.step(self.keeper.audio_allowed)
-            self._write(partial(self.ledger.close_parts, closed))
-        self._write(partial(self.ledger.collect, now_utc))
+            if actions := parts.board.step(readings, asked):
+                carry_out = partial(self.ledger.carry_out, actions, parts.recorder, parts.timeline, now_utc)
+                writes.do(carry_out, now_utc)
+            if closed := parts.recorder.step(self.keeper.audio_allowed):
+                writes.do(partial(self.ledger.close_parts, closed, now_utc), now_utc)
+        if not writes.catch_up(now_utc):
+            return
+        writes.attempt(partial(self.ledger.collect, now_utc, now_s), now_utc)
         if now_s >= self._keep_s:
             self._keep_s = now_s + KEEP_EVERY_S
-            self.keeper.step(now_utc)
+            writes.attempt(partial(self.keeper.step, now_utc), now_utc)
         if now_s >= self._look_s:
             self._look_s = now_s + LOOK_EVERY_S
-            self._look(now_s, now_utc)
-
-    def _write(self, work: Callable[[], None]) -> None:
-        """Do `work`; on a disk full to its last block, give up the ballast and do it again."""
-        try:
-            work()
-        except sqlite3.Error as error:
-            if not is_full(error):
-                raise
-            self.keeper.make_room()
-            work()
+            writes.attempt(partial(self._look, now_s, now_utc), now_utc)
 
     def close(self) -> None:
         """Stop capturing and close open recordings; their calls are ended at the next start."""
@@ -108,13 +112,15 @@ class RecordService:
             parts.capture.stop()
             if parts.link:
                 parts.link.close()
+        now_s, now_utc = self.clock.monotonic_s(), to_text(self.clock.utc())
         for parts in self.boards:
-            self.ledger.close_parts(parts.recorder.close())
+            self.writes.do(partial(self.ledger.close_parts, parts.recorder.close(), now_utc), now_utc)
         self.ledger.worker.shutdown(wait=True)
-        self.ledger.collect(to_text(self.clock.utc()))
+        self.writes.attempt(partial(self.ledger.collect, now_utc, now_s), now_utc)
         for parts in self.boards:
             parts.capture.ring.remove()
         self.db.close()
+        release(self.held)
 
     def _asked(self, now_utc: str) -> dict[int, bool]:
         """Presses of the record button since the last look; asking costs nothing while nobody wrote."""
@@ -129,17 +135,31 @@ class RecordService:
         return {one.line: one.keep for one in asked}
 
     def _look(self, now_s: float, now_utc: str) -> None:
+        for parts in self.boards:
+            position, at_s = parts.capture.heard
+            heard_utc = self.clock.utc() - timedelta(seconds=self.clock.monotonic_s() - at_s)
+            if stepped_s := parts.timeline.look(position, heard_utc):
+                self._stepped = f"it was set by {stepped_s:+.1f} s at {now_utc}"
+                self._stepped_until_s, self._quality_s = now_s + STEPPED_SHOWN_S, now_s
         if now_s >= self._quality_s:
             self._quality_s = now_s + CLOCK_QUALITY_EVERY_S
             self.ledger.clock_quality = self.clock.quality()
-        for parts in self.boards:
-            parts.timeline.look(parts.capture.ring.position, self.clock.utc())
-        self._note_troubles(now_utc)
+        self._note_outage(now_utc)
+        self._note_troubles(now_s, now_utc)
         self._note_senses()
 
-    def _note_troubles(self, now_utc: str) -> None:
+    def _note_outage(self, now_utc: str) -> None:
+        """The database takes what it is given again: when it did not becomes a row."""
+        if self.writes.trouble is None:
+            return
+        with write(self.db):
+            begin_trouble(self.db, "database", self.writes.trouble, self.writes.since_utc)
+            end_trouble(self.db, "database", now_utc)
+        self.writes.trouble = None
+
+    def _note_troubles(self, now_s: float, now_utc: str) -> None:
         """A board's lost device or port is a state: written when it begins, changes and ends."""
-        troubles = {}
+        troubles = {"clock": self._stepped} if now_s < self._stepped_until_s else {}
         for parts in self.boards:
             if parts.capture.trouble:
                 troubles[f"audio:{parts.settings.name}"] = parts.capture.trouble
@@ -178,19 +198,34 @@ def encoding_worker() -> Executor:
 
 
 def build_record_service(config: Config, clock: Clock, new_worker: Callable[[], Executor]) -> RecordService:
-    """Put the recorder together: open the store, adopt what an earlier run left, start capturing."""
+    """Put the recorder together: open the store, adopt what an earlier run left, start capturing.
+
+    HeldElsewhere when another recorder works on this database, a ring or a card of these settings.
+    """
+    now_utc = to_text(clock.utc())
     config.recordings_dir.mkdir(parents=True, exist_ok=True)
+    held = hold_all(_wanted(config), now_utc)
     db = open_store(config.database)
     ledger = Ledger(db, config, new_worker, new_id, clock.quality())
-    adopted = adopt_leftovers(ledger, to_text(clock.utc()))
+    adopted = adopt_leftovers(ledger, now_utc)
     boards = [_build_board(config, hat, clock) for hat in config.hats]
-    _name_lines(db, config, to_text(clock.utc()))
+    _name_lines(db, config, now_utc)
     for parts in boards:
         parts.capture.start()
     keeper = build_keeper(config, db, lambda: ledger.worker, lambda: ledger.clock_quality)
-    return RecordService(
-        config, clock, db, ledger, keeper, boards, adopted, clock.monotonic_s() + LOOK_EVERY_S
-    )
+    look_s = clock.monotonic_s() + LOOK_EVERY_S
+    writes = Writes(keeper.make_room)
+    return RecordService(config, clock, db, ledger, keeper, boards, adopted, writes, held, look_s)
+
+
+def _wanted(config: Config) -> Iterator[tuple[Path, str]]:
+    """What this recorder needs for itself alone: the lock file of each, and its name."""
+    yield config.box.data_dir / "recorder.lock", f"the database {config.database}"
+    for hat in config.hats:
+        ring = config.ring_path(hat)
+        yield ring.with_name(ring.name + ".lock"), f"the ring {ring}"
+        card = "".join(one if one.isalnum() else "-" for one in hat.alsa_device)
+        yield config.box.ring_dir / f"branchline-card-{card}.lock", f"the card {hat.alsa_device}"
 
 
 def _build_board(config: Config, hat: HatSettings, clock: Clock) -> BoardParts:

@@ -91,6 +91,7 @@ VALUES = {
     "ntp": "已同步",
     "rtc": "时钟芯片",
     "unsynced": "未同步",
+    "stepped": "通话中被校准",
 }
 
 

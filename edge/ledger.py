@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from edge.calls import Action, BeginCall, Call, EndCall, ShowLine, StartRecording, StopRecording, UpdateCall
 from edge.codec import FINISHED, Encoded, encode_flac
@@ -25,6 +26,22 @@ from edge.store.recordings import RecordingRow
 from edge.timeline import Timeline
 from sync.db import write
 
+STEPPED = "stepped"  # quality of the clock of a call during which it was set
+RETRY_S = 5.0  # after a part could not be encoded; twice as long after each further time
+LONGEST_RETRY_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One closed part on its way to a finished file."""
+
+    rate_hz: int
+    samples: int
+    future: Future[Encoded] | None = None  # None: it waits until `due_s`
+    worker: Executor | None = None  # that has it
+    failed: int = 0  # times
+    due_s: float = 0.0
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -37,7 +54,8 @@ class Ledger:
     clock_quality: str = "unknown"
     worker: Executor = field(init=False)
     _recording_of: dict[str, str] = field(default_factory=dict)  # call -> recording
-    _encoding: dict[str, Future[Encoded]] = field(default_factory=dict)  # recording -> its file to come
+    _encoding: dict[str, _Job] = field(default_factory=dict)  # recording -> its file to come
+    _clocks: dict[str, Timeline] = field(default_factory=dict)  # call -> the clock it began by
 
     def __post_init__(self) -> None:
         self.worker = self.new_worker()
@@ -51,7 +69,7 @@ class Ledger:
             return
         begun: list[tuple[str, int, int]] = []
         stopped: list[tuple[str, int, int]] = []
-        before = dict(self._recording_of)
+        before = dict(self._recording_of), dict(self._clocks)
         try:
             with write(self.db):
                 for action in actions:
@@ -64,7 +82,7 @@ class Ledger:
                     if isinstance(action, EndCall) and action.call.ended is not None:
                         stopped.append(self._stop(action.call, action.call.ended))
         except sqlite3.Error:
-            self._recording_of = before
+            self._recording_of, self._clocks = before
             raise
         for recording_id, line, position in begun:
             self._start(recorder, recording_id, line, position, now_utc)
@@ -72,47 +90,80 @@ class Ledger:
             recorder.stop(recording_id, position)
             recorder.close_off(line, position)
 
-    def close_parts(self, parts: list[Part]) -> None:
-        """These parts are complete on disk: note their length and gaps, and have them encoded."""
+    def close_parts(self, parts: list[Part], now_utc: str) -> None:
+        """These parts are complete on disk: note their length and gaps, and have them encoded.
+
+        One of which the disk never took a sample is lost, and head office is told why.
+        """
         if not parts:
             return
         with write(self.db):
             for part in parts:
                 recording_rows.close_recording(self.db, part.recording_id, part.samples, part.gaps)
+                if not part.samples and part.gaps:
+                    reason = part.gaps[0].reason
+                    recording_rows.lose_recording(self.db, part.recording_id, reason, now_utc)
         for part in parts:
-            self.encode(part.recording_id, part.rate_hz, part.samples)
+            if part.samples or not part.gaps:
+                self.encode(part.recording_id, part.rate_hz, part.samples)
 
     def encode(self, recording_id: str, rate_hz: int, samples: int) -> None:
         """Hand a closed part to the worker."""
+        self._submit(recording_id, _Job(rate_hz, samples))
+
+    def _submit(self, recording_id: str, job: _Job) -> _Job:
         part = self.config.recordings_dir / part_name(recording_id)
         target = part.with_suffix(FINISHED)
-        self._encoding[recording_id] = self.worker.submit(encode_flac, part, target, rate_hz, samples)
+        work = partial(encode_flac, part, target, job.rate_hz, job.samples)
+        try:
+            future = self.worker.submit(work)
+        except BrokenExecutor:
+            self.worker = self.new_worker()
+            future = self.worker.submit(work)
+        self._encoding[recording_id] = job = replace(job, future=future, worker=self.worker)
+        return job
 
-    def collect(self, now_utc: str) -> None:
-        """Write down what the worker has finished; the part goes once its row says ready."""
-        for recording_id, future in list(self._encoding.items()):
-            if not future.done():
+    def collect(self, now_utc: str, now_s: float) -> None:
+        """Write down what the worker has finished, and give it again what it could not; `now_s` monotonic.
+
+        The part goes once its row says ready; until then it stays, whatever happens.
+        """
+        for recording_id, job in list(self._encoding.items()):
+            if job.future is None and now_s >= job.due_s:
+                job = self._submit(recording_id, job)
+            if job.future is None or not job.future.done():
                 continue
-            del self._encoding[recording_id]
             try:
-                encoded = future.result()
-            except (OSError, BrokenExecutor) as error:  # the part stays, and is encoded at the next start
-                self._not_encoded(error, now_utc)
-                continue
-            with write(self.db):
-                recording_rows.finish_recording(self.db, recording_id, encoded, now_utc)
-                end_trouble(self.db, "encoding", now_utc)
-            (self.config.recordings_dir / part_name(recording_id)).unlink(missing_ok=True)
+                encoded = job.future.result()
+            except (OSError, BrokenExecutor) as error:
+                self._not_encoded(recording_id, job, error, now_utc, now_s)
+            else:
+                self._encoded(recording_id, encoded, now_utc)
 
-    def _not_encoded(self, error: Exception, now_utc: str) -> None:
+    def _encoded(self, recording_id: str, encoded: Encoded, now_utc: str) -> None:
+        others_wait = any(job.failed for name, job in self._encoding.items() if name != recording_id)
+        with write(self.db):
+            recording_rows.finish_recording(self.db, recording_id, encoded, now_utc)
+            if not others_wait:
+                end_trouble(self.db, "encoding", now_utc)
+        del self._encoding[recording_id]
+        (self.config.recordings_dir / part_name(recording_id)).unlink(missing_ok=True)
+
+    def _not_encoded(
+        self, recording_id: str, job: _Job, error: Exception, now_utc: str, now_s: float
+    ) -> None:
+        """The part waits for its next turn, twice as long each time."""
         with write(self.db):
             begin_trouble(self.db, "encoding", str(error) or type(error).__name__, now_utc)
-        if isinstance(error, BrokenExecutor):
+        pause_s = min(LONGEST_RETRY_S, RETRY_S * 2.0**job.failed)
+        self._encoding[recording_id] = replace(job, future=None, failed=job.failed + 1, due_s=now_s + pause_s)
+        if isinstance(error, BrokenExecutor) and job.worker is self.worker:
             self.worker = self.new_worker()
 
     def _begin(self, action: StartRecording, recorder: Recorder, timeline: Timeline) -> tuple[str, int, int]:
         line = action.call.line
         recording_id = self.new_id()
+        timeline = self._clock_of(action.call, timeline)
         pre_roll_s = self.config.line(line).pre_roll_s if action.pre_roll else 0.0
         position = recorder.first_position(line, action.position, pre_roll_s)
         row = RecordingRow(
@@ -146,11 +197,17 @@ class Ledger:
             line_rows.show_line(self.db, action.line, action.state, since_utc, action.call_id)
         elif isinstance(action, EndCall):
             call_rows.end_call(self.db, self.row(action.call, timeline), now_utc)
+            self._clocks.pop(action.call.id, None)
         else:
             call_rows.save_call(self.db, self.row(action.call, timeline))
 
+    def _clock_of(self, call: Call, timeline: Timeline) -> Timeline:
+        """The clock as it went when the call began: one that is set meanwhile changes no stamp of it."""
+        return self._clocks.setdefault(call.id, replace(timeline))
+
     def row(self, call: Call, timeline: Timeline) -> CallRow:
-        """`call` with times for people."""
+        """`call` with times for people, all by the clock it began by."""
+        now, timeline = timeline, self._clock_of(call, timeline)
         talked_from = call.answered if call.direction == "in" else call.started
         talked = call.ended - talked_from if call.ended is not None and talked_from is not None else 0
         row = CallRow(
@@ -169,7 +226,7 @@ class Ledger:
             keys=call.keys or None,
             end_reason=call.end_reason,
             hook_known=call.hook_known,
-            clock_quality=self.clock_quality,
+            clock_quality=STEPPED if now.steps > timeline.steps else self.clock_quality,
         )
         if call.caller is None:
             return row

@@ -64,16 +64,17 @@ class Replay:
         """Look at what is in the ring."""
         now_utc = self.timeline.utc(self.ring.position)
         self.ledger.carry_out(self.board.step([]), self.recorder, self.timeline, now_utc)
-        self.ledger.close_parts(self.recorder.step())
+        self.ledger.close_parts(self.recorder.step(), now_utc)
 
     def finish(self) -> list[dict[str, object]]:
         """Let silence follow, wait for the files, and return the calls."""
         lines = self.ring.lines
         quiet = np.zeros((round(QUIET_AFTER_S * self.ring.rate_hz), lines), np.int16)
         self.feed(AudioBlock(self.ring.position, quiet))
-        self.ledger.close_parts(self.recorder.close())
+        end_utc = self.timeline.utc(self.ring.position)
+        self.ledger.close_parts(self.recorder.close(), end_utc)
         self.ledger.worker.shutdown(wait=True)
-        self.ledger.collect(self.timeline.utc(self.ring.position))
+        self.ledger.collect(end_utc, self.ring.position / self.ring.rate_hz)
         rows = self.ledger.db.execute(
             f"SELECT id, {COLUMNS} FROM calls ORDER BY started_utc, line"
         ).fetchall()

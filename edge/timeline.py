@@ -17,13 +17,19 @@ class Timeline:
 
     rate_hz: int
     origin_utc: datetime
+    steps: int = 0  # times the clock was set, as far as was seen
+    _seen: bool = False
 
-    def look(self, position: int, utc: datetime) -> None:
-        """`position` was the newest sample at `utc`."""
+    def look(self, position: int, utc: datetime) -> float:
+        """`position` was the newest sample at `utc`; returns the seconds it was set by, mostly 0."""
         seen = utc - timedelta(seconds=position / self.rate_hz)
         difference_s = (seen - self.origin_utc).total_seconds()
-        share = 1.0 if abs(difference_s) > STEP_S else SHARE
+        is_step = self._seen and abs(difference_s) > STEP_S
+        share = 1.0 if is_step or not self._seen else SHARE
         self.origin_utc += timedelta(seconds=difference_s * share)
+        self._seen = True
+        self.steps += is_step
+        return difference_s if is_step else 0.0
 
     def utc(self, position: int) -> str:
         """The time of day of the sample at `position`, as text that sorts."""

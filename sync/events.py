@@ -40,7 +40,7 @@ class CallEnded:
     keys: str | None = None  # digits keyed in an incoming call
     end_reason: str = "hung_up"  # hung_up | not_answered | line_lost | recorder_restarted
     hook_known: bool = True  # False: the HAT was silent, states come from audio alone
-    clock_quality: str = "unknown"  # ntp | rtc | unsynced | unknown
+    clock_quality: str = "unknown"  # ntp | rtc | unsynced | stepped | unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ END_REASONS = {
 GAP_REASONS = {
     "overrun": marked("the box was too slow"),
     "disk_full": marked("the disk was full"),
+    "disk_error": marked("the disk failed"),
     "device_lost": marked("the audio device was gone"),
     "ring_overtaken": marked("the recorder was too slow"),
     "restart": marked("the recorder was restarted"),
@@ -35,5 +36,6 @@ CLOCKS = {
     "ntp": marked("set by the network"),
     "rtc": marked("from the box's clock chip"),
     "unsynced": marked("not set"),
+    "stepped": marked("set in mid call"),
     "unknown": marked("Unknown"),
 }

@@ -6,6 +6,8 @@ meanwhile are counted by the clock, written to the ring as silence and reported 
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -40,6 +42,8 @@ def open_device(device: str, rate_hz: int, lines: int) -> alsaaudio.PCM:
             format=alsaaudio.PCM_FORMAT_S16_LE, periodsize=period, periods=round(BUFFER_S / PERIOD_S),
         )  # fmt: skip
     except alsaaudio.ALSAAudioError as error:
+        if os.strerror(errno.EBUSY) in str(error):
+            raise DeviceError(f"ALSA device {device} is busy: another program captures from it") from error
         raise DeviceError(f"ALSA device {device}: {error}") from error
     given = pcm.info()
     wanted = {"rate": rate_hz, "channels": lines, "format_name": "S16_LE"}
@@ -58,6 +62,7 @@ class Capture:
     ring: RingWriter
     monotonic_s: Callable[[], float]
     trouble: str | None = "not opened yet"
+    heard: tuple[int, float] = (0, 0.0)  # position of the newest sample, and when it came (monotonic seconds)
     _gaps: deque[Gap] = field(default_factory=deque)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -91,7 +96,10 @@ class Capture:
                 self._stop.wait(RETRY_S)
                 self._fill("device_lost")
                 continue
-            self._fill("device_lost")
+            if self.ring.position:
+                self._fill("device_lost")
+            else:  # nothing was lost yet: time begins with the first sample
+                self._origin_s = self.monotonic_s()
             self._read_while_well(pcm)
             pcm.close()
 
@@ -108,19 +116,20 @@ class Capture:
             elif frames > 0:
                 self.trouble = None
                 self.ring.write(np.frombuffer(data, np.int16).reshape(frames, lines))
+                self.heard = (self.ring.position, self.monotonic_s())
                 self._follow_card()
 
     def _follow_card(self) -> None:
         """The card's clock is not ours: follow it slowly, so that a later loss is measured from here."""
-        seen_s = self.monotonic_s() - self.ring.position / self.ring.rate_hz
+        position, at_s = self.heard
+        seen_s = at_s - position / self.ring.rate_hz
         self._origin_s += (seen_s - self._origin_s) * CLOCK_SHARE
 
     def _fill(self, reason: str) -> None:
         """Bring the ring up to the time it is now; what that adds was lost."""
-        due = round((self.monotonic_s() - self._origin_s) * self.ring.rate_hz)
-        lost = due - self.ring.position
-        if lost <= 0:
-            return
-        if self.ring.position > 0 or reason != "device_lost":
+        now_s = self.monotonic_s()
+        lost = round((now_s - self._origin_s) * self.ring.rate_hz) - self.ring.position
+        if lost > 0:
             self._gaps.append(Gap(self.ring.position, lost, reason))
-        self.ring.skip(lost)
+            self.ring.skip(lost)
+            self.heard = (self.ring.position, now_s)

@@ -105,6 +105,12 @@ def recordings_of(db: sqlite3.Connection, call_id: str) -> list[RecordingRow]:
     return [RecordingRow(*row) for row in rows]
 
 
+def state_of(db: sqlite3.Connection, recording_id: str) -> str | None:
+    """What its row says it is; None when there is no such recording."""
+    row = db.execute("SELECT state FROM recordings WHERE id = ?", (recording_id,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def gaps_of(db: sqlite3.Connection, recording_id: str) -> list[tuple[int, int, str]]:
     """(start_sample, length_samples, reason) in order."""
     rows = db.execute(

@@ -80,6 +80,7 @@ GAP_REASONS = {
     "overrun": marked("the box was too slow"),
     "device_lost": marked("the device was gone"),
     "disk_full": marked("the disk was full"),
+    "disk_error": marked("the disk failed"),
     "ring_overtaken": marked("the recorder was too slow"),
     "restart": marked("the recorder was restarted"),
 }
@@ -87,6 +88,7 @@ CLOCK_QUALITIES = {
     "ntp": marked("set by the network"),
     "rtc": marked("from the box's own clock"),
     "unsynced": marked("not set, times may be wrong"),
+    "stepped": marked("set in mid call; the call keeps the time it began by"),
     "unknown": marked("not known"),
 }
 PRESENTATIONS = {

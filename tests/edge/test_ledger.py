@@ -57,6 +57,7 @@ class Box:
         )
         self.config.recordings_dir.mkdir(exist_ok=True)
         self.numbers = count(1)
+        self.seconds = 0.0  # monotonic
         self.timeline = Timeline(RATE_HZ, NINE)
         self.ring = RingWriter.create(folder / "ring", RATE_HZ, 2, 30)
         self.start()
@@ -75,8 +76,8 @@ class Box:
 
     def do(self, *actions: Action) -> None:
         self.ledger.carry_out(list(actions), self.recorder, self.timeline, NOW)
-        self.ledger.close_parts(self.recorder.step())
-        self.ledger.collect(NOW)
+        self.ledger.close_parts(self.recorder.step(), NOW)
+        self.ledger.collect(NOW, self.seconds)
 
     def one(self, query: str) -> sqlite3.Row:
         (row,) = self.db.execute(query).fetchall()
@@ -229,7 +230,7 @@ def restart(box: Box) -> None:
     box.db.close()
     box.start()
     box.adopted = adopt_leftovers(box.ledger, NOW)
-    box.ledger.collect(NOW)
+    box.ledger.collect(NOW, box.seconds)
 
 
 def test_kill_in_mid_call_ends_the_call_where_its_audio_ends(box: Box) -> None:
@@ -279,8 +280,8 @@ def test_kill_between_finished_file_and_its_row_encodes_again(box: Box) -> None:
 
 def test_clean_stop_keeps_the_time_of_a_call_that_goes_on(box: Box) -> None:
     through_the_call(box)
-    box.ledger.close_parts(box.recorder.close())
-    box.ledger.collect(NOW)
+    box.ledger.close_parts(box.recorder.close(), NOW)
+    box.ledger.collect(NOW, box.seconds)
     restart(box)
     assert box.one("SELECT * FROM calls")["ended_utc"] == "2026-03-02T09:00:20.500Z"
 
@@ -317,15 +318,111 @@ class Never(AtOnce):
         return Future()
 
 
-def test_a_worker_that_was_killed_is_replaced(box: Box) -> None:
+def test_a_worker_that_was_killed_is_replaced_once_and_its_work_done(box: Box) -> None:
+    made: list[AtOnce] = []
+    box.ledger.new_worker = lambda: made.append(AtOnce()) or made[-1]
     through_the_call(box)
     box.ledger.worker = Killed()
-    box.do(EndCall(OVER))
+    box.do(StopRecording(TALKING, 12_000), StartRecording(TALKING, 12_000, pre_roll=False), EndCall(OVER))
     assert box.one("SELECT part, until_utc FROM health")["part"] == "encoding"
-    assert isinstance(box.ledger.worker, AtOnce)
-    restart(box)
-    assert box.one("SELECT state FROM recordings")["state"] == "ready"
+    assert box.ledger.worker is made[0] and len(made) == 1
+    box.seconds += 5
+    box.do()
+    assert [row[0] for row in box.db.execute("SELECT state FROM recordings")] == ["ready", "ready"]
     assert box.one("SELECT until_utc FROM health")["until_utc"] == NOW
+    assert not list(box.config.recordings_dir.glob("*.part"))
+
+
+def test_a_worker_that_is_found_dead_is_replaced_on_the_spot(box: Box) -> None:
+    through_the_call(box)
+    box.ledger.worker = Dead()
+    box.do(EndCall(OVER))
+    assert box.one("SELECT state FROM recordings")["state"] == "ready"
+    assert not box.db.execute("SELECT * FROM health").fetchall()
+
+
+def test_a_part_that_cannot_be_encoded_is_tried_again_ever_more_rarely(box: Box) -> None:
+    through_the_call(box)
+    (part,) = box.config.recordings_dir.iterdir()
+    obstacle = part.with_suffix(".encoding")
+    obstacle.mkdir()
+    box.ledger.worker = counting = Counting()
+    box.do(EndCall(OVER))
+    tried = []
+    for second in range(4000):
+        before, box.seconds = counting.count, float(second)
+        box.ledger.collect(NOW, box.seconds)
+        tried += [second] * (counting.count - before)
+    pauses = np.diff([0, *tried])
+    assert list(pauses[:7]) == [5, 10, 20, 40, 80, 160, 320]
+    assert max(pauses) == 600
+    assert part.exists() and box.one("SELECT state FROM recordings")["state"] == "part"
+    obstacle.rmdir()
+    box.seconds += 600
+    box.do()
+    assert box.one("SELECT state FROM recordings")["state"] == "ready"
+    assert box.one("SELECT until_utc FROM health")["until_utc"] == NOW and not part.exists()
+
+
+def test_a_recording_the_disk_never_took_is_lost_and_says_why(box: Box) -> None:
+    box.feed(9)
+    folder = box.config.recordings_dir
+    folder.rename(folder.with_name("away"))
+    box.do(BeginCall(RINGING), UpdateCall(TALKING), StartRecording(TALKING, 8000))
+    assert box.recorder.trouble
+    for _ in range(6):
+        box.feed(10)
+        box.do()
+    folder.with_name("away").rename(folder)
+    (folder / "id-1.part").mkdir()  # and now something else is in its way
+    box.do(EndCall(OVER))
+    assert box.one("SELECT state FROM recordings")["state"] == "lost"
+    assert box.one("SELECT length_samples, reason FROM gaps")["reason"] == "disk_error"
+    assert sorted(box.kinds()) == ["call_ended", "recording_lost"]
+
+
+def test_stamps_of_a_call_go_by_the_clock_it_began_by(box: Box) -> None:
+    through_the_call(box)
+    box.timeline.look(20_500, NINE.replace(minute=0, second=20, microsecond=500_000))
+    box.timeline.look(20_500, NINE.replace(hour=11))
+    assert box.timeline.steps == 1
+    box.do(EndCall(OVER))
+    call = box.one("SELECT * FROM calls")
+    assert (call["started_utc"], call["ended_utc"]) == (
+        "2026-03-02T09:00:03.000Z",
+        "2026-03-02T09:00:20.000Z",
+    )
+    assert (call["duration_ms"], call["clock_quality"]) == (12_000, "stepped")
+    box.do(BeginCall(replace(RINGING, id="call-b", started=20_500)))
+    later = box.one("SELECT * FROM calls WHERE id = 'call-b'")
+    assert (later["started_utc"], later["clock_quality"]) == ("2026-03-02T11:00:00.000Z", "ntp")
+
+
+def test_a_part_left_beside_its_finished_file_is_no_orphan(box: Box) -> None:
+    through_the_call(box)
+    (part,) = box.config.recordings_dir.iterdir()
+    box.do(EndCall(OVER))
+    part.write_bytes(b"the kill came before it was removed")
+    restart(box)
+    assert not part.exists() and box.adopted.orphans == 0
+    assert not (box.config.recordings_dir / "quarantine").exists()
+
+
+class Counting(AtOnce):
+    """Counts what it is given."""
+
+    count = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.count += 1
+        return super().submit(fn, *args, **kwargs)
+
+
+class Dead(Executor):
+    """A pool whose process was killed before this work came."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        raise BrokenProcessPool("a child process was terminated abruptly")
 
 
 class Killed(Executor):

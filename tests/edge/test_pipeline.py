@@ -60,9 +60,9 @@ def play(
         now_utc = replay.timeline.utc(position)
         asked = {1: pressed[position]} if position in pressed else {}
         replay.ledger.carry_out(replay.board.step(rows, asked), replay.recorder, replay.timeline, now_utc)
-        replay.ledger.close_parts(replay.recorder.step())
+        replay.ledger.close_parts(replay.recorder.step(), now_utc)
     replay.ledger.worker.shutdown(wait=True)
-    replay.ledger.collect(replay.timeline.utc(end))
+    replay.ledger.collect(replay.timeline.utc(end), seconds)
     truth = [call for call in exchange.story(end) if call.end < end - RATE_HZ]
     rows = replay.ledger.db.execute("SELECT * FROM calls WHERE state = 'ended' ORDER BY started_utc, line")
     return Played(

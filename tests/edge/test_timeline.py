@@ -35,7 +35,28 @@ def test_period_jitter_averages_out() -> None:
     assert abs((timeline.origin_utc - NINE).total_seconds()) < 0.021
 
 
-def test_a_clock_that_was_set_is_followed_at_once() -> None:
+def test_the_first_look_counts_in_full_and_is_no_step() -> None:
     timeline = Timeline(8000, NINE)
-    timeline.look(8000, NINE + timedelta(days=1, seconds=1))
-    assert timeline.utc(8000) == "2026-03-03T09:00:01.000Z"
+    assert timeline.look(8000, NINE + timedelta(seconds=1.7)) == 0.0
+    assert timeline.utc(8000) == "2026-03-02T09:00:01.700Z" and timeline.steps == 0
+
+
+@pytest.mark.parametrize(
+    ("by", "is_step"),
+    [
+        (timedelta(days=1), True),
+        (timedelta(hours=-1), True),
+        (timedelta(days=-20_000), True),
+        (timedelta(seconds=2.1), True),
+        (timedelta(seconds=-1.9), False),
+    ],
+)
+def test_a_clock_that_was_set_is_followed_at_once_and_counted(by: timedelta, is_step: bool) -> None:
+    timeline = Timeline(8000, NINE)
+    timeline.look(8000, NINE + timedelta(seconds=1))
+    stepped_s = timeline.look(16_000, NINE + timedelta(seconds=2) + by)
+    assert stepped_s == (pytest.approx(by.total_seconds()) if is_step else 0.0)
+    assert timeline.steps == is_step
+    if is_step:
+        assert timeline.moment(16_000) == NINE + timedelta(seconds=2) + by
+        assert timeline.look(24_000, NINE + timedelta(seconds=3) + by) == 0.0

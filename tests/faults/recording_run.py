@@ -63,8 +63,8 @@ def main(folder: Path) -> None:
         rows = [LineReading(one.line, one.position, one.voltage_v, one.ring_half_waves) for one in readings]
         now_utc = replay.timeline.utc(position)
         replay.ledger.carry_out(replay.board.step(rows), replay.recorder, replay.timeline, now_utc)
-        replay.ledger.close_parts(replay.recorder.step())
-        replay.ledger.collect(now_utc)
+        replay.ledger.close_parts(replay.recorder.step(), now_utc)
+        replay.ledger.collect(now_utc, position / RATE_HZ)
         for table, word, state in TOLD:
             for (row_id,) in replay.ledger.db.execute(f"SELECT id FROM {table} WHERE state = ?", (state,)):
                 if f"{word} {row_id}" not in told:

@@ -67,7 +67,7 @@ def lost_ms_after(marks: list[bytes], folder: Path) -> Iterator[int]:
     running = {row["id"] for row in db.execute("SELECT id FROM recordings WHERE state = 'recording'")}
     numbers = iter(range(10_000))
     adopt_leftovers(ledger := Ledger(db, config, AtOnce, lambda: f"new-{next(numbers)}"), LATER)
-    ledger.collect(LATER)
+    ledger.collect(LATER, 0)
     heard = max([0, *(int(mark[6:]) for mark in marks if mark.startswith(b"heard"))])
     for mark in marks:
         word, _, row_id = mark.decode().partition(" ")
