@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.config import Config
 from edge.syncer import SyncSettings
-from edge.web.settings import WebSettings, own_names
+from edge.web.settings import KeepRule, WebSettings, own_names
 
 
 def web_settings(config: Config) -> WebSettings:
@@ -23,6 +23,8 @@ def web_settings(config: Config) -> WebSettings:
         language=config.box.language,
         certificate=Path(web.tls_cert) if web.tls_cert else None,
         key=Path(web.tls_key) if web.tls_key else None,
+        is_alone=not config.head_office.host,
+        keep=tuple(KeepRule(rule.line, rule.calls, rule.keep_days) for rule in config.keep),
         host_names=own_names() + ((web.host_name.lower(),) if web.host_name else ()),
     )
 

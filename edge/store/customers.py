@@ -302,6 +302,15 @@ def customer(db: sqlite3.Connection, scope: Scope, customer_id: str) -> Customer
     return found
 
 
+def has(db: sqlite3.Connection, scope: Scope, customer_id: str) -> bool:
+    """Whether `scope` has a customer of that id."""
+    where = f"id = ? AND deleted_utc IS NULL AND {scope.where}"
+    return (
+        db.execute(f"SELECT 1 FROM customers WHERE {where}", (customer_id, *scope.values)).fetchone()
+        is not None
+    )
+
+
 def customers_page(
     db: sqlite3.Connection, scope: Scope, asked: str, kind: str, limit: int, older_than: int | None = None
 ) -> tuple[Customer, ...]:

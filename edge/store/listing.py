@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, replace
 
+from edge.store.requests import is_by_hand
+
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
@@ -87,6 +89,7 @@ class LineNow:
     audio_known: bool
     call: CallRow | None
     last_call: CallRow | None
+    is_by_hand: bool = False  # somebody pressed the record button in this call
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,18 +169,21 @@ def lines_now(db: sqlite3.Connection) -> tuple[LineNow, ...]:
     rows = db.execute(
         "SELECT line, name, state, since_utc, hook_known, audio_known, call_id FROM lines ORDER BY line"
     ).fetchall()
-    return tuple(
-        LineNow(
-            row["line"],
-            row["name"],
-            row["state"],
-            row["since_utc"],
-            bool(row["hook_known"]),
-            bool(row["audio_known"]),
-            call_row(db, row["call_id"]) if row["call_id"] else None,
-            _last_call(db, row["line"]),
-        )
-        for row in rows
+    return tuple(_line_now(db, row) for row in rows)
+
+
+def _line_now(db: sqlite3.Connection, row: sqlite3.Row) -> LineNow:
+    call = call_row(db, row["call_id"]) if row["call_id"] else None
+    return LineNow(
+        row["line"],
+        row["name"],
+        row["state"],
+        row["since_utc"],
+        bool(row["hook_known"]),
+        bool(row["audio_known"]),
+        call,
+        _last_call(db, row["line"]),
+        call is not None and is_by_hand(db, row["line"], call.started_utc),
     )
 
 

@@ -92,14 +92,14 @@ def add_operation(db: sqlite3.Connection, operation: Operation, at_utc: str) -> 
     )
 
 
-def heard_by(db: sqlite3.Connection, recording_ids: tuple[str, ...]) -> tuple[LoggedOperation, ...]:
-    """Who has played or taken away these recordings, newest first, the last twenty."""
-    marks = ", ".join("?" * len(recording_ids))
+def heard_by(db: sqlite3.Connection, subjects: tuple[str, ...]) -> tuple[LoggedOperation, ...]:
+    """Who has heard or taken away these recordings, or listened to this call: the last twenty."""
+    marks = ", ".join("?" * len(subjects))
     rows = db.execute(
         f"""SELECT id, at_utc, user_name, address, operation, result, subject, reason FROM operation_log
-            WHERE subject IN ({marks}) AND operation IN ('play', 'download') AND result = 'done'
+            WHERE subject IN ({marks}) AND operation IN ('play', 'download', 'listen') AND result = 'done'
             ORDER BY id DESC LIMIT 20""",
-        recording_ids,
+        subjects,
     )
     return tuple(LoggedOperation(*row) for row in rows)
 

@@ -34,6 +34,12 @@ def m001_record_requests(db: Database) -> None:
     )
 
 
+@migrations()
+def m002_requests_by_line(db: Database) -> None:
+    """Lines that show whether somebody asked find the last press at once."""
+    run_script(db.conn, "CREATE INDEX record_requests_by_line ON record_requests (line, id)")
+
+
 @dataclass(frozen=True, slots=True)
 class RecordRequest:
     """One press of the button."""
@@ -49,6 +55,15 @@ def ask_to_record(db: sqlite3.Connection, line: int, keep: bool, user: str, now_
         "INSERT INTO record_requests (line, keep, asked_utc, asked_by) VALUES (?, ?, ?, ?)",
         (line, keep, now_utc, user),
     )
+
+
+def is_by_hand(db: sqlite3.Connection, line: int, since_utc: str) -> bool:
+    """Whether the last press on `line` since then asked for a recording: only that can be taken back."""
+    row = db.execute(
+        "SELECT keep FROM record_requests WHERE line = ? AND asked_utc >= ? ORDER BY id DESC LIMIT 1",
+        (line, since_utc),
+    ).fetchone()
+    return row is not None and bool(row["keep"])
 
 
 def new_requests(db: sqlite3.Connection) -> list[RecordRequest]:

@@ -111,6 +111,23 @@ def lift_hold(db: sqlite3.Connection, call_id: str, user: str, now_utc: str) -> 
     add_operation(db, Operation("lift_hold", "done", "", user, call_id), now_utc)
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold that stands."""
+
+    reason: str
+    placed_by: str
+    placed_utc: str
+
+
+def hold_on(db: sqlite3.Connection, call_id: str) -> Hold | None:
+    """The hold on a call, or None."""
+    row = db.execute(
+        "SELECT reason, placed_by, placed_utc FROM holds WHERE call_id = ? AND lifted_utc IS NULL", (call_id,)
+    ).fetchone()
+    return Hold(*row) if row else None
+
+
 def is_held(db: sqlite3.Connection, recording_id: str) -> bool:
     """Whether the recording's call is on hold."""
     row = db.execute(

@@ -191,6 +191,14 @@ def sealed_row(db: sqlite3.Connection, kind: str, subject: str) -> dict[str, Any
     return {"row": {name: row[name] for name in row.keys() if name not in FREE[table]}, "parts": parts}  # noqa: SIM118
 
 
+def unset_values(db: sqlite3.Connection, table: str) -> dict[str, Any]:
+    """What each column of a sealed table holds when nothing was written to it."""
+    columns = db.execute(f"PRAGMA table_info({table})").fetchall()
+    defaults = ", ".join(f"{column['dflt_value'] or 'NULL'}" for column in columns)
+    values = db.execute(f"SELECT {defaults}").fetchone()
+    return {column["name"]: value for column, value in zip(columns, values, strict=True)}
+
+
 def key_path(db: sqlite3.Connection) -> Path | None:
     """Where the box's key lies: beside the database; None for one in memory."""
     folder = _folder(db)

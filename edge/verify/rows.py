@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 from edge.seal import read_object, row_changes
-from edge.store.seals import FREE, SEALED, UNFINISHED, links_of, sealed_row
+from edge.store.seals import FREE, SEALED, UNFINISHED, links_of, sealed_row, unset_values
 from edge.verify.bench import Bench, Fault, row_in
 
 
@@ -23,7 +22,7 @@ def check_recordings(bench: Bench) -> Iterator[Fault]:
 
 def _rows(bench: Bench, kind: str) -> Iterator[Fault]:
     table, _ = SEALED[kind]
-    unset = _unset(bench.db, table)
+    unset = unset_values(bench.db, table)
     for (subject,) in bench.db.execute(f"SELECT id FROM {table} ORDER BY rowid"):
         if kind == "call":
             bench.tally.calls += 1
@@ -44,14 +43,6 @@ def check_gone(bench: Bench) -> Iterator[Fault]:
         if subject not in bench.damaged:
             kind = "call" if (read_object(header) or {}).get("kind") == "call" else "recording"
             yield Fault(kind, f"{kind} {subject} is gone; it was sealed as link {seq}{_told(data)}")
-
-
-def _unset(db: sqlite3.Connection, table: str) -> dict[str, Any]:
-    """What a column holds when nothing was written to it."""
-    columns = db.execute(f"PRAGMA table_info({table})").fetchall()
-    defaults = ", ".join(f"{column['dflt_value'] or 'NULL'}" for column in columns)
-    values = db.execute(f"SELECT {defaults}").fetchone()
-    return {column["name"]: value for column, value in zip(columns, values, strict=True)}
 
 
 def _told(data: object) -> str:

@@ -8,16 +8,24 @@ from datetime import timedelta
 
 from bottle import HTTPResponse
 
-from edge.store.listing import CallFacts, RecordingRow
+from edge.store.customers import Match, by_number, has
+from edge.store.listing import CallFacts, CallRow, RecordingRow
 from edge.store.notes import notes_of, tags_of
 from edge.store.operations import Operation, heard_by, log_play
+from edge.store.popup_settings import number_rules
+from edge.store.proof import proof_of
+from edge.store.retention import hold_on
+from edge.store.scope import customers_scope
 from edge.web import shown
 from edge.web.door import allow_style
 from edge.web.guard import the_call
 from edge.web.remarks import may_strike
+from edge.web.rights import Right
 from edge.web.site import Visit
 from edge.web.strip import strip
 from sync.locale import marked
+from sync.moment import from_text, to_text
+from sync.phone import read_number
 
 DRAWN_WIDTH = 1000  # units across the strip that shows gaps
 ONE_VIEW = timedelta(minutes=10)
@@ -45,8 +53,8 @@ class DrawnGap:
     reason: str
 
 
-def show(visit: Visit, call_id: str) -> HTTPResponse:
-    """The page of one call; 404 when there is none that the user sees."""
+def show(visit: Visit, call_id: str, fault: str = "") -> HTTPResponse:
+    """The page of one call; 404 when there is none that the user sees. `fault` (marked): what was refused."""
     facts = the_call(visit, call_id)
     if visit.user is not None:
         viewed = Operation("view", "done", visit.address, visit.user.name, call_id)
@@ -54,19 +62,46 @@ def show(visit: Visit, call_id: str) -> HTTPResponse:
     nonce = secrets.token_urlsafe(12)
     answer = visit.page(
         "call.html",
+        409 if fault else 200,
+        fault=fault,
         style_nonce=nonce,
         strip=strip(visit),
         call=facts.row,
         facts=facts,
         timeline=timeline(facts),
-        recordings=[(row, drawn_gaps(row)) for row in facts.recordings],
+        recordings=[
+            (row, drawn_gaps(row), proof_of(visit.db, "recording", row.id), kept_until(visit, facts.row, row))
+            for row in facts.recordings
+        ],
+        hold=hold_on(visit.db, call_id),
+        customers=customers_of(visit, facts.row),
         drawn_width=DRAWN_WIDTH,
         speeds=SPEEDS,
         notes=[(note, may_strike(visit, note)) for note in notes_of(visit.db, call_id)],
         tags=tags_of(visit.db, call_id),
-        heard=heard_by(visit.db, tuple(row.id for row in facts.recordings)),
+        heard=heard_by(visit.db, (call_id, *(row.id for row in facts.recordings))),
     )
     return allow_style(answer, nonce)
+
+
+def kept_until(visit: Visit, call: CallRow, row: RecordingRow) -> str | None:
+    """The day on which the branch's rules delete a recording; None: they keep it."""
+    kinds = {"any", call.outcome if call.outcome in ("missed", "voicemail") else call.direction}
+    for rule in visit.site.settings.keep:
+        if rule.line in (0, call.line) and rule.calls in kinds:
+            until = from_text(row.started_utc) + timedelta(days=rule.keep_days)
+            return to_text(until) if rule.keep_days else None
+    return None
+
+
+def customers_of(visit: Visit, call: CallRow) -> tuple[Match, ...]:
+    """The customers with the number of a call, as far as the user's scope goes."""
+    number = shown.other_party(call)
+    if not number or not visit.may(Right.CUSTOMERS):
+        return ()
+    rules, scope = number_rules(visit.db), customers_scope(visit.user)
+    found = by_number(visit.db, read_number(number, rules.area_code, rules.access_digit))
+    return tuple(one for one in found if has(visit.db, scope, one.customer.id))
 
 
 def timeline(facts: CallFacts) -> tuple[Moment, ...]:

@@ -17,6 +17,15 @@ def own_names() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepRule:
+    """How many days the audio of these calls is kept; 0 sets no limit. The first that fits counts."""
+
+    line: int  # 0: of every line
+    calls: str  # any | in | out | missed | voicemail | unknown
+    keep_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class WebSettings:
     """Where the page finds the box's data, and how it is reached."""
 
@@ -31,6 +40,8 @@ class WebSettings:
     certificate: Path | None = None  # both: TLS; neither: plain HTTP
     key: Path | None = None
     host_names: tuple[str, ...] = field(default_factory=own_names)  # besides any IP address
+    is_alone: bool = False  # there is no head office
+    keep: tuple[KeepRule, ...] = ()
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:

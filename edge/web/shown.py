@@ -63,6 +63,16 @@ RECORDING_STATES: dict[str, Word] = {
     ),
     "deleted_erased": Word(marked("Audio deleted by a person"), "gap", "quiet"),
 }
+PROOFS: dict[str, Word] = {
+    "whole": Word(marked("Sealed and unchanged"), "proof", "quiet"),
+    "changed": Word(marked("Changed since it was sealed"), "warning", "alarm"),
+    "unsigned": Word(marked("Sealed without a signature"), "warning", "call"),
+}
+HEARD: dict[str, Word] = {
+    "play": Word(marked("Play"), "play", "quiet"),
+    "download": Word(marked("Download"), "download", "quiet"),
+    "listen": Word(marked("Listening live"), "listen", "quiet"),
+}
 UPLOAD_STATES: dict[str, Word] = {
     "new": Word(marked("Waits for head office"), "waiting", "quiet"),
     "stored": Word(marked("At head office"), "done", "quiet"),

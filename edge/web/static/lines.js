@@ -14,9 +14,9 @@ function swap(id, html) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.firstElementChild;
-  const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  const focused = old.contains(document.activeElement) ? [...old.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
   old.replaceWith(fresh);
-  if (focused) fresh.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  if (focused >= 0) fresh.querySelectorAll("a, button")[focused]?.focus();
 }
 
 function showTimers() {
@@ -33,6 +33,7 @@ function listen() {
   source.addEventListener("open", () => { stale.hidden = true; });
   source.addEventListener("parts", (event) => {
     for (const [id, html] of Object.entries(JSON.parse(event.data))) swap(id, html);
+    document.dispatchEvent(new Event("parts"));
     showTimers();
   });
   source.addEventListener("levels", (event) => {
@@ -47,6 +48,13 @@ function listen() {
     if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
   });
 }
+
+// The record button: sent without leaving the page; the tile that comes back says what became of it.
+document.getElementById("act")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(event.target, event.submitter));
+  fetch(event.submitter.formAction, { method: "POST", body, redirect: "manual" });
+});
 
 listen();
 showTimers();
