@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 from wsgiref.util import setup_testing_defaults
@@ -192,6 +193,13 @@ class Branch:
     def operations(self) -> list[tuple[str, str, str | None, str]]:
         rows = self.db.execute("SELECT operation, result, user_name, subject FROM operation_log ORDER BY id")
         return [tuple(row) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Path]:
+    """A folder in memory, for tests that write a thousand rows and prove nothing about disks."""
+    with TemporaryDirectory(prefix="branchline-", dir="/dev/shm") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

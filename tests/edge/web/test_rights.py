@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -25,8 +26,8 @@ PARTS = {"call_id": "call-1", "recording_id": "rec-1", "group_id": "g1"}
 
 
 @pytest.fixture(scope="module")
-def branch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Branch]:
-    made = Branch(tmp_path_factory.mktemp("branch"))
+def branch(memory: Path) -> Iterator[Branch]:
+    made = Branch(memory)
     made.line(1)
     made.line(7)
     made.insert("groups", id="g1", name="Sales")
@@ -88,8 +89,8 @@ def refusals(branch: Branch) -> int:
 @pytest.mark.parametrize("right", RIGHTS, ids=lambda right: right.value)
 def test_every_route_for_every_level_with_one_right(branch: Branch, level: str, right: Right) -> None:
     wrong = []
+    user = become(branch, level, frozenset({right}))
     for route in GUARDED:
-        user = become(branch, level, frozenset({right}))
         before, answer = refusals(branch), ask(branch, user, route)
         may = route.right is Right.OWN or (
             route.right is right and (right is not Right.USERS or level == "super")

@@ -28,9 +28,9 @@ def concrete(route: Route) -> str:
 
 
 @pytest.fixture(scope="module")
-def branch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Branch]:
+def branch(memory: Path) -> Iterator[Branch]:
     """One branch for all routes, with one call; what a route refuses changes nothing."""
-    made = Branch(tmp_path_factory.mktemp("branch"))
+    made = Branch(memory)
     made.user("lin", "ordinary")
     made.recording("rec-1", made.call("call-1"))
     yield made
