@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sync.reasons import LinkError
-from sync.session import reconnect_s
+from sync.session import SLOWEST_S, reconnect_s
 from sync.transport import Arrived, Link
+
+NOBODY_THERE = ("connection_refused", "unreachable", "timeout", "name_unknown")
+NOBODY_S = 4.0  # a question nobody hears costs nobody anything
 
 
 @dataclass(slots=True)
@@ -34,7 +37,8 @@ class Reach:
             # A connection that ends is tried once more before it counts as trouble.
             if error.code != self._code and (error.code != "closed" or self._attempt > 0):
                 self.failure, self._code = str(error), error.code
-            self._next_s = now_s + reconnect_s(self._attempt, self.chance())
+            slowest_s = NOBODY_S if error.code in NOBODY_THERE else SLOWEST_S
+            self._next_s = now_s + reconnect_s(self._attempt, self.chance(), slowest_s)
             self._attempt += 1
             return []
 

@@ -38,9 +38,9 @@ def reference(payload: bytes) -> str:
     return hashlib.sha256(payload).hexdigest()
 
 
-def reconnect_s(attempt: int, chance: float) -> float:
-    """Seconds to wait before connection attempt `attempt` (0, 1, ...): full jitter below 1, 2, 4 ... 60 s."""
-    return chance * min(SLOWEST_S, 2.0 ** min(attempt, 10))
+def reconnect_s(attempt: int, chance: float, slowest_s: float = SLOWEST_S) -> float:
+    """Seconds before connection attempt `attempt` (0, 1, ...): full jitter below 1, 2, 4 ... `slowest_s`."""
+    return chance * min(slowest_s, 2.0 ** min(attempt, 10))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """One MQTT 5 connection over TLS with a client certificate; the only module that knows paho.
 
-It has no thread: `step` does what the socket is ready for, `wait` sleeps until some link's socket is. Nothing
-is remembered between connections, because outbox and inbox know better what is still owed: every `connect`
-makes a new paho client with clean start and session expiry 0.
+It has no thread: `step` does what the socket is ready for, `wait` sleeps until some link's socket is. The way
+to the broker is sync.dial's; paho gets the socket when hands are shaken, so that nothing here ever waits.
+Nothing is remembered between connections, because outbox and inbox know better what is still owed: each has
+a new paho client with clean start and session expiry 0.
 
     LinkError         the connection failed (sync.reasons)
     PacketTooLarge    a message above what the broker takes (its CONNACK); not sent
@@ -11,8 +12,8 @@ makes a new paho client with clean start and session expiry 0.
 from __future__ import annotations
 
 import select
-import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,13 +27,23 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from sync.dial import Dial, Lookup
 from sync.reasons import LinkError, check_certificate, explained
 
 KEEPALIVE_S = 30
-CONNECT_TIMEOUT_S = 5.0
+ADMIT_S = 10.0  # for the broker to answer once hands are shaken
 MAX_IN_FLIGHT = 100
 DEFAULT_MAX_PACKET = 300_000
 PACKET_OVERHEAD = 16  # fixed header, lengths, packet id, properties of a PUBLISH
+
+
+class _Client(mqtt.Client):
+    """paho on a socket that is connected already."""
+
+    ready_socket: ssl.SSLSocket
+
+    def _create_socket(self) -> ssl.SSLSocket:
+        return self.ready_socket
 
 
 class PacketTooLarge(ValueError):
@@ -69,6 +80,9 @@ class Link:
     up: bool = False
     max_packet: int = DEFAULT_MAX_PACKET
     published_bytes: int = 0  # of MQTT packets, ever
+    _dial: Dial | None = None
+    _lookup: Lookup = field(default_factory=Lookup)
+    _admit_by_s: float = 0.0
     _client: mqtt.Client | None = None
     _arrived: deque[Arrived] = field(default_factory=deque)
     _failure: LinkError | None = None
@@ -85,7 +99,7 @@ class Link:
     @property
     def connecting(self) -> bool:
         """Whether there is a connection, up or on its way."""
-        return self._client is not None
+        return self._client is not None or self._dial is not None
 
     @property
     def room(self) -> int:
@@ -93,30 +107,24 @@ class Link:
         return MAX_IN_FLIGHT - len(self._unacked)
 
     def connect(self, now: datetime) -> None:
-        """Connect, `up` follows; blocks for at most a few times CONNECT_TIMEOUT_S. Raises LinkError."""
+        """Begin to connect; `up` follows from `step`. LinkError if that cannot even begin."""
         self.close()
         self._failure, self._last_error, self._admitted = None, "", False
         self.max_packet = DEFAULT_MAX_PACKET
-        check_certificate(self.settings.cert_file, now, self.address)
-        client = self._new_client()
-        try:
-            client.connect(
-                self.settings.host,
-                self.settings.port,
-                keepalive=KEEPALIVE_S,
-                clean_start=True,
-                properties=_session_ends_with_connection(),
-            )
-        except OSError as error:
-            raise explained(error, self.address) from error
-        self._client = client
+        settings = self.settings
+        check_certificate(settings.cert_file, now, self.address)
+        context = tls_context(settings, self.address)
+        self._dial = Dial(self._lookup, settings.host, settings.port, context, time.monotonic())
 
     def close(self) -> None:
         """Say goodbye if there is anyone to say it to."""
         client, self._client = self._client, None
+        dial, self._dial = self._dial, None
         self.up = False
         self._arrived.clear()
         self._unacked.clear()
+        if dial is not None:
+            dial.close()
         if client is not None:
             client.on_disconnect = None
             client.disconnect()
@@ -124,6 +132,8 @@ class Link:
 
     def step(self) -> list[Arrived]:
         """Read and write what the socket is ready for; the messages that arrived. LinkError when it ended."""
+        if self._dial is not None:
+            self._go_on_dialling(self._dial)
         client = self._client
         if client is None:
             return []
@@ -133,6 +143,8 @@ class Link:
         if readable:
             self._read_all(client)
         client.loop_misc()
+        if not self._admitted and time.monotonic() > self._admit_by_s:
+            self._fail("timeout", "")
         if self._failure is not None:
             failure, self._failure = self._failure, None
             self.close()
@@ -158,6 +170,30 @@ class Link:
         if self._client is not None:
             self._client.ack(arrived.mid, 1)
 
+    def _go_on_dialling(self, dial: Dial) -> None:
+        now_s = time.monotonic()
+        try:
+            ready = dial.step(now_s)
+        except OSError as error:
+            self.close()
+            raise explained(error, self.address) from error
+        if ready is None:
+            return
+        self._dial, self._admit_by_s = None, now_s + ADMIT_S
+        self._client = client = self._new_client(ready)
+        settings = self.settings
+        try:
+            client.connect(
+                settings.host,
+                settings.port,
+                keepalive=KEEPALIVE_S,
+                clean_start=True,
+                properties=_session_ends_with_connection(),
+            )
+        except OSError as error:  # it went away this very moment
+            self.close()
+            raise explained(error, self.address) from error
+
     def _read_all(self, client: mqtt.Client) -> None:
         client.loop_read()
         sock = client.socket()
@@ -165,19 +201,17 @@ class Link:
         while isinstance(sock, ssl.SSLSocket) and sock.pending() and client.socket() is sock:
             client.loop_read()
 
-    def _new_client(self) -> mqtt.Client:
+    def _new_client(self, ready: ssl.SSLSocket) -> mqtt.Client:
         settings = self.settings
-        client = mqtt.Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.cert_file.stem,  # the broker puts the certificate's name in its place
             protocol=MQTTProtocolVersion.MQTTv5,
             manual_ack=settings.manual_ack,
             reconnect_on_failure=False,
         )
-        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.ready_socket = ready
         client.max_inflight_messages_set(MAX_IN_FLIGHT)
-        client.tls_set_context(tls_context(self.settings, self.address))
-        client.on_socket_open = _no_delay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -278,6 +312,8 @@ def _ready(links: Iterable[Link], timeout_s: float) -> tuple[bool, bool, bool]:
             poll.register(sock, select.POLLIN | (select.POLLOUT if link._client.want_write() else 0))
             if isinstance(sock, ssl.SSLSocket) and sock.pending():
                 timeout_s = 0.0
+        elif link._dial is not None and link._dial.waits_on is not None:
+            poll.register(*link._dial.waits_on)
     events = [event for _, event in poll.poll(timeout_s * 1000)]
     readable = any(event & ~select.POLLOUT for event in events)
     return readable, any(event & select.POLLOUT for event in events), bool(events)
@@ -288,8 +324,3 @@ def _session_ends_with_connection() -> Properties:
     properties.SessionExpiryInterval = 0
     properties.ReceiveMaximum = MAX_IN_FLIGHT
     return properties
-
-
-def _no_delay(_client: mqtt.Client, _userdata: object, sock: object) -> None:
-    assert isinstance(sock, socket.socket)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -268,6 +268,7 @@ def test_what_was_in_flight_is_forgotten_with_the_connection() -> None:
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
 def test_reconnects_are_spread_over_at_most_a_minute(attempt: int, chance: float) -> None:
     assert 0 <= reconnect_s(attempt, chance) <= min(60, 2.0 ** min(attempt, 6))
+    assert reconnect_s(attempt, chance, 4.0) == min(reconnect_s(attempt, chance), 4.0 * chance)
 
 
 @pytest.mark.parametrize(

@@ -121,8 +121,9 @@ def test_something_else_listens_there(station: Station, answer: bytes, code: str
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         link = Link(replace(settings(station), port=server.getsockname()[1], host="127.0.0.1"))
+        link.connect(utc_now())
         with pytest.raises(LinkError) as raised:
-            link.connect(utc_now())
+            step_until(lambda: False, link)
         thread.join(timeout=10)
     assert raised.value.code == code
     assert str(raised.value).startswith(f"127.0.0.1:{link.settings.port} ")
@@ -137,9 +138,13 @@ def test_every_reason_is_a_sentence_about_someone() -> None:
 def test_a_connection_that_ends_once_is_no_trouble_yet(station: Station) -> None:
     """`Reach` tries again before it says so; a refusal is said at once."""
     reach = Reach(Link(replace(settings(station), port=free_port())), chance=lambda: 0.5)
-    assert reach.step(0.0, utc_now()) == []
+    deadline_s = time.monotonic() + 10
+    while not reach.failure and time.monotonic() < deadline_s:
+        assert reach.step(0.0, utc_now()) == []
+        wait([reach.link], 0.02)
     assert "nothing listens" in reach.failure
     assert reach.step(0.4, utc_now()) == []  # not yet: half of the first second
+    assert not reach.link.connecting
     reach.link.settings = settings(station)
     deadline_s = time.monotonic() + 10
     while not reach.link.up and time.monotonic() < deadline_s:
