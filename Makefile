@@ -10,16 +10,19 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 NEEDS := gcc:build-essential make:build-essential openssl:openssl espeak-ng:espeak-ng node:nodejs npm:npm \
          /usr/sbin/mosquitto:mosquitto /usr/include/alsa/asoundlib.h:libasound2-dev
 TEST_NEEDS := chromium:chromium dtc:device-tree-compiler strace:strace /usr/share/doc/fonts-noto-cjk:fonts-noto-cjk
+FIRMWARE_NEEDS := cmake:cmake ninja:ninja-build arm-none-eabi-gcc:gcc-arm-none-eabi \
+         /usr/lib/arm-none-eabi/newlib:libnewlib-arm-none-eabi \
+         /usr/include/newlib/c++:libstdc++-arm-none-eabi-newlib
 
 VENDOR := edge/web/static/vendor cloud/web/static/vendor
 ASSETS := node_modules/@picocss/pico/css/pico.min.css node_modules/htmx.org/dist/htmx.min.js
 EDGE_ASSETS := node_modules/wavesurfer.js/dist/wavesurfer.esm.js
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-test check measure bench faults lock install-box clean
+.PHONY: help run test setup setup-test check measure bench faults firmware-emulated lock install-box clean
 
 help:   ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup  ## broker, head office and a box with four virtual lines; prints addresses and log-ins
 	@$(PY) -m tests.demo
@@ -42,6 +45,12 @@ bench: setup  ## side-by-side figures as JSON in build/bench (BENCH=name for one
 faults: setup setup-test  ## long fault runs
 	@$(PY) -m pytest -m faults tests/faults
 
+firmware-emulated: setup setup-test  ## build the images of the HAT's microcontroller and boot them in an emulator
+	@$(call install_missing,$(FIRMWARE_NEEDS))
+	@PYTHON=$(abspath $(PY)) sh firmware/image/build.sh
+	@PYTHON=$(abspath $(PY)) sh firmware/image/bootrom.sh
+	@$(PY) -m pytest -n 2 -m emulated tests/firmware/emulated
+
 setup: $(STAMPS)/python $(STAMPS)/npm $(STAMPS)/vhat  ## Debian packages, .venv, page assets, the virtual HAT
 
 $(STAMPS)/debian: Makefile
@@ -51,9 +60,13 @@ $(STAMPS)/debian: Makefile
 		|| $(call install,python3-dev)
 	@mkdir -p $(@D) && touch $@
 
-setup-test: $(STAMPS)/debian-test
+setup-test: $(STAMPS)/debian-test $(STAMPS)/micropython
 $(STAMPS)/debian-test: Makefile
 	@$(call install_missing,$(TEST_NEEDS))
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/micropython: firmware/image/debian13.sh
+	@sh firmware/image/debian13.sh unix || echo "setup: without it, tests on MicroPython's unix port are skipped"
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/python: requirements/all.txt $(STAMPS)/debian

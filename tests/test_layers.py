@@ -17,7 +17,7 @@ OURS = ("firmware", "hw", "edge", "sync", "cloud", "tests")
 
 MAY: dict[str, tuple[str, ...]] = {
     "hw": (),
-    "hw.virtual": ("hw", "edge.dsp", "edge.callerid"),  # its sounds are the receivers' own transmitters
+    "hw.virtual": ("hw", "edge.dsp", "edge.callerid", "firmware"),  # it runs the board's own program
     "firmware": ("hw",),
     "sync": (),
     "cloud": ("sync",),

@@ -98,7 +98,9 @@ class App:
 
     def _send_readings(self) -> None:
         rows = [(self._sum_cv[line] // self._ticks, self._waves[line]) for line in range(1, self._count + 1)]
-        self.link.send(wire.READINGS, wire.pack_rows(self._mcu_ms(0), 1, rows))
+        for first in range(0, self._count, wire.MAX_LINES_PER_READINGS):
+            some = rows[first : first + wire.MAX_LINES_PER_READINGS]
+            self.link.send(wire.READINGS, wire.pack_rows(self._mcu_ms(0), first + 1, some))
         for line in range(1, self._count + 1):
             self._sum_cv[line] = self._waves[line] = 0
         self._since_readings_ms = self._ticks = 0
@@ -166,7 +168,7 @@ class App:
                 railed |= 1 << line - 1
             if bool(self._hal.switch_is(line)) != self.outputs.is_held(line):
                 disobeys |= 1 << line - 1
-        return wire.OK, struct.pack("<HHH", railed, disobeys, min(self._longest_ms, 65535))
+        return wire.OK, struct.pack("<HHH", railed & 0xFFFF, disobeys & 0xFFFF, min(self._longest_ms, 65535))
 
     def _calibrate(self, line: int, offset: int, gain_uv: int):
         if not self._has(line) or not 1 <= gain_uv <= MAX_GAIN_UV:

@@ -97,7 +97,7 @@ class Line:
             self._waves = 0
         elif mine or self.state == RINGING:
             return
-        elif self._waves >= profile.ring_half_waves and self._wave_ms >= profile.ring_on_ms:
+        elif self._waves >= profile.ring_half_waves and self._wave_ms - self._quiet_ms >= profile.ring_on_ms:
             self._start_ringing()
 
     def _start_ringing(self) -> None:

@@ -44,15 +44,19 @@ class Exchange:
         seed: int = 0,
         *,
         speak: Speak = espeak,
+        window_ms: int = WINDOW_MS,
         began: datetime = datetime(2025, 3, 6, 9, 30, tzinfo=UTC),
     ) -> None:
-        """`lines` may exceed the script's; `began` is the exchange's wall clock at position 0."""
-        if rate_hz * WINDOW_MS % 1000 or rate_hz < 8000:
-            raise ValueError(f"the rate is a multiple of 50 from 8000 Hz on, got {rate_hz}")
+        """`lines` may exceed the script's; `began` is the exchange's wall clock at position 0.
+
+        `window_ms` is how long each reading looks; a window is a whole number of frames.
+        """
+        if rate_hz * window_ms % 1000 or rate_hz < 8000:
+            raise ValueError(f"the rate is a multiple of {1000 // window_ms} from 8000 Hz on, got {rate_hz}")
         self._script = script
         self.lines = len(script.lines) if lines is None else lines
         self.rate_hz = rate_hz
-        self.window = rate_hz * WINDOW_MS // 1000
+        self.window = rate_hz * window_ms // 1000
         self._sounds = Sounds(rate_hz, seed, speak)
         self._lines = [
             _Line(script, number, self._sounds, seed, began) for number in range(1, self.lines + 1)

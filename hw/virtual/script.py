@@ -19,6 +19,11 @@ A script says what happens on each line of a virtual HAT, and is refused before 
     voices = { far = "en-gb+f3" }                  on this line
     steps = [ { do = "ring", bursts = 2, caller = "wang" }, ... ]         see steps.py
 
+    [[faults]]                                     what goes wrong and when, see faults.py
+    kind = "noise"
+    line = 2
+    at_s = 30
+
     ScriptError     all that is wrong, one line each: where, what was wanted, what came
 """
 
@@ -33,6 +38,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from hw.virtual.faults import Fault
 from hw.virtual.steps import NEXT, STEPS, Dial, HangUp, Repeat, Ring, Say, Span, Step, Voice
 
 T = TypeVar("T")
@@ -94,6 +100,7 @@ class Script:
     callers: Mapping[str, Caller] = field(default_factory=dict)
     voices: Voices = field(default_factory=Voices)
     loop: bool = False
+    faults: tuple[Fault, ...] = ()
 
     def line(self, number: int) -> LineScript:
         """The script of line `number` (from 1); with more lines than tables they start over."""
@@ -146,7 +153,11 @@ class _Reader:
             self._line(value, f"line {number}", callers)
             for number, value in enumerate(self._list(table.get("lines"), "lines"), 1)
         ]
-        known = {"callers": callers, "voices": voices, "lines": tuple(lines)}
+        faults = [
+            self.record(Fault, value, f"fault {number}")
+            for number, value in enumerate(table.get("faults", []), 1)
+        ]
+        known = {"callers": callers, "voices": voices, "lines": tuple(lines), "faults": tuple(faults)}
         return self.record(Script, table, "top", known)
 
     def record(

@@ -16,13 +16,13 @@ function copy(folder) {
   for (const entry of fs.readdirSync(path.join(root, folder), { withFileTypes: true })) {
     const name = `${folder}/${entry.name}`;
     if (entry.isDirectory() && !["virtual", "__pycache__"].includes(entry.name)) copy(name);
-    else if (/\.(py|json)$/.test(entry.name))
+    else if (/\.(py|json|csv)$/.test(entry.name))
       micropython.FS.writeFile(`/repo/${name}`, fs.readFileSync(path.join(root, name)));
   }
 }
 
 for (const folder of ["hw", "firmware", "tests/firmware/mp"]) copy(folder);
-micropython.FS.mkdirTree("/repo/tests/data");
+copy("tests/data/line_traces");
 micropython.FS.writeFile("/repo/tests/data/wire.json", fs.readFileSync(path.join(root, "tests/data/wire.json")));
 try {
   micropython.runPython(`import os, sys

@@ -16,7 +16,7 @@ SCRIPTS = sorted(path for path in (ROOT / "tests/firmware/mp").glob("*.py") if p
 RUNNERS = {
     "cpython": [sys.executable],
     "wasm": ["node", str(ROOT / "tests/firmware/run_mp.mjs"), str(ROOT)],
-    "unix": ["micropython", "-X", "heapsize=2m"],
+    "unix": [str(ROOT / "build/micropython/bin/micropython"), "-X", "heapsize=2m"],
 }
 
 

@@ -10,9 +10,9 @@ from firmware.linehat.journal import SIZE
 from firmware.ports.rp2.hal import Hal
 
 
-def start(board, ticks, journal_id):
+def start(board, ticks, journal_id, memory):
     """The program on this board's pins; everything is at rest before it returns."""
-    return App(Hal(board, ticks), board, memory_of(board), journal_id, reset_cause())
+    return App(Hal(board, ticks), board, memory, journal_id, reset_cause())
 
 
 def memory_of(board):
@@ -29,6 +29,6 @@ def run(board):
     from os import urandom
     from time import ticks_ms
 
-    app = start(board, ticks_ms, int.from_bytes(urandom(4), "little"))
+    app = start(board, ticks_ms, int.from_bytes(urandom(4), "little"), memory_of(board))
     while True:
         app.step()
