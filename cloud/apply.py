@@ -1,55 +1,73 @@
 """What each kind of sync event does to head office's tables; one line in APPLY per kind.
 
-Each function runs in the transaction that also notes the entry in the inbox. Facts arrive in any order, the
-audio perhaps first, and each function leaves what another has already written.
+Each function takes a run of events of one kind, in the transaction that also notes their entries in the
+inbox: all of them or, when it raises, none. Facts arrive in any order, the audio perhaps first, and each
+function leaves what another has already written.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table
 
 from cloud.store import schema
-from sync.events import CallEnded, RecordingLost, RecordingReady
-from sync.inbox import Apply, Origin
+from sync import bulk
+from sync.events import CallEnded, GapFact, RecordingReady
+from sync.inbox import Apply, Origin, Told
+
+Rows = Iterable[tuple[Any, ...]]
 
 
-def call_ended(db: Connection, origin: Origin, event: CallEnded) -> None:
-    """The row of a call."""
-    row = _fields(event) | {"box_id": origin.box_id, "received_utc": origin.received_utc}
-    row["id"] = row.pop("call_id")
-    _upsert(db, schema.calls, row)
+def _names(fact: type, *without: str) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(fact) if field.name not in without)
 
 
-def recording_ready(db: Connection, origin: Origin, event: RecordingReady) -> None:
-    """The row of a recording, `announced` until its audio is stored, and its gaps."""
-    row = _fields(event) | {"box_id": origin.box_id, "state": "announced"}
-    row["id"] = row.pop("recording_id")
-    gaps = row.pop("gaps")
-    _upsert(db, schema.recordings, row | _audio(db, origin, event))
-    for gap in gaps:
-        _upsert(db, schema.gaps, dataclasses.asdict(gap) | {"recording_id": event.recording_id})
+# The fields of a fact are the columns of its table, its own id apart.
+CALL = _names(CallEnded, "call_id")
+READY = _names(RecordingReady, "recording_id", "gaps")
+GAP = _names(GapFact)
+_call, _ready, _gap = attrgetter("call_id", *CALL), attrgetter("recording_id", *READY), attrgetter(*GAP)
 
 
-def recording_lost(db: Connection, origin: Origin, event: RecordingLost) -> None:
-    """The row of a recording of which the box has no audio; audio that is stored here stays stored."""
-    stored = select(schema.recordings.c.id).where(
-        schema.recordings.c.id == event.recording_id, schema.recordings.c.state == "stored"
+def call_ended(db: Connection, told: Sequence[Told]) -> None:
+    """The rows of calls."""
+    rows = ((*_call(one.event), one.origin.box_id, one.origin.received_utc) for one in told)
+    _upsert(db, schema.calls, ("id", *CALL, "box_id", "received_utc"), rows)
+
+
+def recording_ready(db: Connection, told: Sequence[Told]) -> None:
+    """The rows of recordings, `announced` until their audio is stored, and their gaps."""
+    done_utc = _stored(db, told)
+    announced, stored = [], []
+    for one in told:
+        row = (*_ready(one.event), one.origin.box_id)
+        at_utc = done_utc.get((one.origin.box_id, one.event.recording_id, one.event.sha256))
+        if at_utc is None:
+            announced.append((*row, "announced"))
+        else:
+            stored.append((*row, "stored", one.event.sha256, at_utc))
+    columns = ("id", *READY, "box_id", "state")
+    _upsert(db, schema.recordings, columns, announced)
+    _upsert(db, schema.recordings, (*columns, "object_key", "stored_utc"), stored)
+    gaps = ((one.event.recording_id, *_gap(gap)) for one in told for gap in one.event.gaps)
+    _upsert(db, schema.gaps, ("recording_id", *GAP), gaps)
+
+
+def recording_lost(db: Connection, told: Sequence[Told]) -> None:
+    """The rows of recordings of which the box has no audio; audio that is stored here stays stored."""
+    ids = [one.event.recording_id for one in told]
+    states = bulk.select_in(db, schema.recordings, ("id", "state"), "id", ids)
+    stored = {id_ for id_, state in states if state == "stored"}
+    rows = (
+        (one.event.recording_id, one.event.call_id, one.origin.box_id, "lost", one.event.reason)
+        for one in told
+        if one.event.recording_id not in stored
     )
-    if db.execute(stored).first() is not None:
-        return
-    row = {
-        "id": event.recording_id,
-        "call_id": event.call_id,
-        "box_id": origin.box_id,
-        "state": "lost",
-        "lost_reason": event.reason,
-    }
-    _upsert(db, schema.recordings, row)
+    _upsert(db, schema.recordings, ("id", "call_id", "box_id", "state", "lost_reason"), rows)
 
 
 APPLY: dict[str, Apply] = {
@@ -69,37 +87,19 @@ def audio_stored(db: Connection, origin: Origin, recording_id: str, sha256: str,
     )
 
 
-def _audio(db: Connection, origin: Origin, event: RecordingReady) -> dict[str, Any]:
-    """State and place of audio that was there before its row."""
-    transfers = schema.inbox_tables.transfers
-    done_utc = db.execute(
-        select(transfers.c.done_utc).where(
-            transfers.c.box_id == origin.box_id,
-            transfers.c.recording_id == event.recording_id,
-            transfers.c.sha256 == event.sha256,
-            transfers.c.state == "stored",
-        )
-    ).scalar()
-    if done_utc is None:
-        return {}
-    return {"state": "stored", "object_key": event.sha256, "stored_utc": done_utc}
+def _stored(db: Connection, told: Sequence[Told]) -> dict[tuple[str, str, str], str]:
+    """When the audio that was there before its row was stored, by box, recording and hash."""
+    columns = ("box_id", "recording_id", "sha256", "state", "done_utc")
+    ids = [one.event.recording_id for one in told]
+    rows = bulk.select_in(db, schema.inbox_tables.transfers, columns, "recording_id", ids)
+    return {(box, rid, sha256): done_utc for box, rid, sha256, state, done_utc in rows if state == "stored"}
 
 
-def _fields(event: CallEnded | RecordingReady) -> dict[str, Any]:
-    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-
-
-def _upsert(db: Connection, table: Table, row: dict[str, Any]) -> None:
-    """Insert `row`, or write it over the one with its key; ValueError if that is of another box."""
-    if db.execute(_upsert_of(db.dialect.name, table, tuple(row)), row).rowcount == 0:
-        raise ValueError(f"{table.name} {row['id']} belongs to another box")
-
-
-@lru_cache
-def _upsert_of(dialect: str, table: Table, names: tuple[str, ...]) -> Executable:
-    """The statement, built once: building it takes twenty times as long as running it."""
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    keys = [column.name for column in table.primary_key]
-    rest = {name: insert.excluded[name] for name in names if name not in keys}
-    own = table.c.box_id == insert.excluded.box_id if "box_id" in names else None
-    return insert.on_conflict_do_update(index_elements=keys, set_=rest, where=own)
+def _upsert(db: Connection, table: Table, columns: tuple[str, ...], rows: Rows) -> None:
+    """Insert rows, or write them over those with their keys; ValueError if one of those is of another box."""
+    own = "box_id" if "box_id" in columns else ""
+    keys = [columns.index(column.name) for column in table.primary_key]
+    latest = {tuple(row[key] for key in keys): row for row in rows}
+    taken = bulk.upsert(db, table, columns, list(latest.values()), own)
+    if taken != len(latest):
+        raise ValueError(f"{table.name} {next(iter(latest))[0]} belongs to another box")

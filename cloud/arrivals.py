@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, Table, select
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud.apply import audio_stored
 from cloud.entries import Message, Outgoing
@@ -16,6 +15,7 @@ from cloud.objects import Objects
 from cloud.store.database import read, write
 from cloud.store.schema import boxes, inbox_tables, recordings
 from sync import spans, topics
+from sync.bulk import is_outage
 from sync.chunks import Chunk, ChunkError, FileReceiver, unpack_chunk
 from sync.inbox import Origin
 from sync.messages import (
@@ -64,9 +64,9 @@ class FilesDesk:
                 log.warning("box %s sent what is no part of a recording: %s", topic.box_id, error)
             except OSError as error:
                 log.warning("recordings cannot be stored now: %s", error)
-            except (OperationalError, InterfaceError):
-                raise  # locked, full or gone: no message's fault
-            except Exception:  # the door: one message must not stop the others
+            except Exception as error:  # the door: one message must not stop the others
+                if is_outage(error):
+                    raise  # no message's fault
                 log.exception("part of a recording of box %s could not be taken", topic.box_id)
         for box_id, rid in moved:
             if (box_id, rid) in self._files:

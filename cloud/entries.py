@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud.reconcile import Reconciler
 from cloud.store.database import write
 from cloud.store.schema import boxes
 from sync import topics
+from sync.bulk import is_outage
 from sync.envelope import Batch, EnvelopeError
 from sync.inbox import Inbox, Origin
 from sync.messages import AnyMessage, Hello, Refused, pack
@@ -44,9 +44,9 @@ class EntriesDesk:
                 answers = [
                     one for topic, payload in incoming for one in self._answer(db, topic, payload, now_utc)
                 ]
-        except (OperationalError, InterfaceError):
-            raise  # locked, full or gone: no message's fault
         except Exception as error:  # the door: one message must not stop the others
+            if is_outage(error):
+                raise  # no message's fault
             if len(incoming) > 1:
                 return [answer for message in incoming for answer in self.handle([message], now_utc)]
             return [self._failed(*incoming[0], now_utc, error)]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud.apply import APPLY
@@ -26,6 +27,7 @@ from cloud.incoming import Incoming
 from cloud.objects import FolderObjects
 from cloud.reconcile import Reconciler
 from cloud.store.database import open_engine
+from cloud.store.partitions import keep_ahead
 from cloud.store.schema import inbox_tables
 from sync.inbox import Inbox
 from sync.keys import key_in
@@ -35,6 +37,7 @@ from sync.reasons import LinkError
 from sync.topics import TopicError, parse
 from sync.transport import Arrived, Link, LinkSettings, utc_now, wait
 
+PARTS_EVERY_S = 3600.0
 WAIT_S = 0.2  # how soon a stop is noticed when nothing arrives
 TOPICS = ("x/1/+/+/up/#",)
 
@@ -112,6 +115,25 @@ class Ingest:
             log.info("broker: %s", state)
 
 
+@dataclass(slots=True)
+class Parts:
+    """Keeps the monthly parts of the big tables made ahead."""
+
+    engine: Engine
+    _next_s: float = 0.0
+
+    def step(self, now_s: float, now: datetime) -> None:
+        """Make what is missing, each hour."""
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + PARTS_EVERY_S
+        try:
+            for name in keep_ahead(self.engine, now):
+                log.info("made %s", name)
+        except (OperationalError, InterfaceError) as error:  # busy or gone: next hour; rows wait in _rest
+            log.warning("monthly parts could not be made now: %s", error)
+
+
 def run(settings: IngestSettings, stop: threading.Event) -> None:
     """Serve the boxes until `stop` is set."""
     engine = open_engine(settings.database_url)
@@ -130,8 +152,10 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     reconciler = Reconciler(inbox, objects, key_in(settings.witness_file))
     files = FilesDesk(engine, objects, Incoming(settings.objects_folder / "incoming"))
     ingest = Ingest(link, EntriesDesk(engine, inbox, reconciler), files)
+    parts = Parts(engine)
     try:
         while not stop.is_set():
+            parts.step(time.monotonic(), utc_now())
             ingest.step(time.monotonic(), utc_now())
             wait([link], WAIT_S)
     finally:

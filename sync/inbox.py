@@ -8,15 +8,15 @@ sent after the commit means "stored, or set aside where people see it"; no entry
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -26,9 +26,10 @@ from sqlalchemy import (
     Table,
     Text,
     select,
+    tuple_,
 )
-from sqlalchemy.exc import InterfaceError, OperationalError
 
+from sync import bulk
 from sync import ranges as spans
 from sync.envelope import KIND_VERSION, Batch, Entry, EnvelopeError, chained, genesis, unpack_entry
 from sync.events import EVENT_TYPES
@@ -59,7 +60,16 @@ class Origin:
     received_utc: str
 
 
-Apply = Callable[[Connection, Origin, Any], None]
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sync event and where it came from."""
+
+    origin: Origin
+    event: Any
+
+
+# All events of a run or none: what raises is called again with fewer, and at last the culprit is set aside.
+Apply = Callable[[Connection, Sequence[Told]], None]
 
 
 def add_tables(metadata: MetaData) -> InboxTables:
@@ -80,8 +90,8 @@ def add_tables(metadata: MetaData) -> InboxTables:
     inbox = Table(
         "inbox",
         metadata,
+        Column("eid", Text, primary_key=True),  # UUIDv7: makes a repeat harmless; first, so new rows are last
         Column("box_id", Text, primary_key=True),
-        Column("eid", Text, primary_key=True),  # UUIDv7: the key that makes a repeat harmless
         Column("epoch", Text, nullable=False),
         Column("stream", Text, nullable=False),
         Column("seq", BigInteger, nullable=False),
@@ -122,8 +132,8 @@ def _transfers(metadata: MetaData) -> Table:
     return Table(
         "transfers",
         metadata,
-        Column("box_id", Text, primary_key=True),
         Column("recording_id", Text, primary_key=True),
+        Column("box_id", Text, primary_key=True),
         Column("size_bytes", BigInteger, nullable=False),
         Column("sha256", Text, nullable=False),
         Column("state", Text, nullable=False),  # growing (no size, no hash yet) | open | stored | refused
@@ -135,6 +145,8 @@ def _transfers(metadata: MetaData) -> Table:
 
 @dataclass(slots=True)
 class _Arrival:
+    origin: Origin
+    batch: Batch
     seq: int
     body: bytes
     h: str
@@ -142,7 +154,52 @@ class _Arrival:
     entry: Entry | None
     code: str | None = None  # why it is set aside
     detail: str = ""
-    moved: bool = False  # it was here before, under another number
+
+    @property
+    def key(self) -> EntryKey:
+        return self.eid, self.origin.box_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An entry that is here."""
+
+    code: str | None
+    epoch: str
+    seq: int
+
+    def other(self, arrival: _Arrival) -> bool:
+        """Whether it is here under another number."""
+        return (self.epoch, self.seq) != (arrival.batch.epoch, arrival.seq)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A stream as it was, and as it becomes batch by batch."""
+
+    upto: int
+    ranges: Ranges
+    head: str
+    broken_seq: int | None = None
+    broken_utc: str | None = None
+    updated_utc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A batch and what it makes of its stream; without arrivals if it would leave too many holes."""
+
+    stream: StreamKey
+    origin: Origin
+    batch: Batch
+    was_upto: int
+    upto: int
+    ranges: Ranges
+    arrivals: list[_Arrival]
+
+
+StreamKey = tuple[str, str, str]  # box, epoch, stream
+EntryKey = tuple[str, str]  # eid, box
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,28 +210,29 @@ class Inbox:
     apply: Mapping[str, Apply]
 
     def accept(self, db: Connection, origin: Origin, batch: Batch) -> Accepted:
-        """Take `batch` in; nothing counts until the caller's transaction is committed.
+        """Take one batch in; see `accept_all`."""
+        return self.accept_all(db, [(origin, batch)])[0]
 
-        Raises what is not the batch's fault (database locked or full): then nothing may be acknowledged.
+    def accept_all(self, db: Connection, received: Sequence[tuple[Origin, Batch]]) -> list[Accepted]:
+        """Take batches of any boxes in; nothing counts until the caller's transaction is committed.
+
+        Raises what is not the batches' fault (database locked or full): then nothing may be acknowledged.
         """
-        was = self._stream(db, origin, batch)
-        last = batch.first + len(batch.entries) - 1
-        upto, ranges = spans.add(was.upto, was.ranges, batch.first, last)
-        if len(ranges) > MAX_RANGES:
-            return Accepted(batch.epoch, batch.stream, was.upto, was.head, was.ranges)
-        arrivals = _arrivals(batch)
-        seen = self._seen(db, origin, batch, arrivals)
-        fresh = list({arrival.eid: arrival for arrival in arrivals if arrival.eid not in seen}.values())
-        for arrival in fresh:
-            self._take(db, origin, arrival)
-        self._note(db, origin, batch, fresh)
-        self._note_moved(db, origin, batch, [one for one in arrivals if one.eid in seen])
-        codes = seen | {arrival.eid: arrival.code for arrival in fresh}
-        nacks = tuple((arrival.seq, code) for arrival in arrivals if (code := codes[arrival.eid]))
-        broken = not self._joins(db, origin, batch, was)
-        head = was.head if upto == was.upto else self._h_at(db, origin, batch, upto) or was.head
-        accepted = Accepted(batch.epoch, batch.stream, upto, head, ranges, nacks, len(fresh), broken)
-        self._save_stream(db, origin, batch, was, accepted)
+        streams = self._streams(db, received)
+        taken = [_widen(streams, origin, batch) for origin, batch in received]
+        arrivals = [arrival for one in taken for arrival in one.arrivals]
+        seen = self._seen(db, arrivals)
+        fresh = {arrival.key: arrival for arrival in arrivals if arrival.key not in seen}
+        self._take(db, list(fresh.values()))
+        moved = [arrival for arrival in arrivals if arrival.key in seen and seen[arrival.key].other(arrival)]
+        self._note(db, [*fresh.values(), *self._moved(db, moved)])
+        codes = {key: one.code for key, one in (seen | fresh).items()}
+        accepted = []
+        for one in taken:
+            nacks = tuple((arrival.seq, code) for arrival in one.arrivals if (code := codes[arrival.key]))
+            count = sum(fresh.pop(arrival.key, None) is not None for arrival in one.arrivals)
+            accepted.append(self._join(db, streams[one.stream], one, nacks, count))
+        self._save_streams(db, {one.stream: streams[one.stream] for one in taken if one.arrivals})
         return accepted
 
     def standing(self, db: Connection, box_id: str, epoch: str) -> list[Accepted]:
@@ -215,126 +273,190 @@ class Inbox:
         }
         db.execute(self.tables.quarantine.insert(), row)
 
-    def _stream(self, db: Connection, origin: Origin, batch: Batch) -> _Stream:
+    def _streams(self, db: Connection, received: Sequence[tuple[Origin, Batch]]) -> dict[StreamKey, _Stream]:
+        """The streams of these batches, held until the transaction ends."""
         table = self.tables.streams
-        query = select(table).where(*_is_stream(table, origin, batch))
-        row = db.execute(query).mappings().one_or_none()
-        if row is None:
-            return _Stream(0, (), genesis(batch.epoch, batch.stream), exists=False, broken=False)
-        return _Stream(
-            row["upto"], _ranges(row), row["head"], exists=True, broken=row["broken_seq"] is not None
-        )
-
-    def _seen(
-        self, db: Connection, origin: Origin, batch: Batch, arrivals: list[_Arrival]
-    ) -> dict[str, str | None]:
-        """The entries that are here, with their codes; marks those that come under another number."""
-        table = self.tables.inbox
-        query = select(table.c.eid, table.c.code, table.c.epoch, table.c.seq).where(
-            table.c.box_id == origin.box_id, table.c.eid.in_([arrival.eid for arrival in arrivals])
-        )
-        rows = {row.eid: row for row in db.execute(query)}
-        for arrival in arrivals:
-            row = rows.get(arrival.eid)
-            arrival.moved = row is not None and (row.epoch, row.seq) != (batch.epoch, arrival.seq)
-        return {eid: row.code for eid, row in rows.items()}
-
-    def _note_moved(self, db: Connection, origin: Origin, batch: Batch, seen: list[_Arrival]) -> None:
-        """An entry that comes under another number (a new epoch) was applied before; its number is taken."""
-        moved = [replace(one, eid=f"{one.eid}~{batch.epoch}.{one.seq}") for one in seen if one.moved]
-        known = self._seen(db, origin, batch, moved) if moved else {}
-        self._note(db, origin, batch, [one for one in moved if one.eid not in known])
-
-    def _take(self, db: Connection, origin: Origin, arrival: _Arrival) -> None:
-        """Apply one entry, or set it aside; either is undone only with the whole transaction."""
-        if arrival.entry and not arrival.code:
-            self._apply(db, origin, arrival, arrival.entry)
-        if arrival.code:
-            kind = arrival.entry.kind if arrival.entry else None
-            self.quarantine(
-                db, origin, "entry", arrival.body, arrival.code, arrival.detail, arrival.eid, kind
+        keys = sorted({_stream_key(origin, batch) for origin, batch in received})
+        query = select(table).where(tuple_(table.c.box_id, table.c.epoch, table.c.stream).in_(keys))
+        rows = db.execute(query.order_by(*table.primary_key).with_for_update()).mappings()
+        streams = {key: _Stream(0, (), genesis(*key[1:])) for key in keys}
+        return streams | {
+            (row["box_id"], row["epoch"], row["stream"]): _Stream(
+                row["upto"], _ranges(row), row["head"], row["broken_seq"], row["broken_utc"]
             )
+            for row in rows
+        }
 
-    def _apply(self, db: Connection, origin: Origin, arrival: _Arrival, entry: Entry) -> None:
+    def _seen(self, db: Connection, arrivals: Sequence[_Arrival]) -> dict[EntryKey, _Seen]:
+        table, eids = self.tables.inbox, [arrival.eid for arrival in arrivals]
+        rows = bulk.select_in(db, table, ("eid", "box_id", "code", "epoch", "seq"), "eid", eids)
+        return {(eid, box_id): _Seen(code, epoch, seq) for eid, box_id, code, epoch, seq in rows}
+
+    def _moved(self, db: Connection, arrivals: Sequence[_Arrival]) -> list[_Arrival]:
+        """Entries that come under another number (a new epoch) were applied before; their number is taken."""
+        moved = [replace(one, eid=f"{one.eid}~{one.batch.epoch}.{one.seq}") for one in arrivals]
+        known = self._seen(db, moved) if moved else {}
+        return list({one.key: one for one in moved if one.key not in known}.values())
+
+    def _take(self, db: Connection, fresh: list[_Arrival]) -> None:
+        """Apply entries, or set them aside; either is undone only with the whole transaction.
+
+        Streams do not wait for each other, so entries of one kind meet in long runs.
+        """
+        fresh.sort(key=lambda arrival: arrival.batch.stream)
+        told = [(arrival, event) for arrival in fresh if (event := self._event(arrival)) is not None]
+        for kind, run in groupby(told, key=lambda pair: pair[0].entry and pair[0].entry.kind):
+            self._apply(db, str(kind), list(run))
+        for arrival in fresh:
+            if arrival.code:
+                kind = arrival.entry.kind if arrival.entry else None
+                self.quarantine(
+                    db,
+                    arrival.origin,
+                    "entry",
+                    arrival.body,
+                    arrival.code,
+                    arrival.detail,
+                    arrival.eid,
+                    kind,
+                )
+
+    def _event(self, arrival: _Arrival) -> Any:
+        """What an entry tells; None if it is to be set aside."""
+        entry = arrival.entry
+        if entry is None or arrival.code:
+            return None
         if entry.kind not in self.apply or entry.kind not in EVENT_TYPES or entry.kv != KIND_VERSION:
             arrival.code = "unknown_kind"
             arrival.detail = f"kind {entry.kind} version {entry.kv} is not known here"
-            return
+            return None
         try:
-            event: Any = msgspec.convert(entry.data, EVENT_TYPES[entry.kind][0])
-            with db.begin_nested():
-                self.apply[entry.kind](db, origin, event)
-        except (OperationalError, InterfaceError):
-            raise  # the database is locked, full or gone: no fault of this entry
+            return msgspec.convert(entry.data, EVENT_TYPES[entry.kind][0])
         except msgspec.ValidationError as error:
             arrival.code, arrival.detail = "not_as_agreed", str(error)
-        except Exception as error:  # the door: whatever one entry provokes must not stop its stream
-            arrival.code, arrival.detail = "apply_failed", f"{type(error).__name__}: {error}"
+            return None
 
-    def _note(self, db: Connection, origin: Origin, batch: Batch, fresh: list[_Arrival]) -> None:
+    def _apply(self, db: Connection, kind: str, run: list[tuple[_Arrival, Any]]) -> None:
+        """Apply a run of entries of one kind, by halves if it fails: only the culprit is set aside."""
+        try:
+            with db.begin_nested():
+                self.apply[kind](db, [Told(arrival.origin, event) for arrival, event in run])
+        except Exception as error:  # the door: whatever one entry provokes must not stop its stream
+            if bulk.is_outage(error):
+                raise  # no fault of these entries
+            if len(run) > 1:
+                self._apply(db, kind, run[: len(run) // 2])
+                self._apply(db, kind, run[len(run) // 2 :])
+            else:
+                culprit = run[0][0]
+                culprit.code, culprit.detail = "apply_failed", f"{type(error).__name__}: {error}"
+
+    def _note(self, db: Connection, fresh: list[_Arrival]) -> None:
         rows = [
-            {
-                "box_id": origin.box_id,
-                "eid": arrival.eid,
-                "epoch": batch.epoch,
-                "stream": batch.stream,
-                "seq": arrival.seq,
-                "kind": arrival.entry.kind if arrival.entry else "",
-                "at_utc": arrival.entry.at if arrival.entry else "",
-                "received_utc": origin.received_utc,
-                "h": arrival.h,
-                "code": arrival.code,
-                "body": arrival.body,
-            }
+            (
+                arrival.eid,
+                arrival.origin.box_id,
+                arrival.batch.epoch,
+                arrival.batch.stream,
+                arrival.seq,
+                arrival.entry.kind if arrival.entry else "",
+                arrival.entry.at if arrival.entry else "",
+                arrival.origin.received_utc,
+                arrival.h,
+                arrival.code,
+                arrival.body,
+            )
             for arrival in fresh
         ]
-        if rows:
-            db.execute(self.tables.inbox.insert(), rows)
+        bulk.insert(db, self.tables.inbox, _INBOX_COLUMNS, rows)
 
-    def _h_at(self, db: Connection, origin: Origin, batch: Batch, seq: int) -> str | None:
-        if seq == 0:
-            return genesis(batch.epoch, batch.stream)
-        table = self.tables.inbox
-        query = select(table.c.h).where(*_is_stream(table, origin, batch), table.c.seq == seq)
-        return db.execute(query.order_by(table.c.eid.desc()).limit(1)).scalar()
+    def _join(
+        self, db: Connection, stream: _Stream, one: _Taken, nacks: tuple[tuple[int, str], ...], fresh: int
+    ) -> Accepted:
+        """Bring the head of a batch's stream forward, now that the batch is noted."""
+        batch = one.batch
+        broken = bool(one.arrivals) and not self._joins(db, stream.head, one)
+        if one.upto != one.was_upto:
+            last = batch.first + len(batch.entries) - 1
+            stream.head = batch.head if one.upto == last else self._h_at(db, one, one.upto) or stream.head
+        if broken and stream.broken_seq is None:
+            stream.broken_seq, stream.broken_utc = batch.first, one.origin.received_utc
+        stream.updated_utc = one.origin.received_utc
+        return Accepted(batch.epoch, batch.stream, one.upto, stream.head, one.ranges, nacks, fresh, broken)
 
-    def _joins(self, db: Connection, origin: Origin, batch: Batch, was: _Stream) -> bool:
+    def _joins(self, db: Connection, head: str, one: _Taken) -> bool:
         """Whether the batch's chain goes on where the entry before it ended, as far as that has arrived."""
-        before = was.head if batch.first == was.upto + 1 else self._h_at(db, origin, batch, batch.first - 1)
-        return before is None or before == batch.prev
+        first = one.batch.first
+        before = head if first == one.was_upto + 1 else self._h_at(db, one, first - 1)
+        return before is None or before == one.batch.prev
 
-    def _save_stream(self, db: Connection, origin: Origin, batch: Batch, was: _Stream, now: Accepted) -> None:
-        table = self.tables.streams
-        values: dict[str, Any] = {
-            "upto": now.upto,
-            "head": now.head,
-            "ranges": json.dumps(now.ranges),
-            "updated_utc": origin.received_utc,
-        }
-        if now.broken and not was.broken:
-            values |= {"broken_seq": batch.first, "broken_utc": origin.received_utc}
-        if was.exists:
-            db.execute(table.update().where(*_is_stream(table, origin, batch)).values(values))
-        else:
-            key = {"box_id": origin.box_id, "epoch": batch.epoch, "stream": batch.stream}
-            db.execute(table.insert(), key | values)
+    def _h_at(self, db: Connection, one: _Taken, seq: int) -> str | None:
+        box_id, epoch, stream = one.stream
+        if seq == 0:
+            return genesis(epoch, stream)
+        inbox = self.tables.inbox.c
+        query = select(inbox.h).where(
+            inbox.box_id == box_id, inbox.epoch == epoch, inbox.stream == stream, inbox.seq == seq
+        )
+        return db.execute(query.order_by(inbox.eid.desc()).limit(1)).scalar()
+
+    def _save_streams(self, db: Connection, streams: Mapping[StreamKey, _Stream]) -> None:
+        rows = [
+            (
+                *key,
+                stream.upto,
+                stream.head,
+                json.dumps(stream.ranges),
+                stream.broken_seq,
+                stream.broken_utc,
+                stream.updated_utc,
+            )
+            for key, stream in streams.items()
+        ]
+        bulk.upsert(db, self.tables.streams, _STREAM_COLUMNS, rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    upto: int
-    ranges: Ranges
-    head: str
-    exists: bool
-    broken: bool
+_INBOX_COLUMNS = (
+    "eid",
+    "box_id",
+    "epoch",
+    "stream",
+    "seq",
+    "kind",
+    "at_utc",
+    "received_utc",
+    "h",
+    "code",
+    "body",
+)
+_STREAM_COLUMNS = (
+    "box_id",
+    "epoch",
+    "stream",
+    "upto",
+    "head",
+    "ranges",
+    "broken_seq",
+    "broken_utc",
+    "updated_utc",
+)
 
 
-def _is_stream(table: Table, origin: Origin, batch: Batch) -> tuple[ColumnElement[bool], ...]:
-    return (
-        table.c.box_id == origin.box_id,
-        table.c.epoch == batch.epoch,
-        table.c.stream == batch.stream,
-    )
+def _stream_key(origin: Origin, batch: Batch) -> StreamKey:
+    return origin.box_id, batch.epoch, batch.stream
+
+
+def _widen(streams: dict[StreamKey, _Stream], origin: Origin, batch: Batch) -> _Taken:
+    """What a batch adds to its stream; nothing if that would leave too many holes."""
+    key = _stream_key(origin, batch)
+    stream = streams[key]
+    was_upto = stream.upto
+    last = batch.first + len(batch.entries) - 1
+    upto, ranges = spans.add(was_upto, stream.ranges, batch.first, last)
+    if len(ranges) > MAX_RANGES:
+        return _Taken(key, origin, batch, was_upto, was_upto, stream.ranges, [])
+    stream.upto, stream.ranges = upto, ranges
+    return _Taken(key, origin, batch, was_upto, upto, ranges, _arrivals(origin, batch))
 
 
 def _accepted(row: RowMapping) -> Accepted:
@@ -345,24 +467,23 @@ def _ranges(row: RowMapping) -> Ranges:
     return tuple((first, last) for first, last in json.loads(row["ranges"]))
 
 
-def _arrivals(batch: Batch) -> list[_Arrival]:
+def _arrivals(origin: Origin, batch: Batch) -> list[_Arrival]:
     h = batch.prev
     arrivals = []
     for seq, raw in enumerate(batch.entries, start=batch.first):
         body = bytes(raw)
         h = chained(h, body)
-        arrivals.append(_arrival(seq, body, h))
+        arrivals.append(_arrival(origin, batch, seq, body, h))
     return arrivals
 
 
-def _arrival(seq: int, body: bytes, h: str) -> _Arrival:
+def _arrival(origin: Origin, batch: Batch, seq: int, body: bytes, h: str) -> _Arrival:
     """What one entry says of itself; one that says nothing usable is known by its chain value."""
     try:
         entry = unpack_entry(body)
     except EnvelopeError as error:
-        return _Arrival(seq, body, h, h, None, error.code, str(error))
+        return _Arrival(origin, batch, seq, body, h, h, None, error.code, str(error))
     if entry.seq != seq:
-        return _Arrival(
-            seq, body, h, h, entry, "wrong_seq", f"entry {seq} of its batch says it is {entry.seq}"
-        )
-    return _Arrival(seq, body, h, entry.eid, entry)
+        wrong = f"entry {seq} of its batch says it is {entry.seq}"
+        return _Arrival(origin, batch, seq, body, h, h, entry, "wrong_seq", wrong)
+    return _Arrival(origin, batch, seq, body, h, entry.eid, entry)

@@ -1,4 +1,4 @@
-"""For every test: hypothesis without a clock, and the longest stories first.
+"""For every test: hypothesis without a clock, the longest stories first, head office's two databases.
 
 How long an example takes depends on who else uses the machine, so no test fails for it. The stories of whole
 worlds mostly wait; begun first, they wait beside everything else.
@@ -6,8 +6,14 @@ worlds mostly wait; begun first, they wait beside everything else.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
+
+from tests.databases import POSTGRESQL, SQLITE, Emptied, new_sqlite
+from tests.postgres import PostgresServer
 
 settings.register_profile("branchline", deadline=None)
 settings.load_profile("branchline")
@@ -16,3 +22,29 @@ settings.load_profile("branchline")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Groups (a group runs in one process, in order) before the rest."""
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The server of this test process, started when the first test asks for it."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def emptied(postgres: PostgresServer) -> Emptied:
+    """Head office's tables on that server, made once and emptied after each test."""
+    return Emptied(postgres.url(postgres.make_database()))
+
+
+@pytest.fixture(params=[SQLITE, POSTGRESQL])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty head-office database, on SQLite and then on PostgreSQL."""
+    if request.param == SQLITE:
+        yield new_sqlite(tmp_path / "head-office-test.db")
+        return
+    emptied: Emptied = request.getfixturevalue("emptied")
+    yield emptied.url
+    emptied.empty()

@@ -23,6 +23,10 @@ from sqlalchemy.exc import DatabaseError, NoSuchModuleError
 BUSY_TIMEOUT_S = 10.0
 MIGRATIONS = Path(__file__).with_name("migrations")
 _POSTGRESQL_LOCK = 0x6272_6C6E  # any number; the same in every process
+_READING: dict[str, dict[str, Any]] = {
+    "sqlite": {},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 
 
 class DatabaseUnusable(RuntimeError):
@@ -54,7 +58,7 @@ def write(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
     """One transaction that only reads: it sees one state of the database from its first statement on."""
-    with engine.begin() as connection:
+    with engine.execution_options(**_READING[engine.dialect.name]).begin() as connection:
         yield connection
 
 
@@ -75,7 +79,9 @@ def migrate(engine: Engine) -> None:
 
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True)
+        event.listen(engine, "connect", _open_postgresql)
+        return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _open_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -86,6 +92,18 @@ def _open_sqlite(db: sqlite3.Connection, _record: Any) -> None:
     db.isolation_level = None  # the driver's own implicit transactions are off: `begin` below is the only way
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         db.execute(f"PRAGMA {pragma}")
+
+
+def _open_postgresql(db: Any, _record: Any) -> None:
+    from psycopg.types.string import StrDumper  # only where there is a PostgreSQL to talk to
+
+    class TextDumper(StrDumper):
+        """PostgreSQL has no NUL in texts; one that a telephone line brings is shown as what it is."""
+
+        def dump(self, obj: str) -> Any:
+            return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
+
+    db.adapters.register_dumper(str, TextDumper)
 
 
 def _begin_sqlite(connection: Connection) -> None:

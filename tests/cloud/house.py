@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from cloud.app import open_parts
 from cloud.config import Settings
 from cloud.objects import FolderObjects, Objects
 from cloud.store import boxes, people
-from cloud.store.database import open_engine, write
+from cloud.store.database import write
 from cloud.store.schema import calls, gaps, recordings, users
 from cloud.web.app import build_app
 from cloud.web.parts import Clock, Parts
@@ -26,6 +25,7 @@ from sync.accounts import hash_password
 from sync.ids import new_id
 from sync.moment import to_text
 from sync.settings import read_mapping
+from tests.databases import new_sqlite
 from tests.fakes import FakeClock
 
 PASSWORD = "correct horse battery"
@@ -34,11 +34,12 @@ NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # in Shanghai
 SITE = "http://testserver"
 
 
-def make_settings(folder: Path, **web: object) -> Settings:
+def make_settings(folder: Path, database_url: str = "", **web: object) -> Settings:
     """Settings as a file would give them, for a head office in `folder`."""
     pki = folder / "pki"
     document = {
         "data": str(folder / "data"),
+        "database_url": database_url,
         "broker": {
             "ca": str(pki / "ca.pem"),
             "cert": str(pki / "head-office.pem"),
@@ -188,19 +189,10 @@ def call_row(**fields: object) -> dict[str, Any]:
     return {**row, **fields}
 
 
-@functools.cache
-def empty_database() -> bytes:
-    """A database brought up to date: making one takes longer than most tests."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "empty.db"
-        open_engine(f"sqlite:///{file}").dispose()
-        return file.read_bytes()
-
-
-def open_house(folder: Path, **web: object) -> House:
-    """A head office in `folder`, its clock at NOON."""
-    (folder / "data").mkdir()
-    (folder / "data" / "head-office.db").write_bytes(empty_database())
+def open_house(folder: Path, database_url: str = "", **web: object) -> House:
+    """A head office in `folder`, its clock at NOON; its database is a new one if none is given."""
+    url = database_url or new_sqlite(folder / "data" / "head-office.db")
     clock = FakeClock(NOON)
-    parts = open_parts(make_settings(folder, **web), Clock(now=clock.utc, monotonic_s=clock.monotonic_s))
+    settings = make_settings(folder, url, **web)
+    parts = open_parts(settings, Clock(now=clock.utc, monotonic_s=clock.monotonic_s))
     return House(parts, build_app(parts), clock)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -13,7 +12,7 @@ from starlette.testclient import TestClient
 
 from cloud.web.app import ROUTES
 from cloud.web.query import SENTENCES
-from tests.cloud.house import SITE, open_house
+from tests.cloud.house import SITE, House
 
 GET_PATHS = [address.split(" ")[1] for address in ROUTES if address.startswith("GET ")]
 CORPUS = st.sampled_from(
@@ -42,11 +41,9 @@ TEXTS = CORPUS | st.text(max_size=70)
 OFTEN = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+@pytest.fixture
+def client(house: House) -> TestClient:
     """A logged-in administrator of a head office with one call."""
-    folder: Path = tmp_path_factory.mktemp("hostile")
-    house = open_house(folder)
     house.add_recording(house.add_call(), b"fLaC")
     return house.visitor("admin")
 

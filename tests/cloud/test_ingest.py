@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, select
+from sqlalchemy.event import listen
 from sqlalchemy.exc import OperationalError
 
 from cloud.apply import APPLY
@@ -18,7 +18,7 @@ from cloud.entries import EntriesDesk
 from cloud.incoming import Incoming
 from cloud.objects import FolderObjects
 from cloud.store import boxes, schema
-from cloud.store.database import open_engine, write
+from cloud.store.database import write
 from sync.chunks import Chunk, pack_chunk
 from sync.envelope import Batch, chained, entry_bytes, genesis, pack_batch
 from sync.events import EVENT_TYPES, GapFact, RecordingLost, SyncEvent
@@ -54,8 +54,8 @@ SHA256 = hashlib.sha256(AUDIO).hexdigest()
 class Office:
     """Both desks, spoken to as the broker would pass it on."""
 
-    def __init__(self, folder: Path) -> None:
-        self.engine: Engine = open_engine("sqlite://")
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
         self.objects = FolderObjects(folder)
         self.incoming = Incoming(folder / "incoming")
         self.entries = EntriesDesk(self.engine, Inbox(schema.inbox_tables, APPLY))
@@ -103,10 +103,8 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    office = Office(tmp_path / "objects")
-    yield office
-    office.engine.dispose()
+def office(engine: Engine, tmp_path: Path) -> Office:
+    return Office(engine, tmp_path / "objects")
 
 
 # Entries.
@@ -243,9 +241,11 @@ def test_a_box_is_noted_as_seen(office: Office) -> None:
 
 
 def test_nothing_is_acknowledged_that_was_not_committed(office: Office) -> None:
-    with write(office.engine) as db:
-        db.exec_driver_sql("PRAGMA max_page_count = 1")
-        db.exec_driver_sql("DROP TABLE inbox_streams")
+    def full(_db: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("INSERT INTO inbox_streams"):
+            raise OperationalError(statement, {}, Exception("database or disk is full"))
+
+    listen(office.engine, "before_cursor_execute", full)
     with pytest.raises(OperationalError):
         office.tell(call_ended())
     assert office.rows("calls") == []

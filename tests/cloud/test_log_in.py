@@ -129,8 +129,8 @@ def test_a_second_log_in_ends_the_first_session_of_the_browser(house: House) -> 
         ({"public_url": "http://crm.example.cn"}, "session", False),
     ],
 )
-def test_the_cookie(tmp_path: Path, web: dict[str, str], name: str, secure: bool) -> None:
-    house = open_house(tmp_path, **web)
+def test_the_cookie(tmp_path: Path, database_url: str, web: dict[str, str], name: str, secure: bool) -> None:
+    house = open_house(tmp_path, database_url, **web)
     house.add_user("wang")
     answer = house.visitor().post("/log-in", data={"name": "wang", "password": PASSWORD})
     value, *attributes = answer.headers["set-cookie"].split("; ")

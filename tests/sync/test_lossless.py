@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import HealthCheck, settings
@@ -25,7 +26,7 @@ from sync import db as sqlite_db
 from sync import outbox
 from sync.events import CallEnded, RecordingLost
 from sync.ids import new_id
-from sync.inbox import Inbox, Origin
+from sync.inbox import Inbox, Told
 from sync.topics import parse
 from sync.transport import Arrived
 from tests.sync.station import AT, BOX, call_ended
@@ -38,12 +39,13 @@ facts = Table(
 )
 
 
-def apply_strictly(db: Connection, _origin: Origin, event: CallEnded | RecordingLost) -> None:
+def apply_strictly(db: Connection, told: Sequence[Told]) -> None:
     """Insert, never update: applying twice fails. Poison fails after it has written."""
-    key = event.call_id if isinstance(event, CallEnded) else event.recording_id
-    db.execute(facts.insert().values(id=key, times=1))
-    if isinstance(event, CallEnded) and event.line == POISON_LINE:
-        raise ValueError("poison")
+    for event in (one.event for one in told):
+        key = event.call_id if isinstance(event, CallEnded) else event.recording_id
+        db.execute(facts.insert().values(id=key, times=1))
+        if isinstance(event, CallEnded) and event.line == POISON_LINE:
+            raise ValueError("poison")
 
 
 @dataclass

@@ -1,0 +1,118 @@
+"""Many rows into one of head office's tables at once: executemany on SQLite, COPY on PostgreSQL.
+
+A statement per row is what a busy ingest spends its time on. PostgreSQL takes rows that may be there already
+by COPY into a temporary table and one INSERT ... SELECT ... ON CONFLICT from there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+COPY_FROM = 16  # rows; fewer are quicker as statements
+
+Rows = Sequence[tuple[Any, ...]]
+Columns = tuple[str, ...]
+
+
+def insert(db: Connection, table: Table, columns: Columns, rows: Rows) -> None:
+    """Insert rows whose keys are new."""
+    if db.dialect.name == "postgresql" and len(rows) >= COPY_FROM:
+        _copy(db, table.name, columns, rows)
+    elif rows:
+        db.exec_driver_sql(_insert(table.name, columns, db.dialect.name), list(rows))
+
+
+def upsert(db: Connection, table: Table, columns: Columns, rows: Rows, own: str = "") -> int:
+    """Insert rows, or write them over those with their keys; each key at most once. Returns how many it took.
+
+    `own` names a column that must not change: a row that would change it is passed over and not counted.
+    """
+    if not rows:
+        return 0
+    keys = tuple(column.name for column in table.primary_key)
+    merge = _on_conflict(table.name, keys, columns, own)
+    if db.dialect.name == "postgresql" and len(rows) >= COPY_FROM:
+        return _merge(db, table.name, columns, rows, merge)
+    return db.exec_driver_sql(_insert(table.name, columns, db.dialect.name) + merge, list(rows)).rowcount
+
+
+def select_in(
+    db: Connection, table: Table, columns: Columns, column: str, values: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """`columns` of the rows whose `column` is one of `values`, however many those are."""
+    names = ", ".join(f"found.{name}" for name in columns)
+    if db.dialect.name == "postgresql":
+        rows = db.exec_driver_sql(
+            f"SELECT {names} FROM {table.name} found WHERE {column} = ANY(%s)", (list(values),)
+        )
+    else:  # CROSS: each value is looked up by the index
+        rows = db.exec_driver_sql(
+            f"SELECT {names} FROM json_each(?) wanted CROSS JOIN {table.name} found"
+            f" ON found.{column} = wanted.value",
+            (json.dumps(values),),
+        )
+    return [tuple(row) for row in rows]
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database is locked, full or gone, which is no fault of what was being written.
+
+    PostgreSQL files what exceeds a limit of its own (SQLSTATE class 54, e.g. a key too long for its index)
+    under the same class of errors; that one does not pass by waiting.
+    """
+    if not isinstance(error, (OperationalError, InterfaceError)):
+        return False
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return not state.startswith("54")
+
+
+@lru_cache
+def _insert(table: str, columns: Columns, dialect: str) -> str:
+    mark = "%s" if dialect == "postgresql" else "?"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join([mark] * len(columns))})"
+
+
+@lru_cache
+def _on_conflict(table: str, keys: Columns, columns: Columns, own: str) -> str:
+    sets = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in keys)
+    own = f" WHERE {table}.{own} = excluded.{own}" if own else ""
+    return f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}{own}"
+
+
+def _merge(db: Connection, table: str, columns: Columns, rows: Rows, merge: str) -> int:
+    names = ", ".join(columns)
+    # Made anew each time it is missing: a rollback takes it along.
+    db.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_{table} (LIKE {table}) ON COMMIT DELETE ROWS"
+    )
+    db.exec_driver_sql(f"DELETE FROM staged_{table}")
+    _copy(db, f"staged_{table}", columns, rows)
+    taken = db.exec_driver_sql(f"INSERT INTO {table} ({names}) SELECT {names} FROM staged_{table}{merge}")
+    return taken.rowcount
+
+
+def _copy(db: Connection, table: str, columns: Columns, rows: Rows) -> None:
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+    with _as_sqlalchemy(statement):
+        cursor: Any = db.connection.cursor()  # of the driver: SQLAlchemy has no COPY
+        with cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+@contextmanager
+def _as_sqlalchemy(statement: str) -> Iterator[None]:
+    """The driver's errors as SQLAlchemy would raise them."""
+    import psycopg  # only where there is a PostgreSQL to talk to
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
