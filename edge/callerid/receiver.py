@@ -29,7 +29,7 @@ from edge.dsp.fsk_baseband import RATE_HZ, analytic
 from edge.dsp.fsk_gate import FskGate, Look
 from edge.dsp.fsk_lattice import Characters as Weighed
 from edge.dsp.fsk_lattice import Lattice
-from edge.dsp.fsk_mark import MarkRun, mark_hz, mark_runs
+from edge.dsp.fsk_mark import MarkRun, mark_runs, rough_hz
 from edge.dsp.fsk_places import comb, walk
 from edge.dsp.fsk_uart import Characters, read_characters
 from edge.dsp.history import History
@@ -211,7 +211,7 @@ class CallerIdReceiver:
         if len(message) < wanted and not last:
             return None
         scale = self._rate_hz / RATE_HZ
-        standard = BELL202 if mark_hz(characters.mark) < (BELL202.mark_hz + V23.mark_hz) / 2 else V23
+        standard = BELL202 if rough_hz(characters.mark) < (BELL202.mark_hz + V23.mark_hz) / 2 else V23
         place = start + round(characters.start * scale), start + round(characters.end * scale)
         try:
             caller = parse_message(message[:wanted], standard.name)

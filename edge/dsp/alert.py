@@ -94,6 +94,8 @@ class AlertReceiver:
         good = low + high > MIN_SHARE * hops.power[self._band, PAST - 1 :]
         good &= (np.minimum(low, high) > MIN_TONE) & (low < MAX_TWIST * high) & (high < MAX_TWIST * low)
         columns = np.array(sorted({*np.flatnonzero(good[1:].any(axis=0)).tolist(), *self._held}), np.intp)
+        if not len(columns):
+            return []
         tones = hops.phasors(self._rows, columns, 1)
         found: list[AlertFound] = []
         for at, column in enumerate(columns.tolist()):

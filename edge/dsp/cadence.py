@@ -76,16 +76,16 @@ class CadenceFollower:
         """Nothing sounds, nothing is waited for."""
         return self._heard is None and all(run.sound == SILENCE for run in self._runs)
 
-    def patient(self, until_s: float) -> bool:
-        """Would silence that goes on until then change nothing, so that the step may be left out?"""
+    @property
+    def patient_until_s(self) -> float:
+        """Silence that goes on, but not until then, changes nothing: its steps may be left out."""
         if self._heard is not None or not self._runs or self._runs[-1].sound != SILENCE:
-            return False
-        length_s = until_s - self._runs[-1].start_s
-        paused = self._runs[-1].length_s >= LONG_PAUSE_S
-        return length_s <= FORGET_S if paused else length_s < LONG_PAUSE_S
+            return 0.0
+        last = self._runs[-1]
+        return last.start_s + (LONG_PAUSE_S if last.length_s < LONG_PAUSE_S else FORGET_S)
 
     def step(self, sound: int, start_s: float, end_s: float) -> list[Heard]:
-        """`sound` (or SILENCE) lasted from `start_s` to `end_s` and may go on; for `patient` see there."""
+        """`sound` (or SILENCE) lasted from `start_s` to `end_s` and may go on; see `patient_until_s`."""
         found: list[Heard] = []
         if self._runs and self._runs[-1].sound == sound:
             self._runs[-1].end_s = end_s

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.dsp.hops import HOP_MS, HopBank, Hops
+from edge.dsp.hops import HOP_MS, RECENT_PAST, HopBank, Hops
 from edge.dsp.level import amplitude
 from edge.samples import Samples
 
@@ -126,7 +126,7 @@ class DtmfReceiver:
             self._held.clear()
         if not len(hops) or not hops.heard.any():
             return []
-        recent = hops.recent[self._rows]
+        recent = hops.recent[self._rows, RECENT_PAST:]
         paired = _paired(recent)
         columns = np.flatnonzero(paired.any(axis=0))
         if len(columns):

@@ -16,6 +16,7 @@ from edge.dsp.fsk_baseband import RATE_HZ, tone_sums
 MARK_HZ = tuple(range(1150, 1375, 25))
 MARK_WINDOW = RATE_HZ // 100  # 10 ms
 MIN_MARK_PURITY = 0.3
+LAG = 8  # samples; up to 1500 Hz
 MIN_MARK_S = 0.022
 
 
@@ -55,6 +56,12 @@ def _measured(signal: NDArray[np.complex64], start: int, end: int) -> MarkRun:
     """Measure a run on its middle, where neither neighbour reaches."""
     margin = min(MARK_WINDOW // 3, (end - start) // 4)
     return MarkRun(start, end, mark_hz(signal[start + margin : end - margin]))
+
+
+def rough_hz(tone: NDArray[np.complex64]) -> float:
+    """Return the frequency of a clear tone to some hertz, from how far it turns in LAG samples."""
+    turned = np.vdot(tone[:-LAG], tone[LAG:])
+    return float(np.angle(turned)) * RATE_HZ / (2 * np.pi * LAG)
 
 
 def mark_hz(tone: NDArray[np.complex64]) -> float:

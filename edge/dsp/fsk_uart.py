@@ -10,6 +10,7 @@ crosses zero downwards after a mark, a byte starts half a bit later:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,26 +58,38 @@ def soft_bits(signal: NDArray[np.complex64]) -> NDArray[np.float32]:
         sums = tone_sums(signal, hz)
         window = (sums[BIT:] - sums[:-BIT]).astype(np.complex64)
         size = np.sqrt(window.real**2 + window.imag**2)
-        strength.append(size / np.float32(max(1e-12, float(np.quantile(size[:: BIT // 2], 0.9)))))
+        strength.append(size / _strong(size))
     return np.asarray(strength[0] - strength[1])
+
+
+def _strong(size: NDArray[np.float32]) -> np.float32:
+    """Return the strength of a tone: that of the strongest tenth of its windows."""
+    some = size[:: BIT // 2]
+    return np.float32(max(1e-12, np.partition(some, len(some) * 9 // 10)[len(some) * 9 // 10]))
 
 
 def _read(
     soft: NDArray[np.float32], falls: NDArray[np.intp], fall: int
 ) -> tuple[int, int, bytes, tuple[float, ...]]:
     """Follow start bits from the crossing at `fall` until one is missing or a stop bit is not a mark."""
-    first = start = fall + BIT // 2
-    message, margins = bytearray(), []
-    end = first
-    while start + 9 * BIT < len(soft):
-        bits = soft[start : start + 9 * BIT + 1 : BIT]
-        if bits[0] > 0 or bits[9] < 0:
-            break
-        message.append(int(np.packbits(bits[1:9] > 0, bitorder="little")[0]))
-        margins.append(float(np.abs(bits).min()))
-        end = start + 10 * BIT
-        at = int(np.searchsorted(falls, start + int(8.8 * BIT)))
+    starts = np.array(_starts(falls.tolist(), fall, len(soft)), np.intp)
+    bits = soft[starts[:, None] + np.arange(10) * BIT]
+    framed = (bits[:, 0] <= 0) & (bits[:, 9] >= 0)
+    count = len(starts) if framed.all() else int(np.argmin(framed))
+    first = fall + BIT // 2
+    end = int(starts[count - 1]) + 10 * BIT if count else first
+    message = np.packbits(bits[:count, 1:9] > 0, axis=1, bitorder="little").tobytes()
+    return first, end, message, tuple(np.abs(bits[:count]).min(axis=1).tolist())
+
+
+def _starts(falls: list[int], fall: int, length: int) -> list[int]:
+    """Return where start bits are: each at the first fall once a character is over, while there is one."""
+    starts = []
+    start = fall + BIT // 2
+    while start + 9 * BIT < length:
+        starts.append(start)
+        at = bisect_left(falls, start + int(8.8 * BIT))
         if at >= len(falls) or falls[at] > start + 32 * BIT:
             break
-        start = int(falls[at]) + BIT // 2
-    return first, end, bytes(message), tuple(margins)
+        start = falls[at] + BIT // 2
+    return starts

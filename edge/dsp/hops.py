@@ -18,7 +18,7 @@ from edge.samples import Samples, check_block
 HOP_MS = 10
 PAST = 12  # hops before the new ones that every receiver can look back on
 KEPT = 4 * PAST  # hops there is room for before the past is moved to the front again
-RECENT = 3  # hops
+RECENT, RECENT_PAST = 3, 2  # hops summed, and how many sums there are before the first new hop
 HUM_FREE_HZ = 200.0  # from here on a frequency is measured without what DC, ringing and hum leak into it
 QUIET = amplitude(-57.0) ** 2 / 2  # mean square of a hop; below it no receiver finds anything
 HANGOVER = 20  # hops a line is still measured after its last loud one, so that what is open closes
@@ -42,7 +42,7 @@ class Hops:
     heard: NDArray[np.bool_]  # (lines,) was it loud enough to be measured?
     tones: NDArray[np.float32]  # (2, frequencies, PAST + count, lines): real and imaginary part
     power: Planes  # (frequencies + bands, PAST + count, lines); mean square
-    recent: Planes  # (frequencies + bands, count, lines): `power` summed over the RECENT hops up to each
+    recent: Planes  # `power` summed over the RECENT hops up to each; begins RECENT_PAST before the new ones
     total: NDArray[np.float32]  # (count, lines); mean square without DC, ringing and hum
     mean: NDArray[np.float32]  # (count, lines); of the samples, -1..1
 
@@ -73,7 +73,8 @@ class HopBank:
         tones, binned = _basis(self.hz, self.hop, rate_hz, drift), _basis(bins, self.hop, rate_hz, drift)
         basis = np.concatenate([tones, binned], axis=1)[: self.hop // 2].T
         self._even, self._odd = (np.ascontiguousarray(part, np.float32) for part in (basis.real, basis.imag))
-        self._member = _membership(self.hz, bins, self.bands)
+        member = np.array([[one in band for one in bins] for band in self.bands], np.float32)
+        self._member = member.reshape(len(self.bands), len(bins))
         self._drift = np.ascontiguousarray(drift.T, np.float32)
         self._rest = np.zeros((0, lines), np.int16)
         self._position = 0
@@ -106,7 +107,7 @@ class HopBank:
 
     def _make_room(self, hops: int) -> None:
         self._tones = np.zeros((2, len(self.hz), PAST + hops, self.lines), np.float32)
-        self._power = np.zeros((len(self._member), PAST + hops, self.lines), np.float32)
+        self._power = np.zeros((len(self.hz) + len(self.bands), PAST + hops, self.lines), np.float32)
 
     def _forget(self) -> None:
         self._end = PAST  # of the hops kept
@@ -124,8 +125,9 @@ class HopBank:
         heard = self._heard(total)
         span = self._spectra(cut, heard, count)
         power = self._power[:, span]
-        recent = power[:, PAST:] + power[:, PAST - 1 : -1]
-        recent += power[:, PAST - 2 : -2]
+        first = PAST - RECENT_PAST
+        recent = power[:, first:] + power[:, first - 1 : -1]
+        recent += power[:, first - 2 : -2]
         tones = self._tones[:, :, span]
         return Hops(self._position, self._restarted, count, heard, tones, power, recent, total, mean)
 
@@ -171,19 +173,11 @@ class HopBank:
         half, count = self.hop // 2, len(self.hz)
         first, mirrored = cut[:half].reshape(half, -1), cut[: half - 1 : -1].reshape(half, -1)
         even, odd = self._even @ (first + mirrored), self._odd @ (first - mirrored)
-        power = self._member @ (np.square(even) + np.square(odd))
-        shape = cut.shape[1:]
-        tones = np.concatenate([even[:count], odd[:count]]).reshape(2, count, *shape)
-        return tones, power.reshape(len(self._member), *shape)
-
-
-def _membership(hz: Sequence[float], bins: Sequence[float], bands: Sequence[Band]) -> NDArray[np.float32]:
-    """Return what takes powers of (tones, bins) to those of (tones, bands)."""
-    sums = np.zeros((len(hz) + len(bands), len(hz) + len(bins)), np.float32)
-    sums[: len(hz), : len(hz)] = np.eye(len(hz))
-    for row, band in enumerate(bands, len(hz)):
-        sums[row, len(hz) :] = [one in band for one in bins]
-    return sums
+        tones = np.concatenate([even[:count], odd[:count]]).reshape(2, count, *cut.shape[1:])
+        squares = np.square(even, out=even)
+        squares += np.square(odd, out=odd)
+        power = np.concatenate([squares[:count], self._member @ squares[count:]])
+        return tones, power.reshape(len(power), *cut.shape[1:])
 
 
 def _basis(hz: Sequence[float], hop: int, rate_hz: int, drift: NDArray[np.float64]) -> NDArray[np.complex128]:

@@ -148,13 +148,14 @@ class ToneReceiver:
         self._sounds = sounds_of(country)
         self._patterns = _patterns(country)
         self._band = self._bank.band(BAND_HZ)
-        self._rows = self._bank.rows(wanted)
-        self._turn = np.array(wanted)[:, None] * HOP_MS / 1000
-        self._places = [
-            [wanted.index(hz + off) for hz in one for off in _offsets(one)] for one in self._sounds
+        self._sound_rows = [
+            self._bank.rows([hz + off for hz in one for off in _offsets(one)]) for one in self._sounds
         ]
+        self._turns: dict[tuple[int, int], NDArray[np.complex64]] = {}  # (sound, hops) -> see _backwards
         self._lines = lines
-        self._awake: set[int] = set()  # columns whose follower waits for something
+        self._awake: dict[
+            int, float
+        ] = {}  # column whose follower waits -> until when silence is nothing to it
         self._forget()
 
     def feed(self, samples: Samples, position: int) -> list[ToneFound]:
@@ -172,54 +173,87 @@ class ToneReceiver:
             self._forget()
         if not self._awake and not hops.heard.any():
             return found
-        columns = np.flatnonzero(self._maybe(hops))
+        maybe = self._maybe(hops)
+        columns = np.flatnonzero(maybe.any(axis=0))
         if not len(columns) and not self._awake:
             return found
-        sounds, power = self._sounds_heard(hops, columns)
-        sounding = {int(columns[at]): at for at in np.flatnonzero((sounds != SILENCE).any(axis=0))}
-        for column in sorted(sounding.keys() | self._awake):
-            if column in sounding:
-                at = sounding[column]
+        sounds, power = self._sounds_heard(hops, columns, maybe[:, columns])
+        sounding = dict(zip(columns.tolist(), (sounds != SILENCE).any(axis=0).tolist(), strict=True))
+        end_s = (hops.position + len(hops) * self._bank.hop) / self._bank.rate_hz
+        late = [column for column, until_s in self._awake.items() if end_s >= until_s]
+        for column in sorted({*(one for one, sounds_now in sounding.items() if sounds_now), *late}):
+            if sounding.get(column):
+                at = int(np.searchsorted(columns, column))
                 found += self._follow(column, sounds[:, at], power[:, at], hops.position)
             else:
-                found += self._follow_silence(column, hops)
-            (self._awake.discard if self._followers[column].quiet else self._awake.add)(column)
+                start_s = hops.position / self._bank.rate_hz
+                found += self._findings(column, self._followers[column].step(SILENCE, start_s, end_s))
+            self._awake[column] = self._followers[column].patient_until_s
+            if self._followers[column].quiet:
+                del self._awake[column]
         return sorted(found, key=lambda tone: tone.end)
 
     def _forget(self) -> None:
         self._counted = np.full(self._lines, SILENCE, np.int8)  # the sound that counts at the last hop
         self._followers = [CadenceFollower(self._patterns) for _ in range(self._lines)]
-        self._awake = set()
+        self._awake = {}
         self._level = np.zeros(self._lines)
 
     def _maybe(self, hops: Hops) -> NDArray[np.bool_]:
-        """On which lines may a sound begin or end? What adds up in phase is never more than the power."""
-        maybe = self._counted != SILENCE
-        band = hops.power[self._band, FIRST:]
-        for sound, places in zip(self._sounds, self._places, strict=True):
-            strength = hops.power[self._rows[places], FIRST:]
-            strength = _best(strength, len(sound)).sum(axis=0)
-            window = _window(len(sound))
-            loud = _running_sum(strength, window) > MIN_SHARE * _running_sum(band, window)
-            maybe |= (loud[2:] & loud[1:-1] & loud[:-2]).any(axis=0)
-        return np.asarray(maybe)
+        """Which sounds may count, or count now, on which lines? (sounds, lines)
 
-    def _sounds_heard(self, hops: Hops, columns: Rows) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+        What adds up in phase is never more than the power.
+        """
+        maybe = self._counted == np.arange(len(self._sounds))[:, None]
+        for number, (sound, rows) in enumerate(zip(self._sounds, self._sound_rows, strict=True)):
+            if len(sound) == 1:
+                loud = hops.recent[rows].max(axis=0) > MIN_SHARE * hops.recent[self._band]
+            else:
+                strength = _best(hops.power[rows, FIRST:], len(sound)).sum(axis=0)
+                band = _running_sum(hops.power[self._band, FIRST:], WINDOW)
+                loud = _running_sum(strength, WINDOW) > MIN_SHARE * band
+            maybe[number] |= (loud[2:] & loud[1:-1] & loud[:-2]).any(axis=0)
+        return maybe
+
+    def _sounds_heard(
+        self, hops: Hops, columns: Rows, maybe: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
         """Return which sound each hop of some lines carries, debounced, and its power; (hops, columns)."""
-        if not len(columns):
-            return np.zeros((len(hops), 0), np.int8), np.zeros((len(hops), 0), np.float32)
-        tones = hops.phasors(self._rows, columns, PAST - FIRST)
-        tones *= np.exp(-2j * np.pi * self._turn * np.arange(tones.shape[1])).astype(np.complex64)[..., None]
-        band = hops.power[self._band, FIRST:, columns].T
         raw = np.full((STABLE - 1 + len(hops), len(columns)), SILENCE, np.int8)
         power = np.zeros(raw.shape, np.float32)
-        for number, (sound, places) in enumerate(zip(self._sounds, self._places, strict=True)):
-            present, strength = _present(len(sound), tones[places], band)
-            new = present & (raw == SILENCE)
-            raw[new], power[new] = number, strength[new]
+        for number in np.flatnonzero(maybe.any(axis=1)).tolist():
+            present, strength = self._present(number, hops, columns)
+            present &= (raw == SILENCE) & maybe[number]
+            np.copyto(raw, np.int8(number), where=present)
+            np.copyto(power, strength, where=present)
         settled = _settled(self._counted[columns], raw)
         self._counted[columns] = settled[-1]
         return settled, power[STABLE - 1 :]
+
+    def _present(
+        self, number: int, hops: Hops, columns: Rows
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Is this sound in the window up to each hop of some lines, and how strong? (hops, columns)"""
+        count, rows = len(self._sounds[number]), self._sound_rows[number]
+        window = WINDOW if count > 1 else SINGLE_WINDOW
+        tones = hops.phasors(rows, columns, PAST - FIRST)
+        tones *= self._backwards(number, tones.shape[1])
+        total = _running_sum(tones.swapaxes(0, 1), window).swapaxes(0, 1)
+        strength = _best(total.real**2 + total.imag**2, count) * np.float32(1 / window**2)
+        needed = _running_sum(hops.power[self._band, FIRST:][:, columns], window) * (MIN_SHARE / window)
+        if count == 1:
+            return (strength[0] > needed) & (strength[0] > MIN_TONE), strength[0]
+        weakest, strongest = strength.min(axis=0), strength.max(axis=0)
+        present = (strength.sum(axis=0) > needed) & (weakest > MIN_TONE)
+        return np.asarray(present & (strongest < MAX_TWIST * weakest)), np.asarray(strongest)
+
+    def _backwards(self, number: int, count: int) -> NDArray[np.complex64]:
+        """Return what takes the turns of a sound's places from hop to hop away, (places, hops, 1)."""
+        if (number, count) not in self._turns:
+            hz = np.array(self._bank.hz)[self._sound_rows[number]]
+            turns = np.outer(hz * HOP_MS / 1000, np.arange(count))
+            self._turns[number, count] = np.exp(-2j * np.pi * turns).astype(np.complex64)[..., None]
+        return self._turns[number, count]
 
     def _follow(
         self, column: int, sounds: NDArray[np.int8], power: NDArray[np.float32], position: int
@@ -236,13 +270,6 @@ class ToneReceiver:
             steps = self._followers[column].step(int(sounds[start]), *times_s)
             heard += self._findings(column, steps)
         return heard
-
-    def _follow_silence(self, column: int, hops: Hops) -> list[ToneFound]:
-        rate_hz = self._bank.rate_hz
-        end_s = (hops.position + len(hops) * self._bank.hop) / rate_hz
-        if self._followers[column].patient(end_s):
-            return []
-        return self._findings(column, self._followers[column].step(SILENCE, hops.position / rate_hz, end_s))
 
     def _findings(self, column: int, heard: list[Heard]) -> list[ToneFound]:
         if not heard:
@@ -272,29 +299,9 @@ def _patterns(country: str) -> list[Pattern]:
     ]
 
 
-def _present(
-    count: int, tones: NDArray[np.complex64], band: NDArray[np.float32]
-) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Is a sound of `count` frequencies in the window up to each new hop, and how strong? (hops, lines)
-
-    `tones` holds the places of each frequency one after the other, (places, hops, lines).
-    """
-    window = _window(count)
-    total = _running_sum(tones.swapaxes(0, 1), window).swapaxes(0, 1)
-    power = (total.real**2 + total.imag**2) / np.float32(window**2)
-    strength = _best(power, count)
-    weakest, strongest = strength.min(axis=0), strength.max(axis=0)
-    present = (strength.sum(axis=0) > MIN_SHARE / window * _running_sum(band, window)) & (weakest > MIN_TONE)
-    return np.asarray(present & (strongest < MAX_TWIST * weakest)), np.asarray(strongest)
-
-
 def _best(power: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """Return the strongest place of each of `count` frequencies; (places, ...) -> (count, ...)."""
     return np.asarray(power.reshape(count, len(power) // count, *power.shape[1:]).max(axis=1))
-
-
-def _window(count: int) -> int:
-    return WINDOW if count > 1 else SINGLE_WINDOW
 
 
 def _running_sum(values: NDArray[Number], window: int) -> NDArray[Number]:
