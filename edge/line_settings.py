@@ -103,7 +103,9 @@ class LineBlock:
     line: int = field(
         metadata={"about": "number on the case, from 1", "limits": Limits(minimum=1, maximum=MOST_LINES)}
     )
-    name: str = line_setting("", "what people call it", label=marked("Name"), part=GENERAL, at_once=True)
+    name: str = line_setting(
+        "", "what people call it", label=marked("Name of the line"), part=GENERAL, at_once=True
+    )
     record: bool = line_setting(
         True, "keep the audio of its calls", label=marked("Record its calls"), part=GENERAL
     )

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 
 from sqlite_utils import Database, Migrations
 
-from edge.line_settings import SETTINGS, LineSettings, Setting, Value, read_changes
+from edge.line_settings import SETTINGS, LineSettings, LineSettingsError, Setting, Value, read_changes
 from sync.db import run_script
 
-__all__ = ["SETTINGS", "LineSettings", "Setting"]
+__all__ = ["SETTINGS", "LineSettings", "LineSettingsError", "Setting"]
 
 migrations = Migrations("line_settings")
 

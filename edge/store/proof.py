@@ -8,8 +8,9 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from edge.seal import read_object, row_changes, sha256, signature_holds, signed_message
+from edge.seal import read_object, row_changes, sha256, signed_message
 from edge.store.seals import FREE, SEALED, links_of, sealed_row, unset_values
+from sync.keys import signature_holds
 
 
 @dataclass(frozen=True, slots=True)

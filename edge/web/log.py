@@ -68,6 +68,8 @@ OPERATIONS = {
     "user_enabled": marked("User enabled"),
     "password_reset": marked("Password reset"),
     "password_changed": marked("Password changed"),
+    "line_settings": marked("Line settings"),
+    "number_settings": marked("Numbers and pop-up"),
     "group_made": marked("Group made"),
     "group_renamed": marked("Group renamed"),
     "group_removed": marked("Group removed"),

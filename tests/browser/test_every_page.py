@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.test_branch_page import address, branch, chromium, hang_up, ring, server  # noqa: F401
+from edge.store.line_settings import LineSettings, change, note_file
+from sync.db import write
+from tests.browser.test_branch_page import address, branch, chromium, hang_up, now, ring, server  # noqa: F401
 from tests.edge.web.conftest import PASSWORD, Branch
 
 pytestmark = pytest.mark.browser
@@ -22,6 +24,13 @@ PAGES = {
     "lines": "/lines",
     "calls": "/calls",
     "call": "/calls/call-1",
+    "customers": "/customers",
+    "customer": "/customers/new?number=13800138000",
+    "communications": "/communications",
+    "communication": "/communications/new",
+    "import": "/customers/import",
+    "line-settings": "/settings/lines/1",
+    "number-settings": "/settings/numbers",
     "users": "/users",
     "user": "/users/new",
     "groups": "/groups",
@@ -38,6 +47,11 @@ def admin(branch: Branch, chromium: Browser, address: str) -> Iterator[Page]:  #
     ring(branch, "call-1", "13800138000")
     hang_up(branch, "call-1")
     branch.call("call-2", 3600, outcome="missed", line=2, line_name="Line 2", caller_number="01062345678")
+    with write(branch.db):
+        note_file(branch.db, [LineSettings(line=line, name=f"Line {line}") for line in (1, 2)], 60.0)
+        change(branch.db, 1, {"hold_s": 7, "never_record": "95555 bank"}, "root", now())
+    branch.call("call-3", state="open", outcome="open", line=2, line_name="Line 2", caller_name="王小明")
+    branch.db.execute("UPDATE lines SET state = 'talking', call_id = 'call-3' WHERE line = 2")
     context = chromium.new_context(bypass_csp=True)  # axe is put into the page as a script of its own
     page = context.new_page()
     page.goto(f"{address}/log-in")
