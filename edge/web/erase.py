@@ -21,7 +21,7 @@ from sync.moment import to_text
 LONGEST_REASON = 200
 NOT_READY = marked("There is no finished recording to delete.")
 ON_HOLD = marked("This call is on hold: its audio may not be deleted.")
-NOT_CONFIRMED = marked("Head office does not have this recording yet; it can be deleted once it does.")
+NOT_CONFIRMED = marked("Head office has not agreed yet that it has this recording; then it can be deleted.")
 NOT_SURE = marked("Tick that you mean it; deleted audio does not come back.")
 NO_REASON = marked("A hold needs a reason.")
 

@@ -165,6 +165,15 @@ def ready(branch: Branch) -> None:
 def stored(branch: Branch) -> None:
     values = {"file": "rec-1.flac", "size_bytes": 10, "sha256": "ab" * 32, "state": "stored"}
     branch.insert("outbox_files", recording_id="rec-1", **values)
+    manifest = {
+        "span": "2026-11-22T03",
+        "body": b"",
+        "h": "",
+        "sig": "",
+        "made_utc": "2026-11-22T04:00:00.000Z",
+    }
+    branch.insert("manifests", epoch="e", n=1, state="closed", **manifest)
+    branch.insert("manifest_files", recording_id="rec-1", epoch="e", n=1)
 
 
 def test_audio_goes_with_a_tombstone_and_the_call_stays(branch: Branch, chief: Browser) -> None:
@@ -181,7 +190,7 @@ def test_audio_goes_with_a_tombstone_and_the_call_stays(branch: Branch, chief: B
 
 
 REFUSED = [
-    (lambda branch: None, "Head office does not have this recording yet"),
+    (lambda branch: None, "Head office has not agreed yet"),
     (lambda branch: branch.db.execute("UPDATE recordings SET state = 'lost'"), "no finished recording"),
     (
         lambda branch: branch.insert(
