@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from edge.config import Config, read_config
 from edge.holding import HeldElsewhere
@@ -125,6 +126,14 @@ def storage(options: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def upload(options: argparse.Namespace, config: Config) -> int:
+    """How the upload of audio stands; --pause and --resume it. Call records always go."""
+    from edge.uploads import run_upload
+
+    print(run_upload(config, options.ask, getpass.getuser(), datetime.now(ZoneInfo(config.box.time_zone))))
+    return 0
+
+
 def backup(options: argparse.Namespace, config: Config) -> int:
     """Copy the database and all audio to the backup folder; --verify reads all of it again."""
     from edge.backup import run_backup, verify_backup
@@ -166,6 +175,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "verify": verify,
     "evidence": evidence,
     "storage": storage,
+    "upload": upload,
     "backup": backup,
     "restore": restore,
 }
@@ -219,6 +229,10 @@ def _storage_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParse
     )
     room.add_argument("--reason", default="", help="why it is held")
     room.add_argument("--lift", metavar="CALL_ID", help="end a hold")
+    audio = commands.add_parser("upload", help=upload.__doc__)
+    ask = audio.add_mutually_exclusive_group()
+    for word in ("pause", "resume"):
+        ask.add_argument(f"--{word}", dest="ask", action="store_const", const=word, default="show")
     copy = commands.add_parser("backup", help=backup.__doc__)
     copy.add_argument("--to", type=Path, help="another folder than [storage] backup_dir")
     copy.add_argument(
@@ -230,7 +244,7 @@ def _storage_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParse
     back.add_argument(
         "--partial", action="store_true", help="leave out audio that is missing or damaged there"
     )
-    for command in (room, copy, back):
+    for command in (room, audio, copy, back):
         command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
 
 

@@ -13,12 +13,16 @@ from zoneinfo import available_timezones
 
 from edge.line_settings import COUNTRIES, MOST_LINES, RING_SHARE, LineBlock, LineSettings
 from edge.numbers import read_patterns
-from edge.schedule import read_holidays
+from edge.schedule import read_holidays, read_schedule
 from sync.settings import SettingsError, read_toml, setting
 
 
 def _check_holidays(value: str) -> str | None:
     return _fault(lambda: read_holidays(value))
+
+
+def _check_schedule(value: str) -> str | None:
+    return _fault(lambda: read_schedule(value))
 
 
 def _check_pattern(value: str) -> str | None:
@@ -152,6 +156,26 @@ class HeadOfficeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSettings:
+    """What uploads of audio may take of the line; call records are never held back."""
+
+    cap_kbit_s: int = setting(0, about="most that is sent, outside the windows below; 0 = no cap", minimum=0)
+    month_gb: float = setting(0.0, about="most in a calendar month; 0 = no limit", minimum=0, maximum=1e6)
+    oldest_percent: int = setting(
+        30, about="share of a backlog's oldest recordings; its newest get the rest", minimum=0, maximum=100
+    )
+    during_call: bool = setting(True, about="send long calls while they last")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadWindow:
+    """A cap of its own at some time of the day."""
+
+    when: str = setting(about="days and times, as in a line's schedule", check=_check_schedule)
+    cap_kbit_s: int = setting(about="most that is sent then; 0 = no cap", minimum=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole file."""
 
@@ -164,6 +188,8 @@ class Config:
     keep: tuple[KeepSettings, ...] = ()
     web: WebPageSettings = field(default_factory=WebPageSettings)
     head_office: HeadOfficeSettings = field(default_factory=HeadOfficeSettings)
+    upload: UploadSettings = field(default_factory=UploadSettings)
+    upload_windows: tuple[UploadWindow, ...] = ()
 
     @property
     def database(self) -> Path:

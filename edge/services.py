@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from edge.config import Config
 from edge.syncer import SyncSettings
+from edge.uploads import cap_at
 from edge.web.settings import KeepRule, WebSettings, own_names
+
+EARLY_MARGIN_S = 15.0  # a hang-up is known well before that
 
 
 def web_settings(config: Config) -> WebSettings:
@@ -43,4 +47,9 @@ def sync_settings(config: Config) -> SyncSettings:
         key_file=Path(head_office.key),
         bulk_cert_file=Path(head_office.bulk_cert),
         bulk_key_file=Path(head_office.bulk_key),
+        cap_at=cap_at(config),
+        zone=ZoneInfo(config.box.time_zone),
+        month_bytes=round(config.upload.month_gb * 1e9),
+        oldest_share=config.upload.oldest_percent / 100,
+        early_margin_s=EARLY_MARGIN_S if config.upload.during_call else None,
     )

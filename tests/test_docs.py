@@ -83,6 +83,7 @@ def test_make_lists_its_targets() -> None:
         "verify",
         "evidence",
         "storage",
+        "upload",
         "backup",
         "restore",
     ],

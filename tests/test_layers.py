@@ -78,6 +78,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "edge.popup",
         "sync",
     ),
+    "edge.uploads": ("edge.config", "edge.schedule", "edge.store", "sync"),
     "edge.syncer": ("edge.codec", "edge.part", "edge.store", "sync"),
 }
 FREE = (

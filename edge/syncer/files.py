@@ -27,7 +27,6 @@ from sync.upload import FileSender, PickFile, SendChunk, SendFin, SendOpen, Send
 
 MOST_PER_STEP = 4  # chunks between two looks at the events connection
 HOLD_S = 60.0  # a file that cannot be read now is tried again after this
-TURN_S = 10.0  # of one file while others wait
 READ_BYTES = 1 << 20
 
 
@@ -49,6 +48,10 @@ class FilesSettings(Protocol):
     @property
     def max_chunk_bytes(self) -> int:
         """Largest chunk."""
+
+    @property
+    def turn_s(self) -> float:
+        """Turn of one file while others wait."""
 
 
 class Unreadable(Exception):
@@ -180,7 +183,7 @@ class FilesEnd:
     def _give_others_a_turn(self, now_s: float) -> None:
         if now_s < self._turn_until_s or not self._sender.rid:
             return
-        self._turn_until_s = now_s + TURN_S
+        self._turn_until_s = now_s + self._settings.turn_s
         skip = [*self._held, self._sender.rid]
         waits = outbox.next_file(self._db, skip) or (self._early and self._early.next(self._sender.rid))
         self._sender.others = bool(waits)
@@ -189,7 +192,7 @@ class FilesEnd:
 
     def _pick(self, now_s: float) -> None:
         self._close_file()
-        self._turn_until_s = now_s + TURN_S
+        self._turn_until_s = now_s + self._settings.turn_s
         self._oldest = self._share.oldest_next()
         self._row = row = outbox.next_file(self._db, self._held, newest=not self._oldest)
         part = self._early.next() if self._early and not (self._oldest and row) else None

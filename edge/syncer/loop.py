@@ -67,6 +67,7 @@ class SyncSettings:
     zone: tzinfo = UTC
     month_bytes: int = 0  # for uploads; 0 = no limit
     oldest_share: float = 0.3
+    turn_s: float = 10.0  # of one recording while others wait
     early_margin_s: float | None = 15.0  # audio kept back while a call goes on; None: none of it is sent
 
 

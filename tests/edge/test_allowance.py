@@ -1,0 +1,191 @@
+"""What a branch allows its uploads: read from the settings, kept over restarts, said on the page."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge.config import BoxSettings, Config, HatSettings, UploadSettings, UploadWindow
+from edge.services import sync_settings
+from edge.store.schema import open_store
+from edge.syncer.allowance import Allowance
+from edge.uploads import cap_at, run_upload
+from sync import outbox
+from sync.budget import Month
+from sync.db import write
+from sync.uploads import month_bytes, pause, pause_of, resume
+from tests.sync.station import AT, Office, Station, until
+
+ZONE = ZoneInfo("Asia/Shanghai")
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=ZONE)  # a Monday
+
+
+def config_of(folder: Path, **upload: object) -> Config:
+    return Config(
+        box=BoxSettings(id="b", data_dir=folder),
+        hats=(HatSettings(name="hat0", alsa_device="x", lines=4),),
+        upload=UploadSettings(**upload),
+        upload_windows=(
+            UploadWindow(when="mon-fri 08:00-18:00", cap_kbit_s=512),
+            UploadWindow(when="daily 00:00-06:00", cap_kbit_s=0),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("local", "kbit_s"),
+    [(NOON, 512), (NOON.replace(hour=20), 100), (NOON.replace(hour=3), 0), (NOON + timedelta(days=5), 100)],
+)
+def test_the_cap_follows_the_time_of_the_day(tmp_path: Path, local: datetime, kbit_s: int) -> None:
+    assert cap_at(config_of(tmp_path, cap_kbit_s=100))(local) == kbit_s * 125
+
+
+def test_settings_reach_the_syncer(tmp_path: Path) -> None:
+    settings = sync_settings(config_of(tmp_path, month_gb=1.5, oldest_percent=40, during_call=False))
+    assert (settings.month_bytes, settings.oldest_share, settings.early_margin_s) == (
+        1_500_000_000,
+        0.4,
+        None,
+    )
+    assert settings.zone == ZONE
+    assert settings.cap_at(NOON) == 64_000
+
+
+def test_a_month_is_kept_over_a_restart_and_ends(tmp_path: Path) -> None:
+    db = open_store(tmp_path / "branch.db")
+    for _ in range(2):
+        allowance = Allowance(db, ZONE, lambda _: 0.0, Month(1_000_000))
+        allowance.step(0.0, NOON)
+        allowance.spend(300_000, 0.0)
+    assert 600_000 < month_bytes(db, "2026-11") <= 600_000 * 1.1 + 2 * 64_000
+    allowance.spend(500_000, 0.0)
+    assert "this month's 0.001 GB" in allowance.refusal
+    assert not allowance.may(0.0)
+    allowance.step(1.0, NOON + timedelta(days=8))
+    assert allowance.may(1.0)
+    db.close()
+
+
+def test_the_month_is_that_of_the_branch(tmp_path: Path) -> None:
+    db = open_store(tmp_path / "branch.db")
+    allowance = Allowance(db, ZONE, lambda _: 0.0, Month(10))
+    allowance.step(0.0, datetime(2026, 11, 30, 23, 30, tzinfo=ZoneInfo("UTC")))
+    assert allowance.month.month == "2026-12"
+    db.close()
+
+
+def test_a_chunk_fits_the_cap(tmp_path: Path) -> None:
+    db = open_store(tmp_path / "branch.db")
+    allowance = Allowance(db, ZONE, lambda _: 125_000.0, Month())
+    allowance.step(0.0, NOON)
+    assert 7_000 < allowance.largest(262_144) < 10_000
+    db.close()
+
+
+def test_the_command_shows_pauses_and_resumes(tmp_path: Path) -> None:
+    config = config_of(tmp_path, month_gb=2.0)
+    said = run_upload(config, "show", "wang", NOON)
+    assert said.splitlines()[:3] == ["uploads: running", "cap now: 512 kbit/s", "this month: 0.00 of 2 GB"]
+    assert "uploads: paused by wang since 2026-11-23T04:00:00.000Z" in run_upload(
+        config, "pause", "wang", NOON
+    )
+    assert "paused by wang" in run_upload(config, "pause", "li", NOON)  # the first one counts
+    assert "uploads: running" in run_upload(config, "resume", "li", NOON)
+
+
+# At a real broker.
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    station = Station(tmp_path_factory.mktemp("broker"))
+    station.start_broker()
+    yield station
+    station.kill_broker()
+
+
+@pytest.fixture
+def station(broker: Station, tmp_path: Path) -> Station:
+    (tmp_path / "pki").symlink_to(broker.pki)
+    return Station(tmp_path, broker.port)
+
+
+@pytest.fixture
+def office(station: Station) -> Iterator[Office]:
+    office = station.office()
+    until(lambda: office.ingest.ready, office)
+    yield office
+    office.close()
+
+
+def test_paused_audio_waits_and_call_records_go(station: Station, office: Office) -> None:
+    box = station.box()
+    try:
+        with write(box.db):
+            pause(box.db, "wang", AT)
+        box.record(os.urandom(100_000))
+        until(lambda: outbox.waiting(box.db).entries == 0, box, office)
+        until(lambda: box.troubles("upload") == ["the upload of audio was paused by wang"], box, office)
+        assert outbox.waiting(box.db).files == 1
+        assert pause_of(box.db) is not None
+        with write(box.db):
+            resume(box.db)
+        until(lambda: box.owes == 0, box, office)
+        until(lambda: box.troubles("upload") == [], box, office)
+    finally:
+        box.close()
+
+
+def test_a_used_up_month_stops_audio_and_no_call_record(station: Station, office: Office) -> None:
+    box = station.box(month_bytes=50_000)
+    try:
+        box.record(os.urandom(200_000))
+        until(lambda: box.troubles("upload") != [], box, office)
+        until(lambda: outbox.waiting(box.db).entries == 0, box, office)
+        assert box.syncer.files_published <= 50_000
+        assert outbox.waiting(box.db).files == 1
+    finally:
+        box.close()
+
+
+def test_newest_first_with_a_share_for_the_oldest(station: Station, office: Office) -> None:
+    box = station.box(oldest_share=0.3)
+    try:
+        made = [box.record(os.urandom(20_000))[1].recording_id for _ in range(20)]
+        until(lambda: box.owes == 0, box, office)
+        order = [made.index(rid) for rid in stored_in_order(office)]
+        assert order[0] == 19
+        assert sorted(order) == list(range(20))
+        oldest = [number for number in order[:10] if number < 10]
+        assert 2 <= len(oldest) <= 4
+        assert oldest == sorted(oldest)
+    finally:
+        box.close()
+
+
+def stored_in_order(office: Office) -> list[str]:
+    """Recordings as head office finished them."""
+    rows = [row for row in office.rows("transfers") if row["state"] == "stored"]
+    folder = office.settings.objects_folder / "objects"
+    times = {path.name: path.stat().st_ctime_ns for path in folder.rglob("*") if path.is_file()}
+    return [str(row["recording_id"]) for row in sorted(rows, key=lambda row: times[str(row["sha256"])])]
+
+
+def test_a_new_recording_does_not_wait_for_an_old_long_one(station: Station, office: Office) -> None:
+    """A turn ends; what was left goes on later where it was."""
+    box = station.box(cap_at=lambda _: 400_000.0, oldest_share=0.0, turn_s=0.5)
+    try:
+        old = os.urandom(8_000_000)
+        box.record(old)
+        until(lambda: box.syncer.files_published > 100_000, box, office)
+        _, new = box.record(os.urandom(100_000))
+        until(lambda: office.objects.size(new.sha256) is not None, box, office, within_s=30)
+        assert office.objects.size(hashlib.sha256(old).hexdigest()) is None
+    finally:
+        box.close()
