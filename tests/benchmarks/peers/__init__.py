@@ -33,7 +33,15 @@ Callers = Callable[[Sequence[Clip]], list[list[Who]]]
 
 def install() -> None:
     """Install what is missing of the peers and build ours; says what it does on standard error."""
-    missing = [package for package in PACKAGES if not _there(package)]
+    install_packages(PACKAGES)
+    if not PROGRAM.exists() or PROGRAM.stat().st_mtime < SOURCE.stat().st_mtime:
+        PROGRAM.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["gcc", "-O2", "-Wall", "-o", PROGRAM, SOURCE, "-lspandsp", "-lm"], check=True)
+
+
+def install_packages(packages: Sequence[str]) -> None:
+    """Install those Debian packages that are missing."""
+    missing = [package for package in packages if not _there(package)]
     if missing:
         sys.stderr.write(f"peers: installing Debian package(s): {' '.join(missing)}\n")
         sudo = [] if os.geteuid() == 0 else ["sudo"]
@@ -41,9 +49,6 @@ def install() -> None:
         command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run([*sudo, *command], check=True, stdout=subprocess.DEVNULL, env=environment)
-    if not PROGRAM.exists() or PROGRAM.stat().st_mtime < SOURCE.stat().st_mtime:
-        PROGRAM.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["gcc", "-O2", "-Wall", "-o", PROGRAM, SOURCE, "-lspandsp", "-lm"], check=True)
 
 
 def _there(package: str) -> bool:
