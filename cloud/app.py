@@ -13,7 +13,7 @@ import uvicorn
 
 from cloud import ingest
 from cloud.config import Settings
-from cloud.objects import FolderObjects
+from cloud.s3 import open_objects
 from cloud.store.database import open_engine
 from cloud.web.app import build_app
 from cloud.web.parts import Clock, Parts
@@ -37,7 +37,7 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
     return Parts(
         settings=settings,
         engine=open_engine(settings.database),
-        objects=FolderObjects(settings.objects_folder),
+        objects=open_objects(settings.objects, settings.objects_folder, settings.s3),
         views=Views(settings.organisation, settings.zone),
         clock=clock,
     )
@@ -77,7 +77,8 @@ def run_ingest(settings: Settings) -> None:
     ingest.run(
         ingest.IngestSettings(
             database_url=settings.database,
-            objects_folder=settings.objects_folder,
+            objects=open_objects(settings.objects, settings.objects_folder, settings.s3),
+            incoming_folder=settings.objects_folder / "incoming",
             host=broker.host,
             port=broker.port,
             ca_file=broker.ca,

@@ -5,7 +5,8 @@ One TOML file is read by every head-office process; all that is wrong with it is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
@@ -17,6 +18,7 @@ from sync.settings import read_toml, setting
 
 LANGUAGES = ("zh", "en")
 BACKENDS = ("sqlite", "postgresql")
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[\w./-]*)?")
 
 
 def _check_time_zone(value: str) -> str | None:
@@ -36,6 +38,16 @@ def _check_database_url(value: str) -> str | None:
         backend = ""
     # The value may hold a password, so it is not repeated.
     return None if backend in BACKENDS else "must begin with sqlite:/// or postgresql+psycopg://"
+
+
+def _check_objects(value: str) -> str | None:
+    if (
+        not value
+        or value.startswith("/")
+        or re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[\w./-]*)?", value)
+    ):
+        return None
+    return f"must be an absolute folder or s3://bucket/prefix, got {value!r}"
 
 
 def _check_public_url(value: str) -> str | None:
@@ -76,16 +88,31 @@ class WebSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class S3Settings:
+    """How to reach a store of recordings that speaks S3, if `objects` names one."""
+
+    endpoint: str = setting("", about="address of the store, e.g. https://s3.example.cn; empty: Amazon's own")
+    region: str = setting("", about="region of the bucket, where the store has regions")
+    access_key: str = setting("", about="access key id; empty: as this machine's own settings for S3 say")
+    secret_key_file: str = setting("", about="file with the secret key, readable by this user only")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything a head-office process is told."""
 
     broker: BrokerSettings
     web: WebSettings
+    s3: S3Settings = field(default_factory=S3Settings)
     data: Path = setting(absolute=True, about="folder for database and recordings; made when missing")
     database_url: str = setting(
         "", check=_check_database_url, about="empty: SQLite in the data folder; else a PostgreSQL address"
     )
-    objects: str = setting("", about="folder of the recordings; empty: recordings in the data folder")
+    objects: str = setting(
+        "",
+        check=_check_objects,
+        about="folder of the recordings, or s3://bucket/prefix; empty: recordings in the data folder",
+    )
     organisation: str = setting("Branchline", about="name shown at the top of every page")
     language: str = setting("zh", choices=LANGUAGES, about="language of the pages until a person picks one")
     time_zone: str = setting(
@@ -99,8 +126,9 @@ class Settings:
 
     @property
     def objects_folder(self) -> Path:
-        """The folder of the recordings, the default filled in."""
-        return Path(self.objects) if self.objects else self.data / "recordings"
+        """The folder of the recordings, of those that still arrive if they are kept elsewhere."""
+        elsewhere = not self.objects or self.objects.startswith("s3://")
+        return self.data / "recordings" if elsewhere else Path(self.objects)
 
     @property
     def zone(self) -> ZoneInfo:

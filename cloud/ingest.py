@@ -24,7 +24,7 @@ from cloud.apply import APPLY
 from cloud.arrivals import FilesDesk
 from cloud.entries import EntriesDesk, Message, Outgoing
 from cloud.incoming import Incoming
-from cloud.objects import FolderObjects
+from cloud.objects import Objects
 from cloud.reconcile import Reconciler
 from cloud.store.database import open_engine
 from cloud.store.partitions import keep_ahead
@@ -46,10 +46,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """What ingest is told: database, recordings folder, and the broker with our certificate for it."""
+    """What ingest is told: database, store of recordings, and the broker with our certificate for it."""
 
     database_url: str
-    objects_folder: Path
+    objects: Objects
+    incoming_folder: Path  # where recordings arrive
     host: str
     port: int
     ca_file: Path
@@ -148,9 +149,9 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             manual_ack=True,
         )
     )
-    objects, inbox = FolderObjects(settings.objects_folder), Inbox(inbox_tables, APPLY)
-    reconciler = Reconciler(inbox, objects, key_in(settings.witness_file))
-    files = FilesDesk(engine, objects, Incoming(settings.objects_folder / "incoming"))
+    inbox = Inbox(inbox_tables, APPLY)
+    reconciler = Reconciler(inbox, settings.objects, key_in(settings.witness_file))
+    files = FilesDesk(engine, settings.objects, Incoming(settings.incoming_folder))
     ingest = Ingest(link, EntriesDesk(engine, inbox, reconciler), files)
     parts = Parts(engine)
     try:

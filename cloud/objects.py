@@ -1,11 +1,12 @@
 """Where head office keeps recordings: named by the SHA-256 of their content, complete or not there at all.
 
-`Objects` is what any store must do; `FolderObjects` does it in a folder. A recording arrives elsewhere
-(cloud.incoming) and is taken over under its hash once that was checked; only after the database knows of it
-is the unfinished file dropped, so a crash in between costs nothing.
+`Objects` is what any store must do; `FolderObjects` does it in a folder, `cloud.s3` in a bucket. A recording
+arrives elsewhere (cloud.incoming) and is taken over under its hash once that was checked; only after the
+database knows of it is the unfinished file dropped, so a crash in between costs nothing.
 
     ObjectError
-      NoSuchObject   nothing is stored under that key
+      NoSuchObject      nothing is stored under that key
+      StoreUnreachable  the store cannot be used now
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ class ObjectError(Exception):
 
 class NoSuchObject(ObjectError):
     """Nothing is stored under that key."""
+
+
+class StoreUnreachable(ObjectError, OSError):
+    """The store cannot be used now; the recording is asked for again."""
 
 
 class Objects(Protocol):
@@ -85,9 +90,14 @@ class FolderObjects:
         self._object(key).unlink(missing_ok=True)
 
     def _object(self, key: str) -> Path:
-        if not _HASH.fullmatch(key):
-            raise NoSuchObject(f"a key is a SHA-256 in lower-case hex, got {key[:100]!r}")
-        return self.folder / "objects" / key[:2] / key
+        return self.folder / "objects" / checked_key(key)[:2] / key
+
+
+def checked_key(key: str) -> str:
+    """`key`; NoSuchObject unless it is a SHA-256 in lower-case hex."""
+    if not _HASH.fullmatch(key):
+        raise NoSuchObject(f"a key is a SHA-256 in lower-case hex, got {key[:100]!r}")
+    return key
 
 
 def _blocks(file: io.BufferedReader, left: int) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from tests.databases import POSTGRESQL, SQLITE, Emptied, new_sqlite
 from tests.postgres import PostgresServer
+from tests.s3 import S3Server
 
 settings.register_profile("branchline", deadline=None)
 settings.load_profile("branchline")
@@ -48,3 +49,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     emptied: Emptied = request.getfixturevalue("emptied")
     yield emptied.url
     emptied.empty()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A store that speaks S3, started when the first test asks for it."""
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    server.start()
+    yield server
+    server.stop()

@@ -88,7 +88,7 @@ class Office:
     def receive_audio(self, recording_id: str) -> None:
         """What ingest does when the last chunk is in."""
         audio = make_audio()
-        key = store_audio(self.objects, audio)
+        key = store_audio(self.objects, audio, self.objects.folder)
         stored = {"state": "stored", "object_key": key, "stored_utc": to_text(datetime.now(UTC))}
         with write(self.engine) as connection:
             connection.execute(recordings.update().where(recordings.c.id == recording_id).values(stored))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from cloud.app import open_parts
-from cloud.config import Settings
-from cloud.objects import FolderObjects, Objects
+from cloud.config import S3Settings, Settings
+from cloud.objects import Objects
 from cloud.store import boxes, people
 from cloud.store.database import write
 from cloud.store.schema import calls, gaps, recordings, users
@@ -34,12 +34,13 @@ NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # in Shanghai
 SITE = "http://testserver"
 
 
-def make_settings(folder: Path, database_url: str = "", **web: object) -> Settings:
+def make_settings(folder: Path, database_url: str = "", objects: str = "", **web: object) -> Settings:
     """Settings as a file would give them, for a head office in `folder`."""
     pki = folder / "pki"
     document = {
         "data": str(folder / "data"),
         "database_url": database_url,
+        "objects": objects,
         "broker": {
             "ca": str(pki / "ca.pem"),
             "cert": str(pki / "head-office.pem"),
@@ -135,7 +136,7 @@ class House:
 
     def _stored(self, audio: bytes) -> dict[str, Any]:
         sha256 = hashlib.sha256(audio).hexdigest()
-        key = store_audio(self.parts.objects, audio)
+        key = store_audio(self.parts.objects, audio, self.parts.settings.objects_folder)
         return {
             "state": "stored",
             "size_bytes": len(audio),
@@ -145,18 +146,13 @@ class House:
         }
 
 
-def store_audio(objects: Objects, audio: bytes) -> str:
+def store_audio(objects: Objects, audio: bytes, folder: Path) -> str:
     """What ingest does with a recording that is all there; its key."""
-    with tempfile.NamedTemporaryFile(dir=_made(objects)) as file:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
         file.write(audio)
         file.flush()
         return objects.take(Path(file.name), hashlib.sha256(audio).hexdigest())
-
-
-def _made(objects: Objects) -> Path:
-    assert isinstance(objects, FolderObjects)
-    objects.folder.mkdir(parents=True, exist_ok=True)
-    return objects.folder
 
 
 def call_row(**fields: object) -> dict[str, Any]:
@@ -189,10 +185,12 @@ def call_row(**fields: object) -> dict[str, Any]:
     return {**row, **fields}
 
 
-def open_house(folder: Path, database_url: str = "", **web: object) -> House:
+def open_house(
+    folder: Path, database_url: str = "", objects: str = "", s3: S3Settings | None = None, **web: object
+) -> House:
     """A head office in `folder`, its clock at NOON; its database is a new one if none is given."""
     url = database_url or new_sqlite(folder / "data" / "head-office.db")
     clock = FakeClock(NOON)
-    settings = make_settings(folder, url, **web)
+    settings = replace(make_settings(folder, url, objects, **web), s3=s3 or S3Settings())
     parts = open_parts(settings, Clock(now=clock.utc, monotonic_s=clock.monotonic_s))
     return House(parts, build_app(parts), clock)

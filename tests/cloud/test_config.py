@@ -68,6 +68,8 @@ def test_what_is_left_out_follows_from_the_data_folder(tmp_path: Path) -> None:
     given = read(tmp_path, 'objects = "/mnt/r"\ndatabase_url = "postgresql+psycopg://u:p@h/n"\n' + GOOD)
     assert given.objects_folder == Path("/mnt/r")
     assert given.database.startswith("postgresql")
+    bucket = read(tmp_path, 'objects = "s3://recordings/a/b"\n' + GOOD)
+    assert bucket.objects_folder == Path("/srv/ho/recordings")  # where they arrive
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,12 @@ def test_what_is_left_out_follows_from_the_data_folder(tmp_path: Path) -> None:
         (("data = ", 'language = "de"\ndata = '), ["language must be one of zh, en, got 'de'"]),
         (("data = ", 'database_url = "mysql://u:secret@h/n"\ndata = '), ["database_url must begin with"]),
         (("data = ", 'database_url = "nonsense"\ndata = '), ["database_url must begin with"]),
+        (("data = ", 'objects = "recordings"\ndata = '), ["objects must be an absolute folder or s3://"]),
+        (("data = ", 'objects = "s3://a"\ndata = '), ["objects must be an absolute folder or s3://"]),
+        (
+            ("data = ", 'objects = "s3://Bucket/x y"\ndata = '),
+            ["objects must be an absolute folder or s3://"],
+        ),
         (('key = "/pki/head-office-key.pem"', ""), ["broker.key is missing"]),
         (("[broker]", "[[broker]]"), ["broker must be a table"]),
         (("[web]", "[web"), ["is not TOML"]),

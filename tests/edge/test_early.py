@@ -105,7 +105,7 @@ def office(station: Station) -> Iterator[Office]:
 
 def early_bytes(office: Office, call: Call) -> int:
     """What head office has of a call that goes on."""
-    held = Incoming(office.settings.objects_folder / "incoming").held(f"{BOX}.{call.id}")
+    held = Incoming(office.settings.incoming_folder).held(f"{BOX}.{call.id}")
     return sum(end - start for start, end in held)
 
 

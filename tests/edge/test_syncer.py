@@ -66,7 +66,7 @@ def test_a_call_and_its_recording_arrive(box: Box, office: Office) -> None:
     assert (recording["state"], recording["object_key"]) == ("stored", ready.sha256)
     assert hashlib.sha256(office.audio(ready.sha256)).hexdigest() == hashlib.sha256(audio).hexdigest()
     assert box.troubles() == box.troubles("upload") == []
-    assert not list((office.settings.objects_folder / "incoming").iterdir())
+    assert not list(office.settings.incoming_folder.iterdir())
 
 
 def test_stored_well_under_two_seconds_after_the_file_is_ready(box: Box, office: Office) -> None:

@@ -163,7 +163,8 @@ class Station:
         pair = pki.pair_of(self.pki, "head-office")
         return IngestSettings(
             f"sqlite:///{self.folder / 'head-office.db'}",
-            self.folder / "objects",
+            FolderObjects(self.folder / "objects"),
+            self.folder / "objects" / "incoming",
             "localhost",
             self.port,
             self.pki / "ca.pem",
@@ -255,13 +256,13 @@ class Office:
                 manual_ack=True,
             )
         )
-        self.objects = FolderObjects(settings.objects_folder)
+        self.objects = settings.objects
         inbox = Inbox(schema.inbox_tables, APPLY)
         reconciler = Reconciler(inbox, self.objects, key_in(settings.witness_file))
         self.ingest = Ingest(
             link,
             EntriesDesk(self.engine, inbox, reconciler),
-            FilesDesk(self.engine, self.objects, Incoming(settings.objects_folder / "incoming")),
+            FilesDesk(self.engine, self.objects, Incoming(settings.incoming_folder)),
             chance=lambda: 0.0,
         )
         self.link = link
