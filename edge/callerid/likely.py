@@ -22,6 +22,7 @@ BEAM = 512
 NOT_A_MESSAGE = 4.0  # log odds, before looking, that it is not one
 LEFTOVER = 3.0  # log odds against each character more than two after the checksum
 NEVER = -1e9
+HOPELESS = 45.0  # log odds behind the best beginning: not to be made up for
 LONGEST_VALUE = 60
 
 
@@ -169,15 +170,17 @@ def _start(count: int) -> _Beam:
 def _advance(beam: _Beam, gain: NDArray[np.float32], at: int, count: int) -> _Beam:
     """Try every byte after every beginning; keep the best."""
     rules = grammar()
-    price = rules.price[beam.state] + gain[None, :] + beam.score[:, None]
-    room = beam.left[:, None] - 1 - np.arange(256)[None, :]  # of the body, after a value of this length
+    price = rules.price[beam.state] + (gain + beam.score[:, None])
     if at == 1:
-        price = np.where(np.arange(256)[None, :] > count - 3, NEVER, price)
-    lengths = np.isin(beam.state, _length_states())[:, None]
-    price = np.where(lengths & ((room < 0) | ((room > 0) & (room < 3))), NEVER, price)
+        price[:, max(0, count - 2) :] = NEVER
+    lengths = np.flatnonzero(_is_length()[beam.state])
+    if len(lengths):  # what a value of this length leaves of the body: nothing, or room for another
+        room = beam.left[lengths, None] - 1 - np.arange(256)
+        price[lengths] = np.where((room < 0) | ((room > 0) & (room < 3)), NEVER, price[lengths])
     flat = price.ravel()
-    best = np.argpartition(-flat, BEAM)[:BEAM] if flat.size > BEAM else np.arange(flat.size)
-    best = best[flat[best] > NEVER / 2]
+    best = np.flatnonzero(flat > max(float(flat.max()) - HOPELESS, NEVER / 2))
+    if len(best) > BEAM:
+        best = best[np.argpartition(-flat[best], BEAM)[:BEAM]]
     row, byte = best // 256, best % 256
     message = beam.message[row]
     message[:, at] = byte
@@ -187,8 +190,8 @@ def _advance(beam: _Beam, gain: NDArray[np.float32], at: int, count: int) -> _Be
 
 
 @cache
-def _length_states() -> tuple[int, ...]:
-    return tuple(at for at, name in enumerate(grammar().names) if name.endswith(" length"))
+def _is_length() -> NDArray[np.bool_]:
+    return np.array([name.endswith(" length") for name in grammar().names])
 
 
 def _ends(

@@ -2,7 +2,7 @@
 
 While a line is open it is looked at every 50 ms, so a message is reported as soon as its last byte is there.
 What must have been a message but could not be read is reported as refused, once, when the burst has been
-searched: a step of each search for every 20 ms of audio, so that the other lines do not wait for all of it.
+searched: a step of each search for every 10 ms of audio, so that the other lines do not wait for all of it.
 
     limit                     accepted                refused
     level                     -50 .. 0 dBm0           -62 dBm0
@@ -48,7 +48,7 @@ MIN_CONFIDENCE_UNEVEN = 0.9999  # for unequal steps, which can be made to fit mo
 OTHER_BAUDS = (1185.0, 1215.0)
 MARK_RUNS = 2
 MOST_AWAITED_S = 1.0  # a length may have been misread
-STEP_S = 0.02  # of audio, for which one step of a search is done
+STEP_S = 0.01  # of audio, for which one step of a search is done
 NOT_CALLERS = (0x06, 0x82, 0x86, 0x89)  # message waiting, charge, SMS: good messages that name nobody
 
 
@@ -231,18 +231,12 @@ class CallerIdReceiver:
 def _hypotheses(
     signal: NDArray[np.complex64], run: MarkRun, standard: FskStandard
 ) -> Iterator[Weighed | None]:
-    """Equal steps at the nominal bit rate, unequal steps, other bit rates: the likeliest first.
-
-    None stands between two pieces of work.
-    """
+    """Equal steps at the nominal bit rate, unequal steps, other bit rates: the likeliest first."""
     lattice = Lattice(signal, run, standard)
-    yield None
     yield lattice.characters(comb)
     yield lattice.characters(walk)
     for baud in OTHER_BAUDS:
-        lattice = Lattice(signal, run, standard, baud)
-        yield None
-        yield lattice.characters(comb)
+        yield Lattice(signal, run, standard, baud).characters(comb)
 
 
 def _standards(run: MarkRun) -> list[FskStandard]:

@@ -57,13 +57,13 @@ class ActivityMeter:
         return Slots(hops.position, SLOT * self._hop, active, ringing)
 
     def _slot(self, hops: Hops, first: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        total = hops.total[first : first + SLOT].sum(axis=0) / SLOT
-        measured = hops.power[self._voice, PAST + first : PAST + first + SLOT].sum(axis=0) / SLOT
-        voice = np.where(hops.heard, measured, total)  # of a line too quiet to be measured: no more than that
-        ringing = self._ringing(hops.mean[first : first + SLOT], total)
+        total = hops.total[first : first + SLOT].sum(axis=0) * (1 / SLOT)
+        voice = hops.power[self._voice, PAST + first : PAST + first + SLOT].sum(axis=0) * (1 / SLOT)
+        np.copyto(voice, total, where=~hops.heard)  # of a line too quiet to be measured: no more than that
         self._floor = np.maximum(1e-12, np.minimum(voice, self._floor * FLOOR_RISE))
-        active = (voice > MIN_VOICE) & (voice > OVER_FLOOR * self._floor) & ~ringing
-        return np.asarray(active), ringing
+        active = voice > np.maximum(MIN_VOICE, OVER_FLOOR * self._floor)
+        ringing = self._ringing(hops.mean[first : first + SLOT], total)
+        return active & ~ringing, ringing
 
     def _ringing(self, mean: NDArray[np.float32], total: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Is 20 or 25 Hz strong, against hum too?"""

@@ -40,11 +40,11 @@ def _passband(seconds: float, count: int) -> NDArray[np.float32]:
 def tone_sums(signal: NDArray[np.complex64], hz: float) -> NDArray[np.complex128]:
     """Return s with s[b] - s[a] = the sum over a..b of the signal against a tone; shape (n + 1,)."""
     sums = np.zeros(len(signal) + 1, np.complex128)
-    np.cumsum(signal * _ramp(hz, len(signal)), out=sums[1:])
+    np.cumsum(signal * ramp(hz, len(signal)), out=sums[1:])
     return sums
 
 
-def _ramp(hz: float, count: int) -> NDArray[np.complex64]:
+def ramp(hz: float, count: int) -> NDArray[np.complex64]:
     """Return a tone turning backwards: a few turns worked out, the rest by multiplication."""
     turn = -2j * np.pi * hz / RATE_HZ
     coarse = np.exp(turn * RAMP_STEP * np.arange(-(-count // RAMP_STEP))).astype(np.complex64)

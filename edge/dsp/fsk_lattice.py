@@ -113,19 +113,35 @@ class Lattice:
         self._strength = (ONES + 2) * np.float32(one_gain**2) + (9 - ONES) * np.float32(zero_gain**2)
         self._root = np.sqrt(self._strength / 11)
 
-    def _sums(self, at: NDArray[np.intp]) -> Sums:
-        """Return |S| of all 256 bytes for characters starting at these grid points (>= STEPS); (n, 256)."""
-        total = (self._one[at - STEPS] + self._zero[at])[:, None]
-        spaces = np.ones(1, np.intp)
-        for bit in range(1, 9):
-            place = at + bit * STEPS
+    def _powers(self, at: NDArray[np.intp]) -> Sums:
+        """Return |S|**2 of all 256 bytes for characters starting at these grid points (>= STEPS); (n, 256).
+
+        The halves of a character meet in the middle: |a + b|**2 = |a|**2 + |b|**2 + 2 Re(a b*).
+        """
+        early = (self._one[at - STEPS] + self._zero[at])[:, None]
+        early, spaces = self._grown(early, at + STEPS, np.ones(1, np.intp))
+        early = early * self._turned[spaces].conj()  # as seen from the first bit of the later half
+        late, more = self._grown(np.zeros((len(at), 1), np.complex64), at + 5 * STEPS, np.zeros(1, np.intp))
+        late = late + self._one[at + 9 * STEPS][:, None] * self._turned[more]
+        one = np.ones(early.shape, np.float32)
+        left = np.stack([2 * late.real, 2 * late.imag, _power(late), one], axis=2)
+        right = np.stack([early.real, early.imag, one, _power(early)], axis=1)
+        return np.asarray((left @ right).reshape(len(at), 256))
+
+    def _grown(
+        self, total: NDArray[np.complex64], at: NDArray[np.intp], spaces: NDArray[np.intp]
+    ) -> tuple[NDArray[np.complex64], NDArray[np.intp]]:
+        """Add four bits from `at` on, either way; return the sums, the last bit highest, and their spaces."""
+        for bit in range(4):
             turned = self._turned[spaces][None, :]
-            zero = total + self._zero[place][:, None] * turned
-            one = total + self._one[place][:, None] * turned
+            zero = total + self._zero[at + bit * STEPS][:, None] * turned
+            one = total + self._one[at + bit * STEPS][:, None] * turned
             total = np.concatenate([zero, one], axis=1)
             spaces = np.concatenate([spaces + 1, spaces])
-        total += self._one[at + 9 * STEPS][:, None] * self._turned[spaces][None, :]
-        return np.asarray(np.abs(total), np.float32)
+        return total, spaces
+
+    def _sums(self, at: NDArray[np.intp]) -> Sums:
+        return np.asarray(np.sqrt(np.maximum(self._powers(at), 0)), np.float32)
 
     def _fits(self) -> Fit:
         """How well the best byte fits at every grid point.
@@ -136,7 +152,7 @@ class Lattice:
         points = np.arange(STEPS, count, 2)
         best = np.zeros(count, np.float32)
         for part in np.array_split(points, max(1, len(points) // 512)):
-            best[part] = (self._sums(part) / self._root).max(axis=1)
+            best[part] = np.sqrt((self._powers(part) * (1 / self._root**2)).max(axis=1))
         between = np.arange(STEPS + 1, count - 1, 2)
         best[between] = (best[between - 1] + best[between + 1]) / 2
         marks = np.zeros(len(self._one) + STEPS, np.complex128)
@@ -183,6 +199,10 @@ def _last_character(best: NDArray[np.float32]) -> int:
     """Return how many characters there are before the best bytes drop to what noise gives."""
     level = float(np.median(np.sort(best)[len(best) // 2 :]))
     return int(np.argmax(np.cumsum(best - 0.7 * level))) + 1
+
+
+def _power(values: NDArray[np.complex64]) -> NDArray[np.float32]:
+    return np.asarray(values.real**2 + values.imag**2)
 
 
 def _at(sums: NDArray[np.complex128], times: NDArray[np.float64]) -> NDArray[np.complex128]:

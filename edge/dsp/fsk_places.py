@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 STEPS = 8  # grid points per bit
@@ -17,6 +18,7 @@ CHARACTER = 10 * STEPS
 SHORTEST_PITCH, LONGEST_PITCH = 9.75 * STEPS, 12.25 * STEPS
 PITCH_STEP = 0.05
 SHORTEST_STEP, LONGEST_STEP = 77, CHARACTER + 21 * STEPS  # of the walk
+PAUSES = LONGEST_STEP - SHORTEST_STEP + 1  # lengths between two starts
 MIN_CHARACTERS = 4
 
 Places = NDArray[np.float64]
@@ -40,14 +42,14 @@ def comb(fit: Fit, firsts: Places) -> Places | None:
     if last - firsts[-1] < MIN_CHARACTERS * LONGEST_PITCH:
         return None
     pitches = np.arange(SHORTEST_PITCH, LONGEST_PITCH, PITCH_STEP)
-    total = np.zeros((len(firsts), len(pitches)))
-    used = np.zeros_like(total)
-    for character in range(int((last - firsts[0]) / SHORTEST_PITCH) + 1):
-        places = firsts[:, None] + pitches[None, :] * character
-        inside = places < last - CHARACTER + STEPS
-        total += fit.over_mark[np.minimum(np.rint(places), last).astype(np.intp)] * inside
-        used += inside
-    row, column = np.unravel_index(int(np.argmax(total / np.maximum(used, 1))), total.shape)
+    steps = np.arange(int((last - firsts[0]) / SHORTEST_PITCH) + 1)
+    offsets = np.rint(firsts[0] + pitches[:, None] * steps).astype(np.intp)  # firsts are one apart
+    room = len(fit) - CHARACTER + STEPS - 1  # a character that begins later is not whole
+    beyond = np.zeros(int(offsets[-1, -1]) + len(firsts) + 1 - room, np.float32)
+    runs = sliding_window_view(np.concatenate([fit.over_mark[:room], beyond]), len(firsts))
+    used = np.maximum(1, np.ceil((room - firsts[:, None]) / pitches))
+    total = runs[offsets].sum(axis=1).T / used
+    row, column = np.unravel_index(int(np.argmax(total)), total.shape)
     first, pitch = float(firsts[row]), float(pitches[column])
     return np.asarray(first + pitch * np.arange(int((last - first) / pitch) + 1), np.float64)
 
@@ -61,20 +63,31 @@ def walk(fit: Fit, firsts: Places) -> Places | None:
     begin = np.unique(np.rint(firsts).astype(np.intp))
     start = np.full(count, -np.inf)
     start[begin] = gain[begin] + np.abs(fit.marks[begin] - fit.marks[begin[0]])
-    pauses = np.arange(LONGEST_STEP - SHORTEST_STEP, -1, -1) - (CHARACTER - SHORTEST_STEP)
+    marks = _paused(fit)
     reached = np.full(count + LONGEST_STEP, -np.inf)  # shifted: point p stands at p + LONGEST_STEP
+    before = sliding_window_view(reached, PAUSES)
     came = np.full(count, -1, np.intp)
     for at in range(0, count, SHORTEST_STEP):
-        points = np.arange(at, min(at + SHORTEST_STEP, count))
-        before = points[:, None] - CHARACTER - pauses
-        pause_from = np.clip(points[:, None] - np.maximum(pauses, 0), 0, count - 1)
-        marks = np.abs(fit.marks[points][:, None] - fit.marks[pause_from])
-        scores = reached[before + LONGEST_STEP] + marks
+        points = slice(at, min(at + SHORTEST_STEP, count))
+        scores = before[points] + marks[points]
         choice = scores.argmax(axis=1)
-        chained = gain[points] + scores[np.arange(len(points)), choice]
-        reached[points + LONGEST_STEP] = np.maximum(chained, start[points])
-        came[points] = np.where(chained > start[points], before[np.arange(len(points)), choice], -1)
+        chained = gain[points] + scores[np.arange(len(choice)), choice]
+        reached[points.start + LONGEST_STEP : points.stop + LONGEST_STEP] = np.maximum(chained, start[points])
+        back = np.arange(points.start, points.stop) - LONGEST_STEP + choice
+        came[points] = np.where(chained > start[points], back, -1)
     return _chain(reached[LONGEST_STEP:], came)
+
+
+def _paused(fit: Fit) -> NDArray[np.float32]:
+    """How strong is the mark in every pause before a point, the longest first? (points, PAUSES)"""
+    marks = fit.marks.astype(np.complex64)
+    padded = np.concatenate([np.full(PAUSES - 1, marks[0]), marks])
+    overlap = CHARACTER - SHORTEST_STEP  # characters may come a little early: then there is no pause
+    turned = marks[:, None] - sliding_window_view(padded, PAUSES)
+    size = np.sqrt(turned.real**2 + turned.imag**2)
+    size[:, : PAUSES - overlap] = size[:, overlap:]
+    size[:, PAUSES - overlap :] = 0
+    return np.asarray(size)
 
 
 def _chain(reached: NDArray[np.float64], came: NDArray[np.intp]) -> Places | None:

@@ -242,7 +242,7 @@ class ToneReceiver:
         strength = _best(total.real**2 + total.imag**2, count) * np.float32(1 / window**2)
         needed = _running_sum(hops.power[self._band, FIRST:][:, columns], window) * (MIN_SHARE / window)
         if count == 1:
-            return (strength[0] > needed) & (strength[0] > MIN_TONE), strength[0]
+            return np.asarray((strength[0] > needed) & (strength[0] > MIN_TONE)), strength[0]
         weakest, strongest = strength.min(axis=0), strength.max(axis=0)
         present = (strength.sum(axis=0) > needed) & (weakest > MIN_TONE)
         return np.asarray(present & (strongest < MAX_TWIST * weakest)), np.asarray(strongest)
