@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
+from cloud import clocks
 from cloud.store import schema
 from sync import bulk
 from sync.events import CallEnded, GapFact, RecordingReady
@@ -35,8 +36,12 @@ _call, _ready, _gap = attrgetter("call_id", *CALL), attrgetter("recording_id", *
 
 def call_ended(db: Connection, told: Sequence[Told]) -> None:
     """The rows of calls."""
-    rows = ((*_call(one.event), one.origin.box_id, one.origin.received_utc) for one in told)
-    _upsert(db, schema.calls, ("id", *CALL, "box_id", "received_utc"), rows)
+    corrections = clocks.corrections(db, told)
+    rows = (
+        (*_call(one.event), one.origin.box_id, one.origin.received_utc, *corrected)
+        for one, corrected in zip(told, corrections, strict=True)
+    )
+    _upsert(db, schema.calls, ("id", *CALL, "box_id", "received_utc", *clocks.COLUMNS), rows)
 
 
 def recording_ready(db: Connection, told: Sequence[Told]) -> None:
@@ -74,6 +79,7 @@ APPLY: dict[str, Apply] = {
     "call_ended": call_ended,
     "recording_ready": recording_ready,
     "recording_lost": recording_lost,
+    "clock_measured": clocks.clock_measured,
 }
 
 

@@ -12,6 +12,7 @@ from cloud.apply import audio_stored
 from cloud.entries import Message, Outgoing
 from cloud.incoming import Incoming
 from cloud.objects import Objects
+from cloud.store import allowed
 from cloud.store.database import read, write
 from cloud.store.schema import boxes, inbox_tables, recordings
 from sync import spans, topics
@@ -89,7 +90,7 @@ class FilesDesk:
     def _open(self, origin: Origin, opened: Open) -> AnyMessage | None:
         key = (origin.box_id, opened.rid)
         with write(self.engine) as db:
-            if not _registered(db, origin.box_id):
+            if not _may_send(db, origin):
                 return None  # it learns that on its events connection; its file is not refused for it
             row = _transfer(db, key)
             if row is not None and row["state"] == STORED:
@@ -108,7 +109,7 @@ class FilesDesk:
         """A recording that still goes on; what is here of one that was lost meanwhile goes."""
         key = (origin.box_id, rid)
         with write(self.engine) as db:
-            if not _registered(db, origin.box_id):
+            if not _may_send(db, origin):
                 return None
             row = _transfer(db, key)
             for lost in _lost(db, origin.box_id):
@@ -165,6 +166,7 @@ class FilesDesk:
         with write(self.engine) as db:
             _save(db, key, state=STORED, done_utc=origin.received_utc)
             audio_stored(db, origin, rid, receiver.sha256, object_key)
+            allowed.count(db, origin.box_id, origin.received_utc, receiver.most, 0)
         self._forget(key)
         return Stored(rid=rid, sha256=receiver.sha256)
 
@@ -206,8 +208,9 @@ def _temp(key: Key) -> str:
     return f"{key[0]}.{key[1]}"
 
 
-def _registered(db: Connection, box_id: str) -> bool:
-    return db.execute(select(boxes.c.id).where(boxes.c.id == box_id)).first() is not None
+def _may_send(db: Connection, origin: Origin) -> bool:
+    registered = db.execute(select(boxes.c.id).where(boxes.c.id == origin.box_id)).first() is not None
+    return registered and allowed.refusal(db, origin.box_id, origin.received_utc) is None
 
 
 def _is(table: Table, key: Key) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, select
 
 from cloud.reconcile import Reconciler
+from cloud.store import allowed, presences, troubles
 from cloud.store.database import write
 from cloud.store.schema import boxes
 from sync import topics
@@ -17,10 +18,22 @@ from sync.bulk import is_outage
 from sync.envelope import Batch, EnvelopeError
 from sync.inbox import Inbox, Origin
 from sync.messages import AnyMessage, Hello, Refused, pack
-from sync.session import FULL_CREDIT, UNKNOWN_BOX, ack_of, next_credit, read_up, reference, welcome_of
+from sync.session import (
+    FULL_CREDIT,
+    OVER_QUOTA,
+    UNKNOWN_BOX,
+    ack_of,
+    next_credit,
+    read_up,
+    reference,
+    welcome_of,
+)
 from sync.topics import Topic
 
 log = logging.getLogger(__name__)
+
+PRESENCE, MANIFESTS = "b", "m"
+QUIET = (PRESENCE, MANIFESTS)  # channels whose messages are not answered by an ack
 
 Message = tuple[Topic, bytes]
 Outgoing = tuple[str, bytes]  # topic, payload
@@ -64,30 +77,39 @@ class EntriesDesk:
 
     def _answer(self, db: Connection, topic: Topic, payload: bytes, now_utc: str) -> list[Outgoing]:
         origin = Origin(topic.box_id, now_utc)
-        if topic.channel == "m" and self.reconciler is not None and _seen(db, origin):
-            answers = self._about_manifests(self.reconciler, db, origin, payload)
+        if topic.channel in QUIET and _seen(db, origin):
+            answers = self._aside(db, origin, topic.channel, payload)
         else:
             answers = [("a", pack(self._take(db, origin, topic, payload)))]
         return [(topics.build(topic.box_id, "dn", channel), answer) for channel, answer in answers]
 
-    def _about_manifests(
-        self, reconciler: Reconciler, db: Connection, origin: Origin, payload: bytes
-    ) -> list[tuple[str, bytes]]:
+    def _aside(self, db: Connection, origin: Origin, channel: str, payload: bytes) -> list[tuple[str, bytes]]:
+        """Manifests and presence: what is said beside the entries."""
         try:
-            return reconciler.answer(db, origin, payload)
+            if channel == PRESENCE:
+                presences.note(db, origin, payload)
+                return []
+            if self.reconciler is None or allowed.held_back(db, origin.box_id):
+                return []
+            return self.reconciler.answer(db, origin, payload)
         except EnvelopeError as error:
             refused = Refused(ref=reference(payload), code=error.code, detail=str(error)[:500])
-            self.inbox.set_aside(db, origin, "m", payload, refused)
+            self.inbox.set_aside(db, origin, channel, payload, refused)
             return [("a", pack(refused))]
 
     def _take(self, db: Connection, origin: Origin, topic: Topic, payload: bytes) -> AnyMessage:
         if not _seen(db, origin):
             return Refused(ref=reference(payload), code=UNKNOWN_BOX)
+        refusal = allowed.refusal(db, origin.box_id, origin.received_utc)
+        if refusal is not None:
+            return Refused(ref=reference(payload), code=refusal)
         said = read_up(topic, payload)
         if isinstance(said, Hello):
+            troubles.end(db, origin.box_id, OVER_QUOTA, origin.received_utc)
             standing = self.inbox.standing(db, origin.box_id, said.epoch)
             return welcome_of(said, standing, self._credit, origin.received_utc)
         if isinstance(said, Batch):
+            allowed.count(db, origin.box_id, origin.received_utc, len(payload), len(said.entries))
             return ack_of(self.inbox.accept(db, origin, said), self._credit, origin.received_utc)
         self.inbox.set_aside(db, origin, topic.channel, payload, said)
         return said

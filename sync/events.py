@@ -67,7 +67,19 @@ class RecordingLost:
     reason: str
 
 
-SyncEvent = CallEnded | RecordingReady | RecordingLost
+@dataclass(frozen=True, slots=True)
+class ClockMeasured:
+    """The box's clock was off in a stretch of entries of stream `evt`; their stamps stay as they are."""
+
+    epoch: str
+    after_seq: int  # the last entry before the stretch
+    upto_seq: int | None  # the last entry in it; None while it lasts
+    offset_ms: int  # to be added to the box's stamps
+    error_ms: int
+    quality: str  # measured | stepped
+
+
+SyncEvent = CallEnded | RecordingReady | RecordingLost | ClockMeasured
 
 # In the order they are sent. crit: alarms, deletions; evt: call records; meta: recordings; log: the rest.
 STREAMS = ("crit", "evt", "meta", "log")
@@ -77,4 +89,5 @@ EVENT_TYPES: dict[str, tuple[type, str]] = {
     "call_ended": (CallEnded, "evt"),
     "recording_ready": (RecordingReady, "meta"),
     "recording_lost": (RecordingLost, "meta"),
+    "clock_measured": (ClockMeasured, "crit"),
 }

@@ -66,6 +66,8 @@ class Told:
 
     origin: Origin
     event: Any
+    epoch: str = ""  # of its entry, and its number
+    seq: int = 0
 
 
 # All events of a run or none: what raises is called again with fewer, and at last the culprit is set aside.
@@ -340,7 +342,9 @@ class Inbox:
         """Apply a run of entries of one kind, by halves if it fails: only the culprit is set aside."""
         try:
             with db.begin_nested():
-                self.apply[kind](db, [Told(arrival.origin, event) for arrival, event in run])
+                self.apply[kind](
+                    db, [Told(one.origin, event, one.batch.epoch, one.seq) for one, event in run]
+                )
         except Exception as error:  # the door: whatever one entry provokes must not stop its stream
             if bulk.is_outage(error):
                 raise  # no fault of these entries

@@ -31,6 +31,9 @@ SILENT_AFTER = 3  # unanswered times before head office is asked where we stand
 FULL_CREDIT = WINDOW
 SLOW_COMMIT_S = 0.5
 UNKNOWN_BOX = "unknown_box"  # code of a refusal: a certificate of ours, but not registered
+HELD_BACK = "held_back"  # two boxes use one identity
+OVER_QUOTA = "over_quota"
+NOT_NOW = (UNKNOWN_BOX, HELD_BACK, OVER_QUOTA)  # nothing is wrong with what was sent: ask again later
 
 
 def reference(payload: bytes) -> str:
@@ -172,7 +175,7 @@ class Sender:
 
     def refused(self, refused: Refused, now_s: float) -> None:
         """Head office would not take a message: send its entries singly, then wrapped, or ask again later."""
-        if refused.ref == self._hello_ref or refused.code == UNKNOWN_BOX:
+        if refused.ref == self._hello_ref or refused.code in NOT_NOW:
             self.refusal = refused.code
             self._ask_again(now_s)
             return

@@ -15,7 +15,7 @@ import select
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +79,7 @@ class Link:
     settings: LinkSettings
     up: bool = False
     max_packet: int = DEFAULT_MAX_PACKET
+    will: Callable[[], tuple[str, bytes]] | None = None  # topic and payload, for each connection anew
     published_bytes: int = 0  # of MQTT packets, ever
     _dial: Dial | None = None
     _lookup: Lookup = field(default_factory=Lookup)
@@ -153,14 +154,14 @@ class Link:
         self._arrived.clear()
         return arrived
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Send at QoS 1; PacketTooLarge if the broker would cut the connection for it."""
         size = len(payload) + len(topic.encode()) + PACKET_OVERHEAD
         if size > self.max_packet:
             raise PacketTooLarge(f"{topic}: {size} bytes, the broker takes {self.max_packet}")
         if self._client is None:
             raise LinkError("closed", self.address, "not connected")
-        sent = self._client.publish(topic, payload, qos=1)
+        sent = self._client.publish(topic, payload, qos=1, retain=retain)
         if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._unacked.add(sent.mid)
             self.published_bytes += size
@@ -182,6 +183,9 @@ class Link:
         self._dial, self._admit_by_s = None, now_s + ADMIT_S
         self._client = client = self._new_client(ready)
         settings = self.settings
+        if self.will is not None:
+            topic, payload = self.will()
+            client.will_set(topic, payload, qos=1, retain=True)
         try:
             client.connect(
                 settings.host,

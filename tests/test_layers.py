@@ -98,7 +98,7 @@ PURE = (
     "edge.keeping", "edge.numbers", "edge.schedule", "edge.line_settings", "edge.rules",
     "edge.storage.policy", "edge.storage.ladder", "edge.seal", "edge.timeline", "edge.popup",
     "sync.session", "sync.chunks", "sync.upload", "sync.pace", "sync.spans", "sync.budget", "sync.envelope",
-    "sync.topics", "sync.manifest", "sync.phone", "sync.search", "sync.sheets",
+    "sync.topics", "sync.manifest", "sync.presence", "sync.skew", "sync.phone", "sync.search", "sync.sheets",
     "sync.marked", "cloud.access", "hw.wire", "firmware.linehat",
 )  # fmt: skip
 WORLDLY = {

@@ -22,6 +22,7 @@ from edge.store.popup_settings import migrations as popup_settings_migrations
 from edge.store.requests import migrations as requests_migrations
 from edge.store.retention import migrations as retention_migrations
 from edge.store.seals import migrations as seals_migrations
+from edge.store.stretches import migrations as stretches_migrations
 from edge.store.users import migrations as users_migrations
 from sync.db import connect, migrate, run_script
 from sync.outbox import migrations as outbox_migrations
@@ -120,6 +121,7 @@ MIGRATIONS = (
     line_settings_migrations,
     uploads_migrations,
     manifests_migrations,
+    stretches_migrations,
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from datetime import UTC, datetime
 
 from sync import outbox, topics
 from sync.db import write
@@ -19,13 +20,15 @@ from sync.envelope import (
 from sync.events import STREAMS
 from sync.messages import Ack, AnyMessage, Hello, MessageError, Refused, Standing, Welcome, pack, unpack
 from sync.outbox import EntryRow
-from sync.session import UNKNOWN_BOX, Read, SayHello, Sender, reference
+from sync.session import HELD_BACK, OVER_QUOTA, UNKNOWN_BOX, Read, SayHello, Sender, reference
 from sync.transport import Arrived, Link, PacketTooLarge
 
 MOST_PER_STEP = 8
 
 REFUSALS = {
     UNKNOWN_BOX: "head office does not know this box; it has to be registered there",
+    HELD_BACK: "head office holds this box back: two boxes use its identity",
+    OVER_QUOTA: "this box has sent more than head office takes in a day; the rest follows tomorrow",
 }
 
 
@@ -40,6 +43,8 @@ class EntriesEnd:
         self._sender = Sender()
         self._up = False
         self._inbox: list[AnyMessage] = []
+        self._now = self._asked = datetime.min.replace(tzinfo=UTC)
+        self.exchanged: tuple[datetime, datetime, str] | None = None  # hello, welcome, head office's clock
         self.busy = False  # stopped before there was nothing left to do
 
     @property
@@ -72,8 +77,9 @@ class EntriesEnd:
         except MessageError:
             self._sender.ignored += 1
 
-    def step(self, up: bool, now_s: float) -> None:
+    def step(self, up: bool, now_s: float, now: datetime) -> None:
         """Handle what has arrived, in one transaction, and send what may be sent."""
+        self._now = now
         if up != self._up:
             self._up = up
             if up:
@@ -84,6 +90,7 @@ class EntriesEnd:
         self._mark([message for message in messages if isinstance(message, Ack)], now_s)
         for message in messages:
             if isinstance(message, Welcome) and self._sender.welcomed(message):
+                self.exchanged = (self._asked, now, message.hq_utc)
                 self._agree(message, now_s)
             elif isinstance(message, Refused):
                 self._sender.refused(message, now_s)
@@ -134,6 +141,7 @@ class EntriesEnd:
         hello = Hello(nonce=secrets.token_hex(8), epoch=self._epoch, heads=heads)
         payload = pack(hello)
         self._link.publish(topics.build(self._box_id, "up", "p"), payload)
+        self._asked = self._now
         self._sender.said_hello(hello, reference(payload), now_s)
 
     def _send_run(self, read: Read, now_s: float) -> None:

@@ -26,6 +26,7 @@ from edge.syncer.early import EarlyAudio
 from edge.syncer.entries import EntriesEnd
 from edge.syncer.files import FilesEnd
 from edge.syncer.manifests import ManifestsEnd
+from edge.syncer.presence import PresenceEnd, boot_id
 from sync import topics
 from sync.budget import Month, Share
 from sync.chunks import MAX_CHUNK, MIN_CHUNK
@@ -68,6 +69,7 @@ class SyncSettings:
     month_bytes: int = 0  # for uploads; 0 = no limit
     oldest_share: float = 0.3
     turn_s: float = 10.0  # of one recording while others wait
+    boot: str = ""  # what this machine is called since it was switched on; empty: as the kernel says
     early_margin_s: float | None = 15.0  # audio kept back while a call goes on; None: none of it is sent
 
 
@@ -91,6 +93,8 @@ class Syncer:
             early = EarlyAudio(db, settings.recordings_dir, settings.early_margin_s)
         self.files = FilesEnd(settings, db, files_link, self._allowance, early, Share(settings.oldest_share))
         self.manifests = ManifestsEnd(settings.box_id, db, entries_link, self._owed_again)
+        boot = settings.boot or boot_id()
+        self.presence = PresenceEnd(settings.box_id, db, entries_link, boot, settings.database.parent)
         self._troubles: dict[str, str | None] = {HEAD_OFFICE: None, UPLOAD: None}
 
     def step(self, now_s: float, now: datetime) -> None:
@@ -102,7 +106,7 @@ class Syncer:
         self._counted = published
         for arrived in self._entries_reach.step(now_s, now):
             (self.entries if arrived.topic.endswith("/a") else self.manifests).take(arrived)
-        self.entries.step(self._entries_reach.link.up, now_s)
+        self.entries.step(self._entries_reach.link.up, now_s, now)
         if self.entries.welcome:
             self._entries_reach.well()
         if self.entries.welcome or self._files_reach.link.up:  # no audio for whom head office does not know
@@ -111,7 +115,7 @@ class Syncer:
             if self._files_reach.link.up:
                 self._files_reach.well()
         self.files.step(self._files_reach.link.up, now_s)
-        self.manifests.step(self.entries.welcome and self._entries_reach.link.up, now_s, to_text(now))
+        self._reconcile(self.entries.welcome and self._entries_reach.link.up, now_s, now)
         self._note(HEAD_OFFICE, self._entries_reach.failure or self.entries.failure, now)
         self._note(UPLOAD, self._files_reach.failure or self.files.failure, now)
 
@@ -132,6 +136,7 @@ class Syncer:
 
     def close(self) -> None:
         """End both connections."""
+        self.presence.close()
         self.cut()
         self.files.close()
 
@@ -143,6 +148,13 @@ class Syncer:
             self.files.woken()
             self._allowance.woken()
             self.manifests.woken()
+
+    def _reconcile(self, welcome: bool, now_s: float, now: datetime) -> None:
+        self.manifests.step(welcome, now_s, to_text(now))
+        self.presence.step(welcome, now_s, now)
+        exchanged, self.entries.exchanged = self.entries.exchanged, None
+        if exchanged is not None and self.presence.exchanged(*exchanged):
+            self.entries.woken()
 
     def _owed_again(self) -> None:
         self.entries.again()

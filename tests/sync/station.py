@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Engine, select
 
@@ -292,7 +292,14 @@ class Office:
         self.engine.dispose()
 
 
-def until(done: Callable[[], bool], *ends: Box | Office, within_s: float = PATIENCE_S) -> float:
+class Steps(Protocol):
+    """A box, an office, or what stands in for one."""
+
+    def step(self) -> None:
+        """One turn of its loop."""
+
+
+def until(done: Callable[[], bool], *ends: Steps, within_s: float = PATIENCE_S) -> float:
     """Step `ends` in turn until `done`; the seconds it took."""
     begun_s = time.monotonic()
     while time.monotonic() - begun_s < within_s:

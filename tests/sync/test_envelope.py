@@ -31,7 +31,16 @@ from sync.envelope import (
     unpack_batch,
     unpack_entry,
 )
-from sync.events import EVENT_TYPES, STREAMS, CallEnded, GapFact, RecordingLost, RecordingReady, SyncEvent
+from sync.events import (
+    EVENT_TYPES,
+    STREAMS,
+    CallEnded,
+    ClockMeasured,
+    GapFact,
+    RecordingLost,
+    RecordingReady,
+    SyncEvent,
+)
 from tests.sync.station import AT, call_ended
 
 GOLDEN = Path(__file__).parents[1] / "data" / "sync"
@@ -40,6 +49,9 @@ EID = "0192f1de-7a3c-7000-8000-00000000000e"
 ID = "0192f1de-7a3c-7000-8000-00000000000{}"
 
 EVENTS: dict[str, SyncEvent] = {
+    "clock_measured": ClockMeasured(
+        epoch=EPOCH, after_seq=4, upto_seq=9, offset_ms=1_790_000_000_000, error_ms=2_031, quality="stepped"
+    ),
     "call_ended": CallEnded(
         call_id=ID.format(1),
         line=2,

@@ -27,6 +27,7 @@ from sync import outbox
 from sync.events import CallEnded, RecordingLost
 from sync.ids import new_id
 from sync.inbox import Inbox, Told
+from sync.moment import from_text
 from sync.topics import parse
 from sync.transport import Arrived
 from tests.sync.station import AT, BOX, call_ended
@@ -95,7 +96,7 @@ class World:
         self.box.woken()
 
     def step(self) -> None:
-        self.box.step(self.up, self.now_s)
+        self.box.step(self.up, self.now_s, from_text(AT))
 
     def deliver_up(self, at: int = 0, *, answers_arrive: bool = True) -> None:
         topic, payload = self.link.sent.pop(at)

@@ -1,0 +1,199 @@
+"""Presence, clocks and quotas over a real mosquitto: what head office knows of a box, and when it says no."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud.store import allowed, presences, troubles
+from cloud.store.allowed import EVERY_BOX, Quota
+from cloud.store.database import read, write
+from sync import db as sqlite_db
+from sync import outbox
+from sync.moment import from_text, to_text
+from sync.presence import Seen
+from sync.transport import utc_now
+from tests.sync.station import BOX, Box, Office, Station, Steps, call_ended, until
+
+BOOTED_1970 = datetime.fromisoformat("1970-01-01T00:00:10+00:00")
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    station = Station(tmp_path_factory.mktemp("broker"))
+    station.start_broker()
+    yield station
+    station.kill_broker()
+
+
+@pytest.fixture
+def station(broker: Station, tmp_path: Path) -> Station:
+    """Fresh databases at the shared broker."""
+    (tmp_path / "pki").symlink_to(broker.pki)
+    return Station(tmp_path, broker.port)
+
+
+@pytest.fixture
+def office(station: Station) -> Iterator[Office]:
+    office = station.office()
+    until(lambda: office.ingest.ready, office)
+    yield office
+    office.close()
+
+
+@pytest.fixture
+def box(station: Station) -> Iterator[Box]:
+    box = station.box(boot="b0")
+    yield box
+    box.close()
+
+
+def seen(office: Office) -> Seen | None:
+    with read(office.engine) as db:
+        return presences.find(db, BOX)
+
+
+def wrong(office: Office) -> list[str]:
+    """What head office says is wrong with the box."""
+    with read(office.engine) as db:
+        return [row["kind"] for row in troubles.open_troubles(db, BOX)]
+
+
+def is_online(office: Office) -> bool:
+    found = seen(office)
+    return found is not None and found.online
+
+
+def test_a_box_that_comes_and_goes_is_seen(box: Box, office: Office) -> None:
+    until(lambda: is_online(office), box, office)
+    (row,) = office.rows("presence")
+    assert '"heads":{"crit":0,"evt":0' in str(row["born"])
+    box.syncer.close()  # says goodbye
+    until(lambda: not is_online(office), office)
+
+
+def test_the_will_speaks_for_a_box_that_lost_its_power(station: Station, box: Box, office: Office) -> None:
+    until(lambda: is_online(office), box, office)
+    client = box.syncer._entries_reach.link._client
+    assert client is not None
+    client.socket().close()  # type: ignore[union-attr]
+    until(lambda: not is_online(office), office)
+
+
+def test_two_boxes_with_one_identity_are_both_held_back_until_a_person_says_so(
+    station: Station, box: Box, office: Office
+) -> None:
+    """A card was copied; both copies are switched on, in turn, as the broker lets only one in at a time."""
+    box.put(call_ended())
+    until(lambda: box.owes == 0, box, office)
+    copy = station.folder / "copy.db"
+    box.db.execute("VACUUM INTO ?", (str(copy),))
+    box.syncer.close()
+    second = station.box(database=copy, boot="b1")
+    until(lambda: (now := seen(office)) is not None and now.mark[0] == "b1", second, office)
+    second.syncer.close()
+    first = Box(box.settings, sqlite_db.connect(box.settings.database))
+    try:
+        until(lambda: wrong(office) == ["two_boxes"], first, office)
+        first.put(call_ended())
+        until(lambda: first.troubles() != [], first, office)
+        assert "two boxes use its identity" in first.troubles()[0]
+        assert len(office.rows("calls")) == 1 and first.owes == 1
+        with write(office.engine) as db:
+            assert presences.release(db, BOX, to_text(utc_now()))
+        until(lambda: first.owes == 0, first, office)
+        assert wrong(office) == [] and len(office.rows("calls")) == 2
+    finally:
+        first.close()
+        second.close()
+
+
+def stamped(box: Box, at: datetime) -> str:
+    """A call written when the box's clock said `at`; its id."""
+    event = replace(call_ended(), started_utc=to_text(at))
+    with sqlite_db.write(box.db):
+        outbox.put(box.db, event, to_text(at))
+    return event.call_id
+
+
+def begun(office: Office, call_id: str) -> dict[str, Any]:
+    (row,) = [row for row in office.rows("calls") if row["id"] == call_id]
+    return dict(row)
+
+
+def test_calls_of_a_box_that_booted_in_1970_get_a_corrected_time(box: Box, office: Office) -> None:
+    """It cannot connect while its clock is wrong; then the network sets the clock, and it can."""
+    box.syncer.step(time.monotonic(), BOOTED_1970)
+    early, true = stamped(box, BOOTED_1970), utc_now()
+    assert "is this clock right?" in box.troubles()[0]
+    until(lambda: len(office.rows("calls")) == 1 and box.owes == 0, box, office)
+    late = stamped(box, utc_now())
+    until(lambda: len(office.rows("calls")) == 2 and box.owes == 0, box, office)
+    row = begun(office, early)
+    assert row["started_utc"] == to_text(BOOTED_1970)
+    error = timedelta(milliseconds=row["clock_error_ms"])
+    assert abs(from_text(row["corrected_utc"]) - true) <= error <= timedelta(seconds=3)
+    assert begun(office, late)["corrected_utc"] is None
+    assert wrong(office) == []
+
+
+def test_calls_of_a_box_whose_clock_is_an_hour_fast_are_corrected_whenever_they_come(
+    box: Box, office: Office
+) -> None:
+    def step() -> None:
+        box.syncer.step(time.monotonic(), utc_now() + timedelta(hours=1))
+
+    fast = Turned(step)
+    before = stamped(box, utc_now() + timedelta(hours=1))
+    until(lambda: wrong(office) == ["clock"] and box.owes == 0, fast, office)
+    after = stamped(box, utc_now() + timedelta(hours=1))
+    until(lambda: box.owes == 0 and len(office.rows("calls")) == 2, fast, office)
+    for call_id in (before, after):
+        moment = from_text(begun(office, call_id)["corrected_utc"])
+        assert abs(moment - utc_now()) < timedelta(seconds=10)
+    assert "+3600." in box.troubles("clock")[0]
+
+
+class Turned(Steps):
+    """A box whose loop the test turns itself."""
+
+    def __init__(self, turn: Callable[[], None]) -> None:
+        self.turn = turn
+
+    def step(self) -> None:
+        self.turn()
+
+
+QUOTAS = {
+    "entries": Quota(entries_a_day=3),
+    "bytes": Quota(bytes_a_day=10),
+    "quarantine": Quota(quarantine_rows=0),
+}
+
+
+@pytest.mark.parametrize("what", QUOTAS)
+def test_a_box_over_its_quota_is_refused_with_a_reason_and_goes_on_after(
+    station: Station, office: Office, what: str
+) -> None:
+    box = station.box(boot="b0")
+    try:
+        with write(office.engine) as db:
+            allowed.set_quota(db, EVERY_BOX, QUOTAS[what])
+        for number in range(5):
+            box.put(call_ended(str(number)))
+            until(lambda: box.owes == 0 or wrong(office) == ["over_quota"], box, office)
+        until(lambda: any("sent more than" in text for text in box.troubles()), box, office)
+        assert box.owes > 0 and office.rows("quarantine") == []
+        with write(office.engine) as db:
+            allowed.set_quota(db, BOX, Quota())
+        until(lambda: box.owes == 0, box, office)
+        until(lambda: wrong(office) == [], box, office)
+        assert len(office.rows("calls")) == 5
+    finally:
+        box.close()
