@@ -39,11 +39,16 @@ function start(before) {
     watchdog(mcu).scratchData.set(watchdog(before).scratchData);
     watchdog(mcu).reason = TIMER_RESET;
   }
-  watchdog(mcu).onWatchdogTrigger = () => (bitten = true);
+  watchdog(mcu).onWatchdogTrigger = bite;
   mcu.core.PC = FLASH_START;
   joinUart(mcu.uart[0]);
   if (board.adc === "mcp3208") joinConverter();
   for (const number of board.outputs) mcu.gpio[number].addListener((state) => note(number, state));
+}
+
+function bite() {
+  bitten = true;
+  watchdog(mcu).alarm.enable = false; // or the emulator counts zero again, for ever
 }
 
 const watchdog = (chip) => chip.peripherals[0x40058];
@@ -69,8 +74,10 @@ function joinConverter() {
 }
 
 function note(pin, state) {
-  if (state === GPIOPinState.Low || state === GPIOPinState.High)
-    pins.push([clock.nanos / 1e6, pin, state === GPIOPinState.High ? 1 : 0]);
+  if (state !== GPIOPinState.Low && state !== GPIOPinState.High) return;
+  const isHigh = state === GPIOPinState.High;
+  mcu.gpio[pin].setInputValue(isHigh); // a driven pad reads as what it is driven to; the emulator leaves that out
+  pins.push([clock.nanos / 1e6, pin, isHigh ? 1 : 0]);
 }
 
 function run(ms) {
