@@ -250,6 +250,10 @@ def _storage_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParse
 
 def main(arguments: list[str]) -> int:
     """Run one command; the exit code is 2 for anything that was given wrong."""
+    if arguments[:1] == ["decode"] and "--again" in arguments:
+        from edge.again import main as decode_again
+
+        return decode_again(arguments[1:], DEFAULT_CONFIG)
     if arguments[:1] == ["decode"]:
         from edge.decode import main as decode
 

@@ -15,6 +15,7 @@ from edge.keeping import LineKeeping
 from edge.line.arbiter import Arbiter
 from edge.line.events import LineEvent, RecordAsked
 from edge.line.profile import LineProfile
+from edge.on_hook import OnHookKeeping
 from edge.ring import RingOvertaken, RingReader, RingWriter
 from edge.rules import LineRules
 from edge.samples import AudioBlock, LineReading
@@ -38,6 +39,7 @@ class Board:
     _arbiter: Arbiter = field(init=False)
     _calls: list[LineCalls] = field(init=False)
     _keeping: list[LineKeeping] = field(init=False)
+    _on_hook: list[OnHookKeeping] = field(init=False)
     _alarms: list[LineAlarms] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,6 +48,7 @@ class Board:
         self._calls = [LineCalls(line, self.ring.rate_hz, self.new_id) for line in lines]
         rules = [self.rules_of(line) for line in lines]
         self._alarms = [LineAlarms(self.ring.rate_hz, one.alarms) for one in rules]
+        self._on_hook = [OnHookKeeping(self.ring.rate_hz) for _ in lines]
         self._keeping = [LineKeeping(self.ring.rate_hz, one.keep, self.local_time) for one in rules]
 
     def step(self, readings: Sequence[LineReading], asked: Mapping[int, bool] | None = None) -> list[Action]:
@@ -68,8 +71,9 @@ class Board:
             local = ()
             for event in found:
                 actions += self._take(replace(event, line=event.line + self.first_line - 1))
-            for calls, keeping in zip(self._calls, self._keeping, strict=True):
-                actions += calls.tick(self.position)
+            for calls, keeping, on_hook in zip(self._calls, self._keeping, self._on_hook, strict=True):
+                ticked = calls.tick(self.position)
+                actions += ticked + on_hook.follow(ticked, self.position, keeping.rules)
                 actions += keeping.tick(self.position, calls.call, calls.state)
         return actions
 
@@ -80,6 +84,7 @@ class Board:
         self._alarms[at].feed(event)
         calls.hook_known = self._arbiter.hook_known(at + 1)
         actions = calls.feed(event)
+        actions += self._on_hook[at].follow(actions, event.position, keeping.rules)
         return actions + keeping.feed(event, calls.call, calls.state)
 
     def alarms(self) -> list[tuple[int, str]]:

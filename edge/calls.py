@@ -105,6 +105,15 @@ class StopRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepOnHook:
+    """Keep what the idle or ringing line carried from `start` to `end`, as far as the ring has it."""
+
+    call: Call
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class EndCall:
     """The call is over; its recording, if any, ends at `call.ended`."""
 
@@ -121,7 +130,7 @@ class ShowLine:
     call_id: str | None
 
 
-Action = BeginCall | UpdateCall | StartRecording | StopRecording | EndCall | ShowLine
+Action = BeginCall | UpdateCall | StartRecording | StopRecording | KeepOnHook | EndCall | ShowLine
 
 
 @dataclass(slots=True)

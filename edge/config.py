@@ -87,6 +87,7 @@ class RecordSettings:
     """The recorder as a whole."""
 
     ring_s: float = setting(90.0, about="seconds of every line kept in memory", minimum=10, maximum=600)
+    on_hook_audio: bool = setting(True, about="keep the seconds before an answer, in which caller ID comes")
     off_hook_alarm_min: int = setting(
         60, about="off hook for so long is an alarm; 0 = never", minimum=0, maximum=10080
     )

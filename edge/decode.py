@@ -1,6 +1,7 @@
 """Reads callers, keys, tones and voices out of audio files, each channel as a line of its own.
 
     python -m edge decode [--json] [--country cn] [--alaw] FILE...
+    python -m edge decode --again ...       of kept calls instead (edge/again.py)
 
 prints one JSON object a line, or a table. Every object has file, line, event, start_s, end_s; the rest is
 what was found:

@@ -12,7 +12,17 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from edge.calls import Action, BeginCall, Call, EndCall, ShowLine, StartRecording, StopRecording, UpdateCall
+from edge.calls import (
+    Action,
+    BeginCall,
+    Call,
+    EndCall,
+    KeepOnHook,
+    ShowLine,
+    StartRecording,
+    StopRecording,
+    UpdateCall,
+)
 from edge.codec import FINISHED, Encoded, encode_flac
 from edge.config import Config
 from edge.part import part_name
@@ -20,9 +30,9 @@ from edge.recorder import Part, Recorder
 from edge.store import calls as call_rows
 from edge.store import lines as line_rows
 from edge.store import recordings as recording_rows
-from edge.store.calls import CallRow
+from edge.store.calls import CallRow, other_text
 from edge.store.health import begin_trouble, end_trouble
-from edge.store.recordings import RecordingRow
+from edge.store.recordings import ON_HOOK, RecordingRow
 from edge.timeline import Timeline
 from sync.db import write
 
@@ -41,6 +51,16 @@ class _Job:
     worker: Executor | None = None  # that has it
     failed: int = 0  # times
     due_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A recording whose row is there and whose file is to be made."""
+
+    recording_id: str
+    line: int
+    position: int
+    end: int | None = None
 
 
 @dataclass(slots=True)
@@ -67,7 +87,7 @@ class Ledger:
         """
         if not actions:
             return
-        begun: list[tuple[str, int, int]] = []
+        begun: list[_Begun] = []
         stopped: list[tuple[str, int, int]] = []
         before = dict(self._recording_of), dict(self._clocks)
         try:
@@ -75,6 +95,8 @@ class Ledger:
                 for action in actions:
                     if isinstance(action, StartRecording):
                         begun.append(self._begin(action, recorder, timeline))
+                    elif isinstance(action, KeepOnHook):
+                        begun += self._keep_on_hook(action, recorder, timeline)
                     elif isinstance(action, StopRecording):
                         stopped.append(self._stop(action.call, action.position))
                     else:
@@ -84,8 +106,8 @@ class Ledger:
         except sqlite3.Error:
             self._recording_of, self._clocks = before
             raise
-        for recording_id, line, position in begun:
-            self._start(recorder, recording_id, line, position, now_utc)
+        for one in begun:
+            self._start(recorder, one, now_utc)
         for recording_id, line, position in stopped:
             recorder.stop(recording_id, position)
             recorder.close_off(line, position)
@@ -160,7 +182,7 @@ class Ledger:
         if isinstance(error, BrokenExecutor) and job.worker is self.worker:
             self.worker = self.new_worker()
 
-    def _begin(self, action: StartRecording, recorder: Recorder, timeline: Timeline) -> tuple[str, int, int]:
+    def _begin(self, action: StartRecording, recorder: Recorder, timeline: Timeline) -> _Begun:
         line = action.call.line
         recording_id = self.new_id()
         timeline = self._clock_of(action.call, timeline)
@@ -176,14 +198,33 @@ class Ledger:
         )
         recording_rows.begin_recording(self.db, row)
         self._recording_of[action.call.id] = recording_id
-        return recording_id, line, position
+        return _Begun(recording_id, line, position)
 
-    def _start(self, recorder: Recorder, recording_id: str, line: int, position: int, now_utc: str) -> None:
+    def _keep_on_hook(self, action: KeepOnHook, recorder: Recorder, timeline: Timeline) -> list[_Begun]:
+        """Nothing where the ring, or an earlier call, has left nothing of those seconds."""
+        line, before_s = action.call.line, (action.end - action.start) / timeline.rate_hz
+        position = recorder.first_position(line, action.end, before_s)
+        if position >= action.end or not self.config.record.on_hook_audio:
+            return []
+        recording_id = self.new_id()
+        row = RecordingRow(
+            id=recording_id,
+            call_id=action.call.id,
+            state="recording",
+            file=part_name(recording_id),
+            started_utc=self._clocks.get(action.call.id, timeline).utc(position),
+            rate_hz=timeline.rate_hz,
+            about=ON_HOOK,
+        )
+        recording_rows.begin_recording(self.db, row)
+        return [_Begun(recording_id, line, position, action.end)]
+
+    def _start(self, recorder: Recorder, one: _Begun, now_utc: str) -> None:
         try:
-            recorder.start(recording_id, line, position)
+            recorder.start(one.recording_id, one.line, one.position, one.end)
         except OSError as error:  # the call is logged all the same, and says what became of its audio
             with write(self.db):
-                recording_rows.lose_recording(self.db, recording_id, "disk_full", now_utc)
+                recording_rows.lose_recording(self.db, one.recording_id, "disk_full", now_utc)
                 begin_trouble(self.db, "recording", str(error), now_utc)
 
     def _stop(self, call: Call, position: int) -> tuple[str, int, int]:
@@ -236,4 +277,7 @@ class Ledger:
             caller_name=call.caller.name,
             caller_presentation=call.caller.presentation,
             caller_standard=call.caller.standard,
+            caller_confidence=round(call.caller.confidence, 4),
+            caller_time=call.caller.date_time,
+            caller_other=other_text(call.caller.other),
         )

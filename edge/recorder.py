@@ -89,13 +89,15 @@ class Recorder:
         """What `line` carried before `position` belongs to a call that is over: no pre-roll reaches there."""
         self._floor[line] = max(position, self._floor.get(line, 0))
 
-    def start(self, recording_id: str, line: int, position: int) -> None:
+    def start(self, recording_id: str, line: int, position: int, end: int | None = None) -> None:
         """Open a part whose first sample is the one at `position`; FileExistsError if it is there.
+
+        `end`: where it stops, if that is known already.
 
         A disk that does not let it be made now is asked again with every step; the ring holds the audio.
         """
         path = self.folder / part_name(recording_id)
-        recording = _Open(Part(recording_id, path, line, self.ring.rate_hz, position))
+        recording = _Open(Part(recording_id, path, line, self.ring.rate_hz, position), end=end)
         try:
             self._make_file(recording)
         except FileExistsError:

@@ -82,7 +82,9 @@ class Replay:
 
     def _recordings(self, call_id: str) -> list[dict[str, object]]:
         rows = self.ledger.db.execute(
-            "SELECT file, state, rate_hz, samples, sha256 FROM recordings WHERE call_id = ?", (call_id,)
+            "SELECT file, state, rate_hz, samples, sha256 FROM recordings"
+            " WHERE call_id = ? AND about = 'call'",
+            (call_id,),
         )
         return [dict(row) for row in rows]
 

@@ -36,6 +36,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "edge.schedule": ("sync.marked",),
     "edge.line_settings": ("edge.numbers", "edge.schedule", "edge.triggers", "sync.marked", "sync.settings"),
     "edge.rules": ("edge.alarms", "edge.keeping", "edge.line_settings", "edge.schedule"),
+    "edge.on_hook": ("edge.calls", "edge.keeping"),
     "edge.keeping": ("edge.calls", "edge.line.events", "edge.numbers", "edge.schedule", "edge.triggers"),
     "edge.answering": ("edge.line.events", "edge.calls"),
     "edge.sources": ("edge.samples", "edge.ring", "hw.wire"),
@@ -45,6 +46,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "edge.calls",
         "edge.keeping",
         "edge.line",
+        "edge.on_hook",
         "edge.ring",
         "edge.rules",
         "edge.samples",
@@ -88,12 +90,13 @@ FREE = (
     "edge.ledger",
     "edge.adopt",
     "edge.replay",
+    "edge.again",
     "edge.decode",
     "edge.doctor",
 )
 
 PURE = (
-    "edge.findings",
+    "edge.findings", "edge.on_hook",
     "edge.dsp", "edge.callerid", "edge.line", "edge.triggers", "edge.calls", "edge.answering", "edge.board",
     "edge.keeping", "edge.numbers", "edge.schedule", "edge.line_settings", "edge.rules",
     "edge.storage.policy", "edge.storage.ladder", "edge.seal", "edge.timeline", "edge.popup",

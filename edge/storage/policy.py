@@ -30,6 +30,7 @@ class Audio:
     codec: str  # flac | opus
     confirmed: bool  # head office has it, or there is no head office
     held: bool  # legal hold on its call
+    about: str = "call"  # call | on_hook: the seconds of ringing before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def doomed(newest_first: Iterable[Audio], rules: Sequence[KeepSettings], now_utc
         rule = rule_for(audio, rules)
         if rule is None:
             continue
-        recordings[id(rule)] += 1
+        recordings[id(rule)] += audio.about == "call"
         size_bytes[id(rule)] += audio.size_bytes
         reason = _reason(
             rule, audio.started_utc < oldest_kept[id(rule)], recordings[id(rule)], size_bytes[id(rule)]
@@ -103,11 +104,14 @@ def _reason(rule: KeepSettings, too_old: bool, recordings: int, size_bytes: int)
 
 
 def due_for_opus(audios: Iterable[Audio], rules: Sequence[KeepSettings], now_utc: str) -> Iterator[Audio]:
-    """FLAC that is old enough to be packed smaller; a hold keeps the original as it is."""
+    """FLAC that is old enough to be packed smaller; a hold keeps the original as it is.
+
+    On-hook audio stays as it is too: what hides a caller ID is what a decoder has to read.
+    """
     made_before = {id(rule): _days_before(now_utc, rule.opus_after_days) for rule in rules}
     for audio in audios:
         rule = rule_for(audio, rules)
-        if rule is None or not rule.opus_after_days or audio.codec != "flac":
+        if rule is None or not rule.opus_after_days or (audio.codec, audio.about) != ("flac", "call"):
             continue
         if audio.started_utc < made_before[id(rule)] and may_go(audio):
             yield audio

@@ -84,4 +84,5 @@ def audio_in(db: sqlite3.Connection, alone: bool, newest_first: bool = False) ->
             codec=row.codec,
             confirmed=alone or bool(row.confirmed),
             held=bool(row.held),
+            about=row.about,
         )

@@ -6,7 +6,9 @@ that is over and the news of it for head office are one transaction.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +40,20 @@ class CallRow:
     end_reason: str | None = None
     hook_known: bool = True
     clock_quality: str = "unknown"
+    caller_confidence: float | None = None  # of the receiver, 0..1
+    caller_time: str | None = None  # MMDDhhmm, by the exchange's clock
+    caller_other: str | None = None  # other_text()
 
     @property
     def values(self) -> dict[str, Any]:
         """Column names and values, the state included."""
         state = "open" if self.ended_utc is None else "ended"
         return {name: getattr(self, name) for name in self.__slots__} | {"state": state}
+
+
+def other_text(other: Sequence[tuple[int, bytes]]) -> str | None:
+    """Parameters kept without being understood, as JSON: [[type, "value in hex"], ...]; None without any."""
+    return json.dumps([[kind, value.hex()] for kind, value in other]) if other else None
 
 
 def save_call(db: sqlite3.Connection, call: CallRow) -> None:

@@ -149,10 +149,11 @@ _STATE = """CASE {recording}.state WHEN 'deleted' THEN 'deleted_' || coalesce(
 _CALL_COLUMNS = f"""
     c.id, c.line, c.line_name, c.state, c.direction, c.outcome, c.started_utc, c.answered_utc, c.ended_utc,
     c.duration_ms, c.ring_count, c.caller_number, c.caller_name, c.caller_presentation, c.dialled,
-    (SELECT r.id FROM recordings r WHERE r.call_id = c.id ORDER BY r.id DESC LIMIT 1),
-    (SELECT {_STATE.format(recording="r")} FROM recordings r WHERE r.call_id = c.id
+    (SELECT r.id FROM recordings r WHERE r.call_id = c.id AND r.about = 'call' ORDER BY r.id DESC LIMIT 1),
+    (SELECT {_STATE.format(recording="r")} FROM recordings r WHERE r.call_id = c.id AND r.about = 'call'
      ORDER BY r.id DESC LIMIT 1),
-    (SELECT count(*) FROM gaps g JOIN recordings r ON r.id = g.recording_id WHERE r.call_id = c.id),
+    (SELECT count(*) FROM gaps g JOIN recordings r ON r.id = g.recording_id
+     WHERE r.call_id = c.id AND r.about = 'call'),
     EXISTS (SELECT 1 FROM call_stars s WHERE s.call_id = c.id),
     (SELECT count(*) FROM call_notes n WHERE n.call_id = c.id AND n.struck_utc IS NULL),
     (SELECT coalesce(group_concat(t.tag, ', '), '') FROM call_tags t WHERE t.call_id = c.id)
@@ -304,7 +305,9 @@ def call_facts(db: sqlite3.Connection, call_id: str) -> CallFacts | None:
         (call_id,),
     ).fetchone()
     recordings = db.execute(
-        f"SELECT {_RECORDING_COLUMNS} FROM recordings WHERE call_id = ? ORDER BY started_utc, id", (call_id,)
+        f"""SELECT {_RECORDING_COLUMNS} FROM recordings WHERE call_id = ? AND about = 'call'
+            ORDER BY started_utc, id""",
+        (call_id,),
     ).fetchall()
     return CallFacts(
         row,

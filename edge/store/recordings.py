@@ -16,6 +16,8 @@ from edge.store.seals import seal_recording
 from sync import outbox
 from sync.events import GapFact, RecordingLost, RecordingReady
 
+CALL, ON_HOOK = "call", "on_hook"  # what a recording is about; on-hook audio never leaves the box
+
 
 @dataclass(frozen=True, slots=True)
 class RecordingRow:
@@ -28,13 +30,15 @@ class RecordingRow:
     started_utc: str
     rate_hz: int
     samples: int = 0
+    about: str = CALL
 
 
 def begin_recording(db: sqlite3.Connection, row: RecordingRow) -> None:
     """Name the file before it is made."""
     db.execute(
-        "INSERT INTO recordings (id, call_id, state, file, started_utc, rate_hz) VALUES (?, ?, ?, ?, ?, ?)",
-        (row.id, row.call_id, row.state, row.file, row.started_utc, row.rate_hz),
+        "INSERT INTO recordings (id, call_id, state, file, started_utc, rate_hz, about)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (row.id, row.call_id, row.state, row.file, row.started_utc, row.rate_hz, row.about),
     )
 
 
@@ -49,13 +53,19 @@ def close_recording(db: sqlite3.Connection, recording_id: str, samples: int, gap
 
 
 def finish_recording(db: sqlite3.Connection, recording_id: str, encoded: Encoded, now_utc: str) -> None:
-    """The finished file is on disk: the row, the news and the upload are one transaction."""
+    """The finished file is on disk: the row, the news and the upload are one transaction.
+
+    Of on-hook audio there is no news: head office has no use for it.
+    """
     db.execute(
         "UPDATE recordings SET state = 'ready', codec = 'flac', file = ?, samples = ?, size_bytes = ?,"
         " sha256 = ? WHERE id = ?",
         (encoded.file, encoded.samples, encoded.size_bytes, encoded.sha256, recording_id),
     )
+    seal_recording(db, recording_id, now_utc)
     row = db.execute("SELECT * FROM recordings WHERE id = ?", (recording_id,)).fetchone()
+    if row["about"] == ON_HOOK:
+        return
     event = RecordingReady(
         recording_id=recording_id,
         call_id=row["call_id"],
@@ -69,18 +79,18 @@ def finish_recording(db: sqlite3.Connection, recording_id: str, encoded: Encoded
     )
     outbox.put(db, event, now_utc)
     outbox.put_file(db, recording_id, encoded.file, encoded.size_bytes, encoded.sha256)
-    seal_recording(db, recording_id, now_utc)
 
 
 def lose_recording(db: sqlite3.Connection, recording_id: str, reason: str, now_utc: str) -> None:
     """Not one sample could be kept: say so, here and at head office."""
     db.execute("UPDATE recordings SET state = 'lost' WHERE id = ?", (recording_id,))
-    (call_id,) = db.execute("SELECT call_id FROM recordings WHERE id = ?", (recording_id,)).fetchone()
-    outbox.put(db, RecordingLost(recording_id, call_id, reason), now_utc)
+    row = db.execute("SELECT call_id, about FROM recordings WHERE id = ?", (recording_id,)).fetchone()
+    if row["about"] != ON_HOOK:
+        outbox.put(db, RecordingLost(recording_id, row["call_id"], reason), now_utc)
     seal_recording(db, recording_id, now_utc)
 
 
-_COLUMNS = "id, call_id, state, file, started_utc, rate_hz, samples"
+_COLUMNS = "id, call_id, state, file, started_utc, rate_hz, samples, about"
 
 
 def unfinished_recordings(db: sqlite3.Connection) -> list[RecordingRow]:

@@ -154,6 +154,7 @@ class AudioRow:
     codec: str
     confirmed: int  # 1: head office has it, and the manifest of its hour is closed
     held: int
+    about: str  # call | on_hook
 
 
 def audio_by_age(db: sqlite3.Connection, newest_first: bool = False) -> Iterator[AudioRow]:
@@ -164,12 +165,14 @@ def audio_by_age(db: sqlite3.Connection, newest_first: bool = False) -> Iterator
                    CASE WHEN c.outcome IN ('missed', 'voicemail') THEN c.outcome ELSE c.direction END
                        AS calls,
                    r.started_utc, r.size_bytes, r.codec,
-                   EXISTS (SELECT 1 FROM outbox_files f
-                           JOIN manifest_files g ON g.recording_id = f.recording_id
-                           JOIN manifests m ON m.epoch = g.epoch AND m.n = g.n AND m.state = 'closed'
-                           WHERE f.recording_id = r.id AND f.state = 'stored') AS confirmed,
+                   (r.about = 'on_hook' OR EXISTS (
+                       SELECT 1 FROM outbox_files f
+                       JOIN manifest_files g ON g.recording_id = f.recording_id
+                       JOIN manifests m ON m.epoch = g.epoch AND m.n = g.n AND m.state = 'closed'
+                       WHERE f.recording_id = r.id AND f.state = 'stored')) AS confirmed,
                    EXISTS (SELECT 1 FROM holds h WHERE h.call_id = r.call_id AND h.lifted_utc IS NULL)
-                       AS held
+                       AS held,
+                   r.about
             FROM recordings r INDEXED BY recordings_by_age JOIN calls c ON c.id = r.call_id
             WHERE r.state = 'ready' AND c.state = 'ended' ORDER BY r.started_utc {order}, r.id {order}"""
     )
@@ -198,7 +201,7 @@ def delete_audio(
     Head office hears of audio it will now never get. `forced`: also what it has not confirmed.
     """
     row = db.execute(
-        "SELECT call_id FROM recordings WHERE id = ? AND state = 'ready'", (recording_id,)
+        "SELECT call_id, about FROM recordings WHERE id = ? AND state = 'ready'", (recording_id,)
     ).fetchone()
     stored = is_stored(db, recording_id)
     confirmed = stored and is_closed(db, recording_id)
@@ -212,23 +215,38 @@ def delete_audio(
     if not stored:
         outbox.put(db, RecordingLost(recording_id, row["call_id"], f"deleted: {reason}"), now_utc)
     ask_removal(db, file, now_utc)
+    if reason == "erased" and row["about"] == "call":
+        _erase_on_hook(db, row["call_id"], user, now_utc)
     return True
 
 
+def _erase_on_hook(db: sqlite3.Connection, call_id: str, user: str | None, now_utc: str) -> None:
+    """Who erases what was said in a call erases what announced it too."""
+    query = "SELECT id FROM recordings WHERE call_id = ? AND about = 'on_hook'"
+    for (recording_id,) in db.execute(query, (call_id,)).fetchall():
+        delete_audio(db, recording_id, "erased", user, now_utc, forced=True)
+
+
 def is_stored(db: sqlite3.Connection, recording_id: str) -> bool:
-    """Whether head office has confirmed the file."""
-    row = db.execute("SELECT state FROM outbox_files WHERE recording_id = ?", (recording_id,)).fetchone()
-    return row is not None and row["state"] == "stored"
+    """Whether head office has confirmed the file, or was never to have it."""
+    row = db.execute(
+        """SELECT r.about = 'on_hook' OR coalesce(f.state, '') = 'stored' FROM recordings r
+           LEFT JOIN outbox_files f ON f.recording_id = r.id WHERE r.id = ?""",
+        (recording_id,),
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def is_closed(db: sqlite3.Connection, recording_id: str) -> bool:
     """Whether the manifest of the hour that announced it is closed: both sides agree that it is there."""
     row = db.execute(
-        "SELECT m.state FROM manifest_files f JOIN manifests m ON m.epoch = f.epoch AND m.n = f.n"
-        " WHERE f.recording_id = ?",
+        """SELECT r.about = 'on_hook' OR EXISTS (
+               SELECT 1 FROM manifest_files f JOIN manifests m ON m.epoch = f.epoch AND m.n = f.n
+               WHERE f.recording_id = r.id AND m.state = 'closed')
+           FROM recordings r WHERE r.id = ?""",
         (recording_id,),
     ).fetchone()
-    return row is not None and row["state"] == "closed"
+    return row is not None and bool(row[0])
 
 
 def ask_removal(db: sqlite3.Connection, file: str, now_utc: str) -> None:

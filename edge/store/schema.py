@@ -18,6 +18,7 @@ from edge.store.imports import migrations as imports_migrations
 from edge.store.line_settings import migrations as line_settings_migrations
 from edge.store.manifests import migrations as manifests_migrations
 from edge.store.notes import migrations as notes_migrations
+from edge.store.on_hook import migrations as on_hook_migrations
 from edge.store.popup_settings import migrations as popup_settings_migrations
 from edge.store.requests import migrations as requests_migrations
 from edge.store.retention import migrations as retention_migrations
@@ -122,6 +123,7 @@ MIGRATIONS = (
     uploads_migrations,
     manifests_migrations,
     stretches_migrations,
+    on_hook_migrations,
 )
 
 

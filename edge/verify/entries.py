@@ -106,7 +106,7 @@ def _different(row: dict[str, Any], data: dict[str, Any]) -> list[str]:
 def check_uploads(bench: Bench) -> Iterator[Fault]:
     """Every queued file is a sealed one, and every sealed one was queued."""
     unqueued = bench.db.execute(
-        "SELECT id FROM recordings WHERE state IN ('ready', 'deleted')"
+        "SELECT id FROM recordings WHERE state IN ('ready', 'deleted') AND about <> 'on_hook'"
         " AND NOT EXISTS (SELECT 1 FROM outbox_files WHERE recording_id = recordings.id)"
     )
     for (recording_id,) in unqueued:

@@ -74,6 +74,7 @@ OPERATIONS = {
     "group_renamed": marked("Group renamed"),
     "group_removed": marked("Group removed"),
     "lines_set": marked("Lines set"),
+    "caller_read_again": marked("Caller ID read again"),
 }
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge.again import read_again
 from edge.line_settings import LineBlock
 from edge.replay import Replay, build_replay, replay_config
 from edge.samples import LineReading
@@ -132,7 +133,8 @@ def test_recordings_are_the_line_to_the_sample(demo: Played) -> None:
     db, folder = demo.replay.ledger.db, demo.replay.config.recordings_dir
     recorded = 0
     for _, row in pairs(demo):
-        for recording in db.execute("SELECT * FROM recordings WHERE call_id = ?", (row["id"],)).fetchall():
+        query = "SELECT * FROM recordings WHERE call_id = ? AND about = 'call'"
+        for recording in db.execute(query, (row["id"],)).fetchall():
             audio, rate_hz = soundfile.read(folder / recording["file"], dtype="int16")
             start = round(seconds_of(demo, recording["started_utc"]) * RATE_HZ)
             truth = demo.exchange.audio(start - 8, len(audio) + 16)[:, row["line"] - 1]
@@ -149,7 +151,30 @@ def test_missed_calls_have_no_recording(demo: Played) -> None:
     db = demo.replay.ledger.db
     for row in demo.calls:
         if row["outcome"] == "missed":
-            assert not db.execute("SELECT 1 FROM recordings WHERE call_id = ?", (row["id"],)).fetchall()
+            query = "SELECT 1 FROM recordings WHERE call_id = ? AND about = 'call'"
+            assert not db.execute(query, (row["id"],)).fetchall()
+
+
+def test_the_seconds_before_each_answer_are_kept_and_stay_on_the_box(demo: Played) -> None:
+    """Of every call that rang, to the sample, none of its speech; read again they name the same caller."""
+    db, folder = demo.replay.ledger.db, demo.replay.config.recordings_dir
+    for call, row in pairs(demo):
+        query = "SELECT * FROM recordings WHERE call_id = ? AND about = 'on_hook'"
+        kept = db.execute(query, (row["id"],)).fetchall()
+        assert len(kept) == (call.direction == "in")
+        if call.direction != "in":
+            continue
+        audio, _ = soundfile.read(folder / kept[0]["file"], dtype="int16")
+        start = round(seconds_of(demo, kept[0]["started_utc"]) * RATE_HZ)
+        answered = call.answered or call.begin + 7 * RATE_HZ
+        assert start < call.begin and start + len(audio) <= answered + NEAR_S * RATE_HZ
+        truth = demo.exchange.audio(start - 8, len(audio) + 16)[:, row["line"] - 1]
+        assert any(np.array_equal(truth[shift : shift + len(audio)], audio) for shift in range(17))
+        sent = "SELECT 1 FROM outbox_files WHERE recording_id = ?"
+        assert not db.execute(sent, (kept[0]["id"],)).fetchall()
+        if call.caller_id_end is not None:
+            again = read_again(folder / kept[0]["file"], "cn")
+            assert again is not None and again.number == call.caller.number
 
 
 def test_every_ended_call_is_in_the_outbox(demo: Played) -> None:
@@ -169,7 +194,8 @@ def test_without_readings_calls_are_followed_by_ear_and_say_so(tmp_path: Path) -
 
 def spans(played: Played) -> list[tuple[float, float]]:
     """(start, end) of every recording in seconds of the line's time."""
-    rows = played.replay.ledger.db.execute("SELECT started_utc, samples FROM recordings ORDER BY started_utc")
+    query = "SELECT started_utc, samples FROM recordings WHERE about = 'call' ORDER BY started_utc"
+    rows = played.replay.ledger.db.execute(query)
     found = [(seconds_of(played, row["started_utc"]), row["samples"] / RATE_HZ) for row in rows]
     return [(round(start, 2), round(start + length, 2)) for start, length in found]
 
