@@ -23,6 +23,9 @@ NOT_A_MESSAGE = 4.0  # log odds, before looking, that it is not one
 LEFTOVER = 3.0  # log odds against each character more than two after the checksum
 NEVER = -1e9
 HOPELESS = 45.0  # log odds behind the best beginning: not to be made up for
+SENT_BROKEN = (
+    12.0  # log odds, before looking, against a message whose checksum was not right when it was sent
+)
 LONGEST_VALUE = 60
 
 
@@ -151,14 +154,18 @@ def likely_message(likelihood: NDArray[np.float32]) -> Likely | None:
     gain = (likelihood - mean).astype(np.float32)
     beam = _start(count)
     ends: list[tuple[float, bytes]] = []
+    broken = [NOT_A_MESSAGE]
     for at in range(count - 1):
         beam = _advance(beam, gain[at], at, count)
         over = (beam.left == 0) & (at >= 2)
-        ends += _ends(beam, over, gain[at + 1], at)
+        closed = _ends(beam, over, gain[at + 1], at)
+        ends += closed
+        lost = float(gain[at + 1].max()) - SENT_BROKEN
+        broken += [score - float(gain[at + 1, message[-1]]) + lost for score, message in closed]
         beam = _kept(beam, np.flatnonzero(~over))
         if not len(beam.score):
             break
-    return _verdict(ends)
+    return _verdict(ends, broken)
 
 
 def _start(count: int) -> _Beam:
@@ -211,10 +218,10 @@ def _kept(beam: _Beam, rows: NDArray[np.intp]) -> _Beam:
     return _Beam(beam.score[rows], beam.state[rows], beam.left[rows], beam.total[rows], beam.message[rows])
 
 
-def _verdict(ends: list[tuple[float, bytes]]) -> Likely | None:
+def _verdict(ends: list[tuple[float, bytes]], broken: list[float]) -> Likely | None:
     if not ends:
         return None
     scores = np.array([score for score, _ in ends])
     best = int(np.argmax(scores))
-    against = np.concatenate([scores, [NOT_A_MESSAGE]]) - scores[best]
+    against = np.concatenate([scores, broken]) - scores[best]
     return Likely(ends[best][1], float(1 / np.exp(np.minimum(against, 50)).sum()))
