@@ -98,6 +98,12 @@ def settings_of(db: sqlite3.Connection, line: int) -> SavedSettings:
     return SavedSettings(LineSettings(line=line, **(known | changed)), frozenset(changed), _version(db, line))
 
 
+def all_settings(db: sqlite3.Connection) -> tuple[SavedSettings, ...]:
+    """The settings of every line there is, in order."""
+    rows = db.execute("SELECT line FROM line_settings_file ORDER BY line").fetchall()
+    return tuple(settings_of(db, row["line"]) for row in rows)
+
+
 def change(
     db: sqlite3.Connection,
     line: int,

@@ -48,11 +48,8 @@ class Heard:
 
 def show(visit: Visit) -> HTTPResponse:
     """The list, the last added first."""
-    asked = {name: visit.query.get(name, "").strip() for name in FIELDS}
-    older = visit.query.get("older", "")
-    wanted = read_filter(visit, asked)
-    found = _page(visit, wanted, int(older) if re.fullmatch("[0-9]{1,15}", older) else None)
-    log_play(visit.db, by(visit, "list_communications", asked["text"]), visit.now, ONE_VIEW)
+    asked = asked_for(visit)
+    found = found_now(visit)
     more = len(found) > PAGE_SIZE
     kept = {name: value for name, value in asked.items() if value}
     records = found[:PAGE_SIZE]
@@ -69,9 +66,18 @@ def show(visit: Visit) -> HTTPResponse:
     )
 
 
-def _page(visit: Visit, wanted: CommunicationFilter, older: int | None) -> tuple[Communication, ...]:
-    scope = communications_scope(visit.user)
-    return store.communications_page(visit.db, scope, wanted, PAGE_SIZE + 1, older)
+def asked_for(visit: Visit) -> dict[str, str]:
+    """What the address asks for, by field."""
+    return {name: visit.query.get(name, "").strip() for name in FIELDS}
+
+
+def found_now(visit: Visit) -> tuple[Communication, ...]:
+    """What the address asks for, one more than a page has when there is one more; the look is logged."""
+    asked, older = asked_for(visit), visit.query.get("older", "")
+    wanted, scope = read_filter(visit, asked), communications_scope(visit.user)
+    before = int(older) if re.fullmatch("[0-9]{1,15}", older) else None
+    log_play(visit.db, by(visit, "list_communications", asked["text"]), visit.now, ONE_VIEW)
+    return store.communications_page(visit.db, scope, wanted, PAGE_SIZE + 1, before)
 
 
 def read_filter(visit: Visit, asked: Mapping[str, str]) -> CommunicationFilter:
@@ -104,34 +110,47 @@ def blank(visit: Visit) -> HTTPResponse:
 def add(visit: Visit) -> HTTPResponse:
     """Save a record; it is never of a pop-up, whatever the form says."""
     try:
-        told = _with_name(visit, _read_form(visit))
-        made = store.add_communication(
-            visit.db, told, author(visit), by(visit, "add_communication"), visit.now
-        )
+        made = added(visit)
     except UnfitCommunication as error:
         return _form(visit, _with_name(visit, _read_form(visit, lenient=True)), fault_words(error))
     customer_id = made.told.customer_id
     return see_other(f"/customers/{customer_id}" if customer_id else "/communications")
 
 
+def added(visit: Visit) -> Communication:
+    """A new record as the fields say; UnfitCommunication."""
+    told = _with_name(visit, _read_form(visit))
+    return store.add_communication(visit.db, told, author(visit), by(visit, "add_communication"), visit.now)
+
+
 def delete(visit: Visit, communication_id: str) -> HTTPResponse:
     """Take one record out."""
+    deleted(visit, communication_id)
+    return see_other("/communications")
+
+
+def deleted(visit: Visit, communication_id: str) -> None:
+    """404 when the user's scope has none."""
     found = the_communication(visit, communication_id)
     store.delete_communications(visit.db, [found.no], by(visit, "delete_communication"), visit.now)
-    return see_other("/communications")
 
 
 def clear(visit: Visit) -> HTTPResponse:
     """Take out everything that the search finds (清除), when the user has said so."""
+    return see_other(f"/communications?cleared={cleared(visit)}")
+
+
+def cleared(visit: Visit) -> int:
+    """How many were taken out; 400 unless `sure` is yes."""
     if visit.form.get("sure") != "yes":
         raise HTTPError(400)
-    wanted = read_filter(visit, {name: visit.query.get(name, "").strip() for name in FIELDS})
+    wanted = read_filter(visit, asked_for(visit))
     count = 0
     while batch := store.communications_page(visit.db, communications_scope(visit.user), wanted, 200):
         count += store.delete_communications(
             visit.db, [one.no for one in batch], by(visit, "clear_communications"), visit.now
         )
-    return see_other(f"/communications?cleared={count}")
+    return count
 
 
 def recording(visit: Visit, communication_id: str) -> HTTPResponse:

@@ -34,9 +34,8 @@ MOST_COMMUNICATIONS = 100
 
 def show(visit: Visit) -> HTTPResponse:
     """The list, newest first, or what was searched for."""
-    text, kind, older = asked(visit)
-    found = store.customers_page(visit.db, customers_scope(visit.user), text, kind, PAGE_SIZE + 1, older)
-    log_play(visit.db, by(visit, "list_customers", text), visit.now, ONE_VIEW)
+    text, kind, _ = asked(visit)
+    found = found_now(visit)
     more = len(found) > PAGE_SIZE
     kept = {name: value for name, value in (("text", text), ("kind", kind)) if value}
     return visit.page(
@@ -50,6 +49,13 @@ def show(visit: Visit) -> HTTPResponse:
         older="/customers?" + urlencode({**kept, "older": found[PAGE_SIZE - 1].no}) if more else "",
         cleared=visit.query.get("cleared", ""),
     )
+
+
+def found_now(visit: Visit) -> tuple[Customer, ...]:
+    """What the address asks for, one more than a page has when there is one more; the look is logged."""
+    text, kind, older = asked(visit)
+    log_play(visit.db, by(visit, "list_customers", text), visit.now, ONE_VIEW)
+    return store.customers_page(visit.db, customers_scope(visit.user), text, kind, PAGE_SIZE + 1, older)
 
 
 def asked(visit: Visit) -> tuple[str, str, int | None]:
@@ -73,43 +79,67 @@ def add(visit: Visit) -> HTTPResponse:
     """Save a new customer."""
     given = read_form(visit)
     try:
-        made = store.add_customer(
-            visit.db, given, author(visit), number_rules(visit.db), by(visit, "add_customer"), visit.now
-        )
+        return see_other(f"/customers/{added(visit, given).id}")
     except Unfit as error:
         return _form(visit, None, given, fault_words(error))
-    return see_other(f"/customers/{made.id}")
+
+
+def added(visit: Visit, given: Particulars) -> Customer:
+    """A new customer; Unfit."""
+    by_user = by(visit, "add_customer")
+    return store.add_customer(visit.db, given, author(visit), number_rules(visit.db), by_user, visit.now)
 
 
 def form(visit: Visit, customer_id: str) -> HTTPResponse:
     """One customer: particulars, communications, history."""
+    found = viewed(visit, customer_id)
+    return _form(visit, found, found.particulars)
+
+
+def viewed(visit: Visit, customer_id: str) -> Customer:
+    """The customer, and a line in the log that the user looked; 404."""
     found = the_customer(visit, customer_id)
     log_play(visit.db, by(visit, "view_customer", customer_id), visit.now, ONE_VIEW)
-    return _form(visit, found, found.particulars)
+    return found
 
 
 def save(visit: Visit, customer_id: str) -> HTTPResponse:
     """Save changes, unless somebody else saved some since this form was opened."""
     found, given = the_customer(visit, customer_id), read_form(visit)
     try:
-        if visit.form.get("revision") != str(found.revision):
-            raise ChangedSince("changed_since")
-        rules = number_rules(visit.db)
-        store.change_customer(visit.db, found, given, rules, by(visit, "change_customer"), visit.now)
+        changed(visit, found, given)
     except (Unfit, ChangedSince) as error:
         return _form(visit, found, given, fault_words(error))
     return see_other(f"/customers/{customer_id}")
 
 
+def changed(visit: Visit, found: Customer, given: Particulars) -> Customer:
+    """The customer as given; Unfit, or ChangedSince when `revision` is not the one it was read with."""
+    if visit.form.get("revision") != str(found.revision):
+        raise ChangedSince("changed_since")
+    by_user = by(visit, "change_customer")
+    return store.change_customer(visit.db, found, given, number_rules(visit.db), by_user, visit.now)
+
+
 def delete(visit: Visit, customer_id: str) -> HTTPResponse:
     """Take a customer out; the history stays."""
+    deleted(visit, customer_id)
+    return see_other("/customers")
+
+
+def deleted(visit: Visit, customer_id: str) -> None:
+    """404 when the user's scope has none."""
     found = the_customer(visit, customer_id)
     store.delete_customers(visit.db, [found.no], by(visit, "delete_customer"), visit.now)
-    return see_other("/customers")
 
 
 def clear(visit: Visit) -> HTTPResponse:
     """Take out everything that the search finds (清除), when the user has said so in words."""
+    return see_other(f"/customers?cleared={cleared(visit)}")
+
+
+def cleared(visit: Visit) -> int:
+    """How many were taken out; 400 unless `sure` is yes."""
     if visit.form.get("sure") != "yes":
         raise HTTPError(400)
     text, kind, _ = asked(visit)
@@ -118,7 +148,7 @@ def clear(visit: Visit) -> HTTPResponse:
         count += store.delete_customers(
             visit.db, [one.no for one in batch], by(visit, "clear_customers"), visit.now
         )
-    return see_other(f"/customers?cleared={count}")
+    return count
 
 
 def the_customer(visit: Visit, customer_id: str) -> Customer:
@@ -163,12 +193,16 @@ def read_form(visit: Visit) -> Particulars:
     )
 
 
+def communications_with(visit: Visit, found: Customer) -> tuple[Communication, ...]:
+    """What was said with a customer, as far as the user may read it."""
+    if not visit.may(Right.COMMUNICATIONS):
+        return ()
+    wanted, scope = CommunicationFilter(customer_id=found.id), communications_scope(visit.user)
+    return communications_page(visit.db, scope, wanted, MOST_COMMUNICATIONS)
+
+
 def _form(visit: Visit, found: Customer | None, given: Particulars, fault: str = "") -> HTTPResponse:
-    communications: tuple[Communication, ...] = ()
-    if found and visit.may(Right.COMMUNICATIONS):
-        wanted = CommunicationFilter(customer_id=found.id)
-        scope = communications_scope(visit.user)
-        communications = communications_page(visit.db, scope, wanted, MOST_COMMUNICATIONS)
+    communications = communications_with(visit, found) if found else ()
     return visit.page(
         "customer.html",
         400 if fault else 200,

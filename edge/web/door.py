@@ -23,12 +23,14 @@ from edge.store.operations import Operation, log_operation
 from edge.store.sessions import session_user, touch_session
 from edge.store.users import lines_in_scope
 from edge.web import sessions
+from edge.web.plain import as_json, fields_of
 from edge.web.rights import Right, allowed, rights_of
 from edge.web.site import Site, Visit, see_other
 from sync.locale import LANGUAGES, Language
 from sync.moment import to_text
 
 Page = Callable[..., HTTPResponse]  # (visit, **parts of the path)
+Action = Callable[..., Any]  # the same, with an answer in plain values
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -51,6 +53,7 @@ class Route(NamedTuple):
     method: str
     right: Right
     page: Page
+    api: Action | None = None  # what a program is answered at /api + path; it stands behind the same right
 
 
 def door(site: Site, route: Route) -> Callable[..., HTTPResponse]:
@@ -78,7 +81,7 @@ def _anybody(site: Site, db: Any) -> Visit:
         language=_language(site, None),
         path=back,
         query=_texts(request.query),
-        form=_texts(request.forms) if request.method == "POST" else {},
+        form=_form() if request.method == "POST" else {},
     )
 
 
@@ -87,9 +90,25 @@ def _texts(fields: Any) -> Mapping[str, str]:
     return {name: fields.getunicode(name, "") for name in fields}
 
 
+def _form() -> Mapping[str, str]:
+    """The fields of a form, or those of a JSON object, which mean the same; 400 when it is neither."""
+    if request.content_type.partition(";")[0].strip() != "application/json":
+        return _texts(request.forms)
+    try:
+        return fields_of(request.body.read())
+    except ValueError as error:
+        raise HTTPError(400) from error
+
+
+def _bearer() -> str:
+    """The token that a program sends by itself; a browser never does, so no other site can make it."""
+    kind, _, token = request.get_header("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
 def _who(visit: Visit) -> Visit:
     """The visit with its session's user and language, when it has a live session."""
-    token = request.get_cookie(sessions.cookie_name(visit.site.settings.tls))
+    token = _bearer() or request.get_cookie(sessions.cookie_name(visit.site.settings.tls))
     if not token:
         return visit
     key = sessions.token_hash(token)
@@ -117,17 +136,18 @@ def _refusal(visit: Visit, route: Route) -> HTTPResponse | None:
     """The answer to a request that may not go on, or None."""
     if not allowed(visit.user, route.right):
         return _not_allowed(visit, route)
-    if route.method == "POST" and not (_same_origin() and _form_is_ours(visit)):
+    if route.method == "POST" and not (_bearer() or (_same_origin() and _form_is_ours(visit))):
         return _log_refusal(visit, route, "not from a form of this page")
     return None
 
 
 def _not_allowed(visit: Visit, route: Route) -> HTTPResponse:
-    if visit.user is not None and visit.user.must_change_password and route.method == "GET":
+    must_change = visit.user is not None and visit.user.must_change_password
+    if must_change and route.method == "GET" and not visit.is_api:
         return see_other("/password")
     if visit.user is not None:
         return _log_refusal(visit, route, f"needs the right {route.right.value}")
-    wants_page = "text/html" in request.get_header("Accept", "")
+    wants_page = "text/html" in request.get_header("Accept", "") and not visit.is_api
     if route.method != "GET" or not wants_page:
         return visit.page("error.html", 401, code=401, error_id="")
     if request.get_header("Sec-Fetch-Site") == "cross-site":
@@ -194,6 +214,9 @@ def error_page(site: Site, error: HTTPError) -> str:
     error_id = secrets.token_hex(4) if error.status_code == 500 else ""
     if error_id:
         request.environ["wsgi.errors"].write(f"error id {error_id} at {to_text(site.clock.utc())}\n")
+    if request.path.startswith("/api/"):
+        response.content_type = "application/json; charset=utf-8"
+        return as_json({"error": error.status_code, "fault": error_id})
     response.content_type = "text/html; charset=utf-8"
     template = site.templates[_language(site, None).code].get_template("error.html")
     return template.render(

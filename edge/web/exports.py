@@ -122,6 +122,8 @@ def _taken(visit: Visit, take: Callable[[Visit], HTTPResponse]) -> HTTPResponse:
     try:
         return take(visit)
     except AskedBadly as error:
+        if visit.is_api:
+            raise
         return show_calls(visit, visit.form, str(error))
 
 

@@ -13,6 +13,7 @@ from edge.store.listing import CallFilter, count_calls, lines_now, newest_calls
 from edge.store.sessions import session_user
 from edge.store.users import lines_in_scope
 from edge.web import sessions, shown
+from edge.web.plain import as_json
 from edge.web.rights import Right, rights_of
 from edge.web.site import Visit, see_other
 from edge.web.stream import Board, Fragments, live
@@ -64,7 +65,7 @@ def _stream(visit: Visit) -> Iterator[str]:
 def _board(visit: Visit) -> Board:
     """The board of this language, these lines and rights; all who have the same share one."""
     site = visit.site
-    key = (visit.language.code, visit.lines, visit.rights)
+    key = (visit.language.code, visit.lines, visit.rights, visit.is_api)
     if key not in site.boards:
         anybody = replace(visit, db=site.open_db(), user=None, token=None, query={})
 
@@ -83,6 +84,8 @@ def _board(visit: Visit) -> Board:
 def fragments(visit: Visit) -> Fragments:
     """The parts of the page that change, by the id of their element."""
     lines = [line for line in lines_now(visit.db) if visit.sees(line.line)]
+    if visit.is_api:
+        return {f"line-{line.line}": as_json(line) for line in lines} | {"strip": as_json(strip(visit))}
     parts = {f"line-{line.line}": visit.render("_tile.html", line=line) for line in lines}
     parts["today"] = _today(visit)
     parts["strip"] = visit.render("_strip.html", strip=strip(visit))

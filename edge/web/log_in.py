@@ -31,23 +31,41 @@ def form(visit: Visit) -> HTTPResponse:
     return _form(visit, 200)
 
 
+class NotLetIn(Exception):
+    """A log-in that was not right, or (`wait_s` above 0) that came too soon after such."""
+
+    def __init__(self, wait_s: int = 0) -> None:
+        self.wait_s = wait_s
+        super().__init__(f"wait {wait_s} s" if wait_s else "name or password")
+
+
 def enter(visit: Visit) -> HTTPResponse:
     """Check name and password; begin a session with a new token."""
+    name = visit.form.get("name", "").strip()
+    try:
+        return begin_session(visit, *let_in(visit))
+    except NotLetIn as refusal:
+        if not refusal.wait_s:
+            return _form(visit, 403, name=name, wrong=WRONG)
+        answer = _form(visit, 429, name=name, wait_s=refusal.wait_s)
+        answer.set_header("Retry-After", str(refusal.wait_s))
+        return answer
+
+
+def let_in(visit: Visit) -> tuple[User, str]:
+    """The user whose name and password these are, and the password's hash as it is to be kept; NotLetIn."""
     name, password = visit.form.get("name", "").strip(), visit.form.get("password", "")
     wait_s = _admit(visit, name)
     if wait_s > 0:
-        answer = _form(visit, 429, name=name, wait_s=ceil(wait_s))
-        answer.set_header("Retry-After", str(ceil(wait_s)))
-        return answer
+        raise NotLetIn(ceil(wait_s))
     user = users.find_user(visit.db, name)
     with _one_at_a_time:
         right = verify_password(user.password_hash if user else None, password)
     if user is None or not right:
         refused = Operation("log_in", "refused", visit.address, name[: users.LONGEST_NAME], reason="password")
         log_operation(visit.db, refused, visit.now)
-        return _form(visit, 403, name=name, wrong=WRONG)
-    kept = hash_password(password) if needs_rehash(user.password_hash) else user.password_hash
-    return begin_session(visit, user, kept)
+        raise NotLetIn
+    return user, hash_password(password) if needs_rehash(user.password_hash) else user.password_hash
 
 
 def leave(visit: Visit) -> HTTPResponse:
@@ -87,6 +105,16 @@ def knows_password(visit: Visit, user: User, password: str) -> bool:
 
 def begin_session(visit: Visit, user: User, password_hash: str) -> HTTPResponse:
     """A new session with a new token, and on to where the log-in was asked for."""
+    token, tls = new_session(visit, user, password_hash), visit.site.settings.tls
+    answer = see_other(local_path(visit.form.get("next", "")))
+    answer.set_cookie(
+        sessions.cookie_name(tls), token, path="/", httponly=True, samesite="strict", secure=tls
+    )
+    return answer
+
+
+def new_session(visit: Visit, user: User, password_hash: str) -> str:
+    """The token of a new session."""
     site = visit.site
     with site.log_in_lock:
         # The address is not forgiven: one good account must not buy guesses at the others.
@@ -94,12 +122,7 @@ def begin_session(visit: Visit, user: User, password_hash: str) -> HTTPResponse:
     token = sessions.new_token()
     rows.drop_old_sessions(visit.db, visit.now, sessions.IDLE, sessions.ABSOLUTE)
     rows.start_session(visit.db, user, sessions.token_hash(token), visit.address, visit.now, password_hash)
-    answer = see_other(local_path(visit.form.get("next", "")))
-    tls = site.settings.tls
-    answer.set_cookie(
-        sessions.cookie_name(tls), token, path="/", httponly=True, samesite="strict", secure=tls
-    )
-    return answer
+    return token
 
 
 def _form(visit: Visit, status: int, name: str = "", wrong: str = "", wait_s: int = 0) -> HTTPResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bottle import HTTPResponse
 
-from edge.store.users import set_password
+from edge.store.users import User, set_password
 from edge.web.log_in import begin_session, knows_password
 from edge.web.operators import operation
 from edge.web.site import Visit
@@ -26,21 +26,32 @@ def form(visit: Visit) -> HTTPResponse:
     return _form(visit)
 
 
+class NotChanged(ValueError):
+    """A password that was not changed; the message is a marked text."""
+
+
 def change(visit: Visit) -> HTTPResponse:
     """Check the old, set the new; every session of this user ends and a new one begins here."""
+    try:
+        return begin_session(visit, *changed(visit))
+    except NotChanged as error:
+        return _form(visit, str(error), 400)
+
+
+def changed(visit: Visit) -> tuple[User, str]:
+    """The user, and the hash of the password that is theirs now; NotChanged."""
     user = visit.user
     old, new = visit.form.get("old", ""), visit.form.get("new", "")
     if user is None or not knows_password(visit, user, old):
-        return _form(visit, WRONG, 400)
+        raise NotChanged(WRONG)
     fault = DIFFERENT if new != visit.form.get("again", "") else SAME if new == old else ""
     if fault:
-        return _form(visit, fault, 400)
+        raise NotChanged(fault)
     try:
         by = operation(visit, "password_changed", user.name)
-        password_hash = set_password(visit.db, user, new, by, visit.now, one_time=False)
+        return user, set_password(visit.db, user, new, by, visit.now, one_time=False)
     except PasswordRefused as error:
-        return _form(visit, REFUSED[error.reason], 400)
-    return begin_session(visit, user, password_hash)
+        raise NotChanged(REFUSED[error.reason]) from error
 
 
 def _form(visit: Visit, fault: str = "", status: int = 200) -> HTTPResponse:

@@ -23,6 +23,7 @@ from edge.store.popup_settings import NumberRules, number_rules
 from edge.store.sessions import session_user
 from edge.store.users import User
 from edge.web import sessions
+from edge.web.plain import as_json
 from edge.web.rights import Right, allowed, rights_of
 from edge.web.site import Visit
 from edge.web.stream import HEARTBEAT_S, POLL_S, RETRY_MS, STREAM_S, Fragments, message
@@ -165,7 +166,12 @@ def cards_now(visit: Visit) -> Fragments | None:
     for card in cards:
         if card and card.matches:
             _log_view(reader, card)
-    return {card.call.id: reader.render("_popup.html", card=card) for card in cards if card}
+    return {card.call.id: drawn(reader, card) for card in cards if card}
+
+
+def drawn(visit: Visit, card: Card) -> str:
+    """A card as its reader takes it: HTML, or JSON for a program."""
+    return as_json(card) if visit.is_api else visit.render("_popup.html", card=card)
 
 
 def _log_view(visit: Visit, card: Card) -> None:

@@ -21,24 +21,27 @@ from sync.moment import to_text
 
 def save(visit: Visit, call_id: str) -> HTTPResponse:
     """Save a card: 200 with the card anew, or 400 with what was wrong in words. Nothing is half saved."""
+    try:
+        saved(visit, call_id)
+    except (CustomerError, UnfitCommunication) as error:
+        return _answer(400, {"fault": translated(visit, fault_words(error))})
+    return _answer(200, {"html": visit.render("_popup.html", card=card_of_call(visit, call_id), saved=True)})
+
+
+def saved(visit: Visit, call_id: str) -> None:
+    """Save what the fields say, all or nothing; 403 without the rights, CustomerError, UnfitCommunication."""
     card = card_of_call(visit, call_id)
     if card.is_minimal:
         raise HTTPError(403)
-    try:
-        says = bool(visit.form.get("content", "").strip())
-        if says and not visit.may(Right.COMMUNICATIONS):
-            raise HTTPError(403)
-        if says:
-            check(_told(visit, card, None))
-        chosen = _customer(visit, card)
-        if says:
-            add_communication(
-                visit.db, _told(visit, card, chosen), author(visit), by(visit, "add_communication"), visit.now
-            )
-    except (CustomerError, UnfitCommunication) as error:
-        words = translated(visit, fault_words(error))
-        return _answer(400, {"fault": words})
-    return _answer(200, {"html": visit.render("_popup.html", card=card_of_call(visit, call_id), saved=True)})
+    says = bool(visit.form.get("content", "").strip())
+    if says and not visit.may(Right.COMMUNICATIONS):
+        raise HTTPError(403)
+    if says:
+        check(_told(visit, card, None))
+    chosen = _customer(visit, card)
+    if says:
+        by_user = by(visit, "add_communication")
+        add_communication(visit.db, _told(visit, card, chosen), author(visit), by_user, visit.now)
 
 
 def _told(visit: Visit, card: Card, chosen: Customer | None) -> Told:

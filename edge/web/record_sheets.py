@@ -76,7 +76,7 @@ DESKS: dict[str, Desk] = {
 
 
 def _desk(visit: Visit) -> Desk:
-    return DESKS[visit.path.split("/")[1].split("?")[0]]
+    return DESKS[visit.path.removeprefix("/api").split("/")[1].split("?")[0]]
 
 
 def export(visit: Visit) -> HTTPResponse:
@@ -102,18 +102,24 @@ def form(visit: Visit) -> HTTPResponse:
 
 def look(visit: Visit) -> HTTPResponse:
     """Judge an uploaded sheet; keep it, add nothing."""
-    desk, content = _desk(visit), _uploaded()
+    desk = _desk(visit)
     try:
-        rows = read_sheet(desk.layout, content)
+        kept, reasons = looked_at(visit)
     except WrongHeader as error:
         return _refused(visit, desk, HEADER, column=error.column, wanted=error.wanted, came=error.came)
     except NotASheet:
         return _refused(visit, desk, NO_SHEET)
+    return _page(visit, desk, kept=kept, reasons=reasons, fault_count=sum(reasons.values()))
+
+
+def looked_at(visit: Visit) -> tuple[Import, dict[str, int]]:
+    """The sheet as it is kept, and how many of its rows cannot be, by reason; WrongHeader, NotASheet."""
+    desk, content = _desk(visit), _uploaded()
+    rows = read_sheet(desk.layout, content)
     kept = imports.keep_file(visit.db, desk.table, _user_id(visit), content, len(rows), visit.now)
     log_operation(visit.db, by(visit, f"check_{desk.table}", kept.id, f"{len(rows)} rows"), visit.now)
     faults = [one.fault for one in _judged(visit, desk, rows, kept) if one.fault]
-    reasons = {fault: faults.count(fault) for fault in dict.fromkeys(faults)}
-    return _page(visit, desk, kept=kept, reasons=reasons, fault_count=len(faults))
+    return kept, {fault: faults.count(fault) for fault in dict.fromkeys(faults)}
 
 
 def errors(visit: Visit, import_id: str) -> HTTPResponse:
@@ -128,6 +134,11 @@ def errors(visit: Visit, import_id: str) -> HTTPResponse:
 
 def confirm(visit: Visit, import_id: str) -> HTTPResponse:
     """Add every row, or none when one of them cannot be."""
+    return see_other(f"/{_desk(visit).table}/import?added={confirmed(visit, import_id)}")
+
+
+def confirmed(visit: Visit, import_id: str) -> int:
+    """How many rows were added; 409 when one of them cannot be, or all are there already."""
     desk = _desk(visit)
     kept, rows = _kept(visit, desk, import_id)
     judged = _judged(visit, desk, rows, kept)
@@ -136,17 +147,23 @@ def confirm(visit: Visit, import_id: str) -> HTTPResponse:
         raise HTTPError(409)
     if not imports.add_all(visit.db, kept, inserts, by(visit, f"import_{desk.table}"), visit.now):
         raise HTTPError(409)
-    return see_other(f"/{desk.table}/import?added={len(inserts)}")
+    return len(inserts)
 
 
 def undo(visit: Visit) -> HTTPResponse:
     """Take out what the user's last import added."""
+    removed, kept = undone(visit)
+    return see_other(f"/{_desk(visit).table}/import?removed={removed}&kept={kept}")
+
+
+def undone(visit: Visit) -> tuple[int, int]:
+    """How many records went, and how many stay because they were changed since; 404 without an import."""
     desk = _desk(visit)
     last = imports.last_done(visit.db, desk.table, _user_id(visit))
     if last is None:
         raise HTTPError(404)
-    undone = imports.undo(visit.db, last, by(visit, f"undo_import_{desk.table}"), visit.now)
-    return see_other(f"/{desk.table}/import?removed={undone.removed}&kept={undone.kept}")
+    told = imports.undo(visit.db, last, by(visit, f"undo_import_{desk.table}"), visit.now)
+    return told.removed, told.kept
 
 
 HEADER = marked("Column %(column)s should be “%(wanted)s”, but is “%(came)s”. Nothing was added.")

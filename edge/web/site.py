@@ -22,6 +22,7 @@ from edge.clock import Clock
 from edge.store.users import User
 from edge.web import shown
 from edge.web.meter import Meter
+from edge.web.plain import json_answer
 from edge.web.pulse import Pulse
 from edge.web.rights import Right
 from edge.web.sessions import form_token
@@ -138,8 +139,16 @@ class Visit:
         """A marked text in the reader's language."""
         return self.site.words[self.language.code].gettext(marked_text)
 
+    @property
+    def is_api(self) -> bool:
+        """Whether a program asks: every refusal is JSON then, too."""
+        return self.path.startswith("/api/")
+
     def page(self, template: str, status: int = 200, **values: Any) -> HTTPResponse:
-        """An answer that is a page."""
+        """An answer that is a page; for a program, no more of it than what was wrong."""
+        if self.is_api:
+            fault = values.get("fault") or values.get("wrong") or ""
+            return json_answer({"error": status, "fault": self.text(fault) if fault else ""}, status)
         return HTTPResponse(
             self.render(template, **values),
             status=status,

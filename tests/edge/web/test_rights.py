@@ -74,7 +74,7 @@ def ask(branch: Branch, user: User, route: Route, **parts: str) -> Answer:
 def first_of(browser: Browser, route: Route, path: str, body: bytes) -> Answer:
     """The answer; a stream is closed after its first message, that of the lines after its second."""
     answer, chunks = browser.start(route.method, path, body)
-    most = {"/lines/stream": 2}.get(route.path, 1) if "stream" in route.path else None
+    most = (2 if "/lines/stream" in route.path else 1) if "stream" in route.path else None
     for chunk in islice(chunks, most):
         answer.body += chunk
     chunks.close()
