@@ -14,8 +14,9 @@ class LineProfile:
     """Times in seconds, voltages in volts; shares are of the idle voltage the box learns for itself."""
 
     name: str
-    flash_min_s: float  # shorter breaks are dial pulses
+    flash_min_s: float
     flash_max_s: float
+    pulse_dialling: bool = True  # a break of up to 90 ms is a pulse, even where it is long enough for a flash
     flash_margin_s: float = 0.1  # on hook is sure this long after the longest flash
     off_hook_s: float = 0.15
     off_hook_ringing_s: float = 0.05  # answered: the exchange trips the ringing, the level is clear
@@ -42,6 +43,6 @@ class LineProfile:
 PROFILES: dict[str, LineProfile] = {
     "cn": LineProfile("cn", flash_min_s=0.08, flash_max_s=0.6, ring_pause_s=4.0),
     "us": LineProfile("us", flash_min_s=0.3, flash_max_s=1.0, ring_pause_s=4.0),
-    "uk": LineProfile("uk", flash_min_s=0.05, flash_max_s=0.13, ring_pause_s=2.0),
+    "uk": LineProfile("uk", flash_min_s=0.05, flash_max_s=0.13, pulse_dialling=False, ring_pause_s=2.0),
     "eu": LineProfile("eu", flash_min_s=0.08, flash_max_s=0.5),
 }

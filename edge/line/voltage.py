@@ -9,7 +9,7 @@
 A level must last before it counts; line events carry the position where it began. Ringing voltage swings
 through all of these, so while it rings only ring half-waves count.
 
-    high after low    shorter than flash_min: a dial pulse, nothing said
+    high after low    a dial pulse: DigitKeyed, once the digit is over (edge/line/pulses.py)
                       flash_min .. flash_max: HookFlashed
                       longer than flash_max + margin: OnHook, dated back
 """
@@ -31,6 +31,7 @@ from edge.line.events import (
     RingStopped,
 )
 from edge.line.profile import LineProfile
+from edge.line.pulses import PulseDigits
 from edge.samples import LineReading
 
 HIGH, LOW, DEAD = "high", "low", "dead"
@@ -56,6 +57,7 @@ class VoltageWatcher:
         self._ring_since = self._ring_last = 0
         self._quiet_since = 0  # since when nothing has moved, for learning
         self._sign, self._new_sign_since = 0, -1
+        self._pulses = PulseDigits(line, rate_hz)
         self._broken_since = -1  # since when the level is high while off hook
         self._calm_v, self._calm_left = (1.0, -1.0), 0  # what says nothing new, and how often it is believed
 
@@ -78,11 +80,10 @@ class VoltageWatcher:
             return False
         profile = self._profile
         low = min(profile.off_hook_share * self.idle_v, profile.off_hook_highest_v)
-        high = profile.on_hook_share * self.idle_v
         if self.state == ON_HOOK and self._level == HIGH:
             lowest, highest = max(low, MIN_POLARITY_V), float("inf")
         elif self.state == OFF_HOOK and self._level == LOW:
-            lowest, highest = max(profile.lost_v, MIN_POLARITY_V), high
+            lowest, highest = max(profile.lost_v, MIN_POLARITY_V), low  # above it a pulse may begin
         else:
             return False
         self._calm_v = (lowest, highest) if reading.voltage_v > 0 else (-highest, -lowest)
@@ -96,6 +97,8 @@ class VoltageWatcher:
             found += self._answered(reading)
             return found
         self._follow_level(abs(reading.voltage_v), reading.position)
+        if self.state == OFF_HOOK and self._profile.pulse_dialling:
+            found += self._pulses.feed(reading, self.idle_v)
         found += self._polarity(reading)
         found += self._hook(reading)
         self._learn(reading)
@@ -220,16 +223,14 @@ class VoltageWatcher:
             self._broken_since = self._level_since
             return self._enter(ON_HOOK, [OnHook(self._line, self._level_since)]) if over else []
         broken, self._broken_since = self._broken_since, -1
-        if (
-            self._level == LOW
-            and broken >= 0
-            and self._lasted(broken, self._level_since, profile.flash_min_s)
-        ):
-            return [HookFlashed(self._line, broken)]
-        return []
+        if self._level != LOW or broken < 0 or self._pulses.was_pulse:
+            return []
+        lasted = self._lasted(broken, self._level_since, profile.flash_min_s)
+        return [HookFlashed(self._line, broken)] if lasted else []
 
     def _enter(self, state: str, found: list[LineEvent]) -> list[LineEvent]:
         self.state, self._broken_since = state, -1
+        self._pulses.forget()
         return found
 
     def _learn(self, reading: LineReading) -> None:

@@ -98,9 +98,9 @@ GOLDEN: dict[str, tuple[list[Span], list[tuple[str, float]]]] = {
         [IDLE, TALK, Span(0.3), TALK, Span(0.2), TALK],
         [("OffHook", 2.0), ("HookFlashed", 5.0), ("HookFlashed", 8.3)],
     ),
-    "dial pulses are no flash": (
+    "dial pulses are a digit, not flashes": (
         [IDLE, TALK, *[Span(0.06), Span(0.04, 8)] * 5, TALK],
-        [("OffHook", 2.0)],
+        [("OffHook", 2.0), ("DigitKeyed", 4.98)],
     ),
     "answer supervision": (
         [IDLE, TALK, Span(3, -8), Span(2, -48)],
