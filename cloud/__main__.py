@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cloud import admin, app
+from cloud import admin, app, upkeep
 from cloud.access.roles import ROLES
 from cloud.admin import AdminError, NewUser
 from cloud.app import CertificateUnusable
@@ -31,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = read_settings(asked.config)
-        asked.run(settings, asked)
+        said = asked.run(settings, asked)
+        if said:
+            print(said)
     except (SettingsError, AdminError, DatabaseUnusable, CertificateUnusable, OSError) as error:
         print(error, file=sys.stderr)  # OSError: a folder, a file, the port
         return REFUSED
@@ -95,12 +97,17 @@ def _add_admin(parser: argparse.ArgumentParser) -> None:
     init.add_argument("--host", action="append", default=[], help="another name or address of the broker")
     init.set_defaults(run=_init_ca)
 
-    box = things.add_parser("box", help="boxes").add_subparsers(required=True, metavar="add")
-    add = box.add_parser("add", help="register a box and make its certificates")
+    boxes = things.add_parser("box", help="boxes").add_subparsers(required=True, metavar="add | release")
+    add = boxes.add_parser("add", help="register a box and make its certificates")
     add.add_argument("id", help="lower-case letters, digits and -; cannot be changed later")
     add.add_argument("--name", required=True, help="the branch, as people say it")
     add.add_argument("--out", type=Path, required=True, help="folder for the files to copy to the box")
     add.set_defaults(run=_add_box)
+
+    release = boxes.add_parser("release", help="take data again from a box that was held back")
+    release.add_argument("id")
+    release.set_defaults(run=upkeep.release_box)
+    upkeep.add_parsers(things)
 
     config = things.add_parser("broker-config", help="write mosquitto's configuration")
     config.add_argument(

@@ -55,7 +55,7 @@ def add_user(settings: Settings, user: NewUser, now: datetime) -> str | None:
     except PasswordRefused as refused:
         raise AdminError(str(refused)) from refused
     password_hash = hash_password(password)
-    with write(_open(settings)) as connection:
+    with write(open_database(settings)) as connection:
         if people.user_exists(connection, user.name):
             raise AdminError(f"there is a user {user.name!r} already")
         people.add_user(connection, user.name, user.role, password_hash, to_text(now))
@@ -97,7 +97,7 @@ def add_box(settings: Settings, box_id: str, name: str, out: Path, now: datetime
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = (settings.broker.ca, events.cert, events.key, bulk.cert, bulk.key)
     copies = tuple(_copy_private(file, out / file.name) for file in files)
-    with write(_open(settings)) as connection:
+    with write(open_database(settings)) as connection:
         boxes.register(connection, box_id, name)
     return copies
 
@@ -116,7 +116,8 @@ def write_broker_config(settings: Settings, out: Path, bind: str, user: str) -> 
     )
 
 
-def _open(settings: Settings) -> Engine:
+def open_database(settings: Settings) -> Engine:
+    """The database of these settings, made when missing."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     return open_engine(settings.database)
 

@@ -237,6 +237,30 @@ class Inbox:
         self._save_streams(db, {one.stream: streams[one.stream] for one in taken if one.arrivals})
         return accepted
 
+    def try_again(self, db: Connection, box_id: str, eid: str) -> tuple[str, str] | None:
+        """Apply an entry that was set aside; None if that worked, else (code, detail)."""
+        table = self.tables.inbox
+        mine = (table.c.box_id == box_id, table.c.eid == eid)
+        row = db.execute(select(table).where(*mine)).mappings().one_or_none()
+        if row is None:
+            return "not_here", "its entry is no longer in the inbox"
+        try:
+            entry = unpack_entry(bytes(row["body"]))
+            if entry.kind not in self.apply or entry.kind not in EVENT_TYPES or entry.kv != KIND_VERSION:
+                return "unknown_kind", f"kind {entry.kind} version {entry.kv} is not known here"
+            event: Any = msgspec.convert(entry.data, EVENT_TYPES[entry.kind][0])
+            with db.begin_nested():
+                told = Told(Origin(box_id, row["received_utc"]), event, row["epoch"], row["seq"])
+                self.apply[entry.kind](db, [told])
+        except (EnvelopeError, msgspec.ValidationError) as error:
+            return "not_as_agreed", str(error)[:MAX_DETAIL]
+        except Exception as error:
+            if bulk.is_outage(error):
+                raise
+            return "apply_failed", f"{type(error).__name__}: {error}"[:MAX_DETAIL]
+        db.execute(table.update().where(*mine).values(code=None))
+        return None
+
     def standing(self, db: Connection, box_id: str, epoch: str) -> list[Accepted]:
         """What head office has of each stream of a box's epoch."""
         table = self.tables.streams

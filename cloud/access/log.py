@@ -19,6 +19,8 @@ class Action(StrEnum):
     LOG_IN_REFUSED = "log_in_refused"
     LOG_OUT = "log_out"
     PLAY = "play"
+    QUARANTINE_RETRY = "quarantine_retry"
+    QUARANTINE_DISMISS = "quarantine_dismiss"
 
 
 ONE_PLAY = timedelta(minutes=10)

@@ -17,6 +17,7 @@ class Right(StrEnum):
     READ_CALLS = "read_calls"
     PLAY_RECORDINGS = "play_recordings"
     READ_BRANCHES = "read_branches"
+    SETTLE_QUARANTINE = "settle_quarantine"
 
 
 _ENTER = frozenset({Right.ENTER})
@@ -24,7 +25,7 @@ _ENTER = frozenset({Right.ENTER})
 ROLES: dict[str, frozenset[Right]] = {
     "agent": _ENTER | {Right.READ_CALLS, Right.PLAY_RECORDINGS},
     "manager": _ENTER | {Right.READ_CALLS, Right.PLAY_RECORDINGS, Right.READ_BRANCHES},
-    "maintainer": _ENTER | {Right.READ_BRANCHES},
+    "maintainer": _ENTER | {Right.READ_BRANCHES, Right.SETTLE_QUARANTINE},
     "admin": frozenset(Right),
 }
 

@@ -41,6 +41,8 @@ CALL_GRADES: Grades = {
     "hook_known": _CALLS,
     "clock_quality": _CALLS,
     "received_utc": _CALLS,
+    "corrected_utc": _CALLS,
+    "clock_error_ms": _CALLS,
 }
 RECORDING_GRADES: Grades = {
     "id": _CALLS,
@@ -64,6 +66,23 @@ BRANCH_GRADES: Grades = {
     "last_seen_utc": _BRANCHES,
     "calls_today": _BRANCHES,
     "recordings_waiting": _BRANCHES,
+}
+
+
+TROUBLE_GRADES: Grades = {"kind": _BRANCHES, "detail": _BRANCHES, "since_utc": _BRANCHES}
+COMPLETENESS = (
+    "box_id", "name", "behind", "missing", "holes", "audio", "set_aside", "last_closed", "online",
+    "since_utc", "heard_utc", "hours", "unreconciled",
+)  # fmt: skip
+SET_ASIDE_GRADES: Grades = {
+    "id": _BRANCHES,
+    "box_id": _BRANCHES,
+    "branch": _BRANCHES,
+    "topic": _BRANCHES,
+    "kind": _BRANCHES,
+    "code": _BRANCHES,
+    "detail": _BRANCHES,
+    "received_utc": _BRANCHES,
 }
 
 
@@ -121,6 +140,8 @@ class Call:
     hook_known: bool
     clock_quality: str
     received_utc: str
+    corrected_utc: str | None  # started_utc by head office's clock, where the box's was off
+    clock_error_ms: int | None
     recordings: tuple[Recording, ...]
 
 
@@ -169,6 +190,18 @@ def box_names(rows: Iterable[Row], person: Person) -> tuple[BoxName, ...]:
 def branch(row: Row, person: Person) -> Branch:
     """A row of boxes with its two counts, as `person` may see it."""
     return Branch(**_seen(row, BRANCH_GRADES, person))
+
+
+def completeness(branch: Any, person: Person) -> dict[str, Any]:
+    """How far a branch agrees with head office (`cloud.store.completeness.Branch`), for `person`."""
+    may = person.may(_BRANCHES)
+    shown = {name: getattr(branch, name) if may else None for name in COMPLETENESS}
+    return shown | {"troubles": [_seen(row, TROUBLE_GRADES, person) for row in branch.troubles]}
+
+
+def set_aside(row: Row, person: Person) -> dict[str, Any]:
+    """A row of the quarantine for `person`; the bytes themselves are never shown."""
+    return _seen(row, SET_ASIDE_GRADES, person)
 
 
 def _seen(row: Row, grades: Grades, person: Person) -> dict[str, Any]:

@@ -8,17 +8,8 @@ from sqlalchemy import Connection, RowMapping, select
 
 from cloud.store.schema import box_troubles
 from sync.ids import new_id
-from sync.locale import marked
 
-KINDS: dict[str, str] = {
-    "two_boxes": marked("Two boxes use the same identity"),
-    "other_history": marked("Its manifests do not fit those received before"),
-    "key_changed": marked("It signs with another key than before"),
-    "differs": marked("An entry there differs from the one here"),
-    "altered_here": marked("Something stored here was altered"),
-    "over_quota": marked("It sent more than it may"),
-    "clock": marked("Its clock is wrong"),
-}
+KINDS = ("two_boxes", "other_history", "key_changed", "differs", "altered_here", "over_quota", "clock")
 
 
 def begin(db: Connection, box_id: str, kind: str, detail: str, now_utc: str) -> None:

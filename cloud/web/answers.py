@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it needs
     "/calls": (marked("Calls"), Right.READ_CALLS),
     "/branches": (marked("Branches"), Right.READ_BRANCHES),
+    "/completeness": (marked("Completeness"), Right.READ_BRANCHES),
+    "/quarantine": (marked("Quarantine"), Right.READ_BRANCHES),
     "/api": (marked("API"), Right.ENTER),
 }
 FRAMEWORK_SENTENCES = {  # for what the framework refuses, which has no sentence of its own

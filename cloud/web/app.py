@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from cloud.access.guard import Open
 from cloud.access.roles import Right
-from cloud.web import api, audio, branches, calls, log_in
+from cloud.web import api, audio, branches, calls, log_in, reconciliation
 from cloud.web.answers import broken, not_understood, went_wrong
 from cloud.web.door import guarded
 from cloud.web.headers import SecureAnswers
@@ -50,6 +50,10 @@ PAGES: dict[str, Route] = {
     "GET /calls/{call_id}": Route(calls.call_page, Right.READ_CALLS),
     "GET /calls/{call_id}/recordings": Route(calls.call_recordings, Right.READ_CALLS),
     "GET /branches": Route(branches.branches_page, Right.READ_BRANCHES),
+    "GET /completeness": Route(reconciliation.completeness_page, Right.READ_BRANCHES),
+    "GET /quarantine": Route(reconciliation.quarantine_page, Right.READ_BRANCHES),
+    "POST /quarantine/{item_id}/retry": Route(reconciliation.retry, Right.SETTLE_QUARANTINE),
+    "POST /quarantine/{item_id}/dismiss": Route(reconciliation.dismiss, Right.SETTLE_QUARANTINE),
     "GET /api": Route(api.description_page, Right.ENTER),
     "GET /openapi.json": Route(api.description, Right.ENTER),
 }

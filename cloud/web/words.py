@@ -39,3 +39,32 @@ CLOCKS = {
     "stepped": marked("set in mid call"),
     "unknown": marked("Unknown"),
 }
+TROUBLES = {
+    "two_boxes": marked("Two boxes use the same identity"),
+    "other_history": marked("Its manifests do not fit those received before"),
+    "key_changed": marked("It signs with another key than before"),
+    "differs": marked("An entry there differs from the one here"),
+    "altered_here": marked("Something stored here was altered"),
+    "over_quota": marked("It sent more than it may"),
+    "clock": marked("Its clock is wrong"),
+}
+QUARANTINE_CODES = {
+    "unknown_kind": marked("of a kind not known here"),
+    "not_as_agreed": marked("not as agreed"),
+    "apply_failed": marked("could not be applied"),
+    "wrong_seq": marked("under a wrong number"),
+    "not_an_entry": marked("not readable"),
+    "not_a_batch": marked("not readable"),
+    "not_a_manifest": marked("not a manifest to be believed"),
+    "damaged": marked("damaged here, sent again"),
+    "twin": marked("two entries with one number"),
+    "wrong_box": marked("in the name of another box"),
+}
+HOUR_STATES = {
+    "closed": marked("Complete"),
+    "waiting": marked("Waits for audio"),
+    "open": marked("Something is missing"),
+    "quiet": marked("Nothing happened"),
+    "unknown": marked("Not heard from"),
+    "running": marked("Not over yet"),
+}

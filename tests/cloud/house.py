@@ -18,7 +18,7 @@ from cloud.config import S3Settings, Settings
 from cloud.objects import Objects
 from cloud.store import boxes, people
 from cloud.store.database import write
-from cloud.store.schema import calls, gaps, recordings, users
+from cloud.store.schema import calls, gaps, inbox_tables, recordings, users
 from cloud.web.app import build_app
 from cloud.web.parts import Clock, Parts
 from sync.accounts import hash_password
@@ -128,6 +128,23 @@ class House:
         with write(self.parts.engine) as connection:
             connection.execute(gaps.insert().values(recording_id=recording_id, **row))
 
+    def set_aside(self, **fields: object) -> str:
+        """Something in quarantine; returns its id."""
+        row: dict[str, Any] = {
+            "id": new_id(),
+            "box_id": "box-01",
+            "topic": "entry",
+            "eid": new_id(),
+            "kind": "later_kind",
+            "code": "unknown_kind",
+            "detail": "kind later_kind version 1 is not known here",
+            "body": b"{}",
+            "received_utc": to_text(NOON),
+        } | fields
+        with write(self.parts.engine) as connection:
+            connection.execute(inbox_tables.quarantine.insert().values(row))
+        return str(row["id"])
+
     def disable(self, user_name: str) -> None:
         """Take a user's log-in away."""
         with write(self.parts.engine) as connection:
@@ -179,6 +196,8 @@ def call_row(**fields: object) -> dict[str, Any]:
         "hook_known": True,
         "clock_quality": "ntp",
         "received_utc": to_text(NOON + timedelta(seconds=66)),
+        "corrected_utc": None,
+        "clock_error_ms": None,
     }
     unknown = fields.keys() - row.keys()
     assert not unknown, unknown

@@ -1,0 +1,99 @@
+"""Completeness per branch and hour, and what was set aside, with the two things to do about it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import Form
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cloud import quarantine
+from cloud.access.roles import Right
+from cloud.access.shape import completeness as shaped
+from cloud.access.shape import set_aside
+from cloud.apply import APPLY
+from cloud.quarantine import QuarantineError, Who
+from cloud.store import completeness
+from cloud.store.database import read, write
+from cloud.store.schema import inbox_tables
+from cloud.web.answers import page, see_other
+from cloud.web.door import person_of
+from cloud.web.parts import parts_of
+from sync.inbox import Inbox
+from sync.locale import marked
+from sync.manifest import HOUR
+from sync.moment import to_text
+
+DAYS = 3
+
+
+def completeness_page(request: Request) -> Response:
+    """Every branch: its number, and its last days hour by hour."""
+    parts, person = parts_of(request), person_of(request)
+    now, zone = parts.clock.now(), parts.settings.zone
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = midnight - timedelta(days=DAYS - 1)
+    with read(parts.engine) as connection:
+        rows = completeness.branches(connection, to_text(first)[:HOUR])
+    days = [_hours_of(first + timedelta(days=day), now) for day in range(DAYS)]
+    branches = [shaped(row, person) for row in rows]
+    return page(request, "completeness.html", branches=branches, days=days)
+
+
+def _hours_of(day: datetime, now: datetime) -> list[tuple[datetime, str, bool]]:
+    """(local begin, span in UTC, whether it is over) of the 24 hours of a day."""
+    begins = [day + timedelta(hours=hour) for hour in range(24)]
+    return [
+        (begin, to_text(begin)[:HOUR], begin + timedelta(hours=1) <= now) for begin in begins if begin <= now
+    ]
+
+
+def quarantine_page(request: Request) -> Response:
+    """What waits to be settled."""
+    return _listing(request, 200, "")
+
+
+def retry(request: Request, item_id: str) -> Response:
+    """Apply one entry after all."""
+    with write(parts_of(request).engine) as connection:
+        try:
+            fault = quarantine.retry(connection, Inbox(inbox_tables, APPLY), item_id, _who(request))
+        except QuarantineError as error:
+            raise HTTPException(404, marked("Nothing waits here any more.")) from error
+    return _listing(request, 409, fault) if fault else see_other("/quarantine")
+
+
+def dismiss(request: Request, item_id: str, reason: Annotated[str, Form()] = "") -> Response:
+    """Dismiss one item, with the reason."""
+    try:
+        with write(parts_of(request).engine) as connection:
+            quarantine.dismiss(connection, item_id, reason, _who(request))
+    except QuarantineError as error:
+        if not reason.strip():
+            return _listing(request, 422, "", item_id)
+        raise HTTPException(404, marked("Nothing waits here any more.")) from error
+    return see_other("/quarantine")
+
+
+def _listing(request: Request, status: int, fault: str, reason_for: str = "") -> Response:
+    person = person_of(request)
+    with read(parts_of(request).engine) as connection:
+        items = [set_aside(row, person) for row in quarantine.items(connection, at_most=200)]
+    may_settle = person.may(Right.SETTLE_QUARANTINE)
+    return page(
+        request,
+        "quarantine.html",
+        status,
+        items=items,
+        may_settle=may_settle,
+        fault=fault,
+        reason_for=reason_for,
+    )
+
+
+def _who(request: Request) -> Who:
+    person = person_of(request)
+    return Who(person.name, parts_of(request).clock.now_utc(), person.session)

@@ -1,0 +1,224 @@
+"""The pages and commands about completeness and quarantine."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cloud import quarantine
+from cloud.__main__ import main
+from cloud.apply import APPLY
+from cloud.quarantine import QuarantineError, Who
+from cloud.store import completeness, troubles
+from cloud.store.completeness import Branch
+from cloud.store.database import read, write
+from cloud.store.schema import inbox_tables, manifests, presence
+from sync.envelope import chained, entry_bytes, genesis, pack_batch, unpack_batch
+from sync.ids import new_id
+from sync.inbox import Inbox, Origin
+from sync.moment import to_text
+from tests.cloud.house import NOON, House
+from tests.sync.station import AT, call_ended
+
+NOON_UTC = to_text(NOON)  # 2026-03-02T04:00, noon in Shanghai
+WHO = Who("wang", NOON_UTC)
+
+
+def add_manifest(house: House, n: int, span: str, state: str, items: int = 0, box: str = "box-01") -> None:
+    row = {"box_id": box, "epoch": "e", "n": n, "span": span, "h": "", "body": b"", "sig": "", "state": state}
+    with write(house.parts.engine) as db:
+        db.execute(manifests.insert().values(row | {"items": items, "received_utc": NOON_UTC}))
+
+
+def add_stream(house: House, upto: int, ranges: str, box: str = "box-01") -> None:
+    row = {"box_id": box, "epoch": "e", "stream": "evt", "upto": upto, "head": "", "ranges": ranges}
+    with write(house.parts.engine) as db:
+        db.execute(inbox_tables.streams.insert().values(row | {"updated_utc": NOON_UTC}))
+
+
+def add_birth(house: House, head: int, online: bool = True, box: str = "box-01") -> None:
+    born = json.dumps({"epoch": "e", "heads": {"evt": head}})
+    row = {
+        "box_id": box,
+        "online": online,
+        "since_utc": NOON_UTC,
+        "nonce": "",
+        "boot": "",
+        "boots_before": "{}",
+    }
+    with write(house.parts.engine) as db:
+        db.execute(presence.insert().values(row | {"born": born}))
+
+
+def branch(house: House) -> Branch:
+    with read(house.parts.engine) as db:
+        (found,) = completeness.branches(db, "2026-03-01T00")
+    return found
+
+
+@pytest.fixture
+def dali(house: House) -> House:
+    house.add_box("box-01", "大理店")
+    return house
+
+
+def test_a_branch_that_agrees_has_the_number_0(dali: House) -> None:
+    add_stream(dali, 9, "[]")
+    add_birth(dali, 9)
+    add_manifest(dali, 1, "2026-03-02T03", "closed")
+    found = branch(dali)
+    assert (found.unreconciled, found.last_closed, found.online) == (0, "2026-03-02T03", True)
+
+
+def test_the_number_counts_what_is_behind_missing_between_and_without_audio(dali: House) -> None:
+    add_stream(dali, 9, "[[12, 13], [20, 20]]")
+    add_birth(dali, 25)
+    add_manifest(dali, 1, "2026-03-02T03", "open", items=7)
+    add_manifest(dali, 2, "2026-03-02T03", "waiting")
+    dali.add_recording(dali.add_call())
+    dali.set_aside()
+    found = branch(dali)
+    assert (found.behind, found.missing, found.holes, found.audio) == (5, 7, 8, 1)
+    assert (found.unreconciled, found.set_aside) == (21, 1)
+
+
+@pytest.mark.parametrize(
+    ("states", "shown"),
+    [
+        (("closed", "closed"), "closed"),
+        (("closed", "waiting"), "waiting"),
+        (("open", "closed"), "open"),
+        (("waiting", "open"), "open"),
+    ],
+)
+def test_an_hour_is_as_its_worst_manifest(dali: House, states: tuple[str, ...], shown: str) -> None:
+    for n, state in enumerate(states, start=1):
+        add_manifest(dali, n, "2026-03-02T03", state)
+    assert branch(dali).hours == {"2026-03-02T03": shown}
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh", "项尚未对账"), ("en", "items not yet reconciled")])
+def test_the_page_shows_each_branch_and_its_hours(dali: House, language: str, said: str) -> None:
+    add_manifest(dali, 1, "2026-03-02T03", "open", items=2)
+    add_birth(dali, 0)
+    with write(dali.parts.engine) as db:
+        troubles.begin(db, "box-01", "two_boxes", "<b>x</b>", NOON_UTC)
+    client = dali.visitor("manager")
+    client.cookies.set("language", language)
+    text = client.get("/completeness").text
+    assert "<strong>2</strong>" in text and said in text
+    assert '<li class="open"' in text and '<li class="quiet"' in text
+    assert "&lt;b&gt;x" in text and "<b>x" not in text
+
+
+def test_what_is_set_aside_is_listed_and_its_bytes_are_not(dali: House) -> None:
+    dali.set_aside(detail="<script>alert(1)</script>", body=b"secret number 13800138000")
+    text = dali.visitor("manager").get("/quarantine").text
+    assert "&lt;script&gt;" in text and "<script>alert" not in text and "13800138000" not in text
+    assert "/retry" not in text, "a manager may look"
+    assert "/retry" in dali.visitor("maintainer").get("/quarantine").text
+
+
+def settle(house: House, role: str, path: str, **form: str) -> int:
+    client = house.visitor(role)
+    return client.post(path, data=form | {"csrf_token": house.csrf_token(client)}).status_code
+
+
+def state_of(house: House, item_id: str) -> tuple[str, str | None, str | None]:
+    with read(house.parts.engine) as db:
+        (row,) = [row for row in quarantine.items(db, all_states=True) if row["id"] == item_id]
+    return row["state"], row["settled_by"], row["reason"]
+
+
+def test_dismissing_takes_a_reason_and_is_logged(dali: House) -> None:
+    item = dali.set_aside()
+    assert settle(dali, "maintainer", f"/quarantine/{item}/dismiss", reason=" ") == 422
+    assert state_of(dali, item)[0] == "waiting"
+    assert settle(dali, "maintainer", f"/quarantine/{item}/dismiss", reason="a test box") == 303
+    state, by, reason = state_of(dali, item)
+    assert (state, reason) == ("dismissed", "a test box")
+    assert by is not None and by.startswith("maintainer")
+    with read(dali.parts.engine) as db:
+        actions = [row[0] for row in db.exec_driver_sql("SELECT action FROM access_log")]
+    assert actions == ["quarantine_dismiss"]
+    assert settle(dali, "maintainer", f"/quarantine/{item}/dismiss", reason="again") == 404
+
+
+def test_what_still_cannot_be_used_goes_on_waiting(dali: House) -> None:
+    item = dali.set_aside()
+    assert settle(dali, "admin", f"/quarantine/{item}/retry") == 409
+    assert state_of(dali, item)[0] == "waiting"
+
+
+def test_what_a_later_version_understands_is_applied_when_tried_again(dali: House) -> None:
+    event, epoch = call_ended(), "0123456789abcdef"
+    body = entry_bytes(event, new_id(), AT, 1)
+    prev = genesis(epoch, "evt")
+    batch = unpack_batch(pack_batch("box-01", epoch, "evt", 1, prev, chained(prev, body), [body]))
+    engine = dali.parts.engine
+    with write(engine) as db:
+        accepted = Inbox(inbox_tables, {}).accept(db, Origin("box-01", NOON_UTC), batch)
+        assert accepted.nacks == ((1, "unknown_kind"),)
+        (item,) = [row["id"] for row in quarantine.items(db)]
+        assert quarantine.retry(db, Inbox(inbox_tables, APPLY), item, WHO) is None
+        again = Inbox(inbox_tables, APPLY).accept(db, Origin("box-01", NOON_UTC), batch)
+        assert (again.nacks, again.fresh) == ((), 0)
+        assert db.exec_driver_sql("SELECT id FROM calls").scalars().all() == [event.call_id]
+    assert state_of(dali, item) == ("released", "wang", None)
+
+
+def test_only_an_entry_can_be_tried_again(dali: House) -> None:
+    item = dali.set_aside(topic="e")
+    with write(dali.parts.engine) as db, pytest.raises(QuarantineError, match="only an entry"):
+        quarantine.retry(db, Inbox(inbox_tables, {}), item, WHO)
+
+
+# -- commands
+
+
+@pytest.fixture
+def config(dali: House, tmp_path: Path) -> list[str]:
+    file, pki = tmp_path / "ho.toml", tmp_path / "pki"
+    file.write_text(
+        f'data = "{dali.parts.settings.data}"\ndatabase_url = "{dali.parts.settings.database_url}"\n'
+        f'[broker]\nca = "{pki}/ca.pem"\ncert = "{pki}/h.pem"\nkey = "{pki}/k.pem"\n[web]\n'
+    )
+    return ["--config", str(file), "admin"]
+
+
+def test_the_commands(dali: House, config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    item, other = dali.set_aside(), dali.set_aside(kind="x")
+
+    def said(*words: str, code: int = 0) -> str:
+        assert main([*config, *words]) == code
+        captured = capsys.readouterr()
+        return captured.out + captured.err
+
+    assert f"{item}  {NOON_UTC}  box-01  later_kind" in said("quarantine", "list")
+    assert "still waits" in said("quarantine", "retry", item)
+    assert "0 applied now, 2 still wait" in said("quarantine", "retry", "all")
+    assert "dismissed" in said("quarantine", "dismiss", item, "--reason", "old")
+    assert "nothing waits under" in said("quarantine", "dismiss", item, "--reason", "old", code=2)
+    assert said("quarantine", "list").splitlines()[-1] == "1 items"
+    assert "dismissed by" in said("quarantine", "list", "--all")
+    assert other in said("quarantine", "list", "--box", "box-01")
+    assert "     0  大理店 (box-01): nothing closed yet, 1 set aside" in said("completeness")
+    assert "no quota was set" in said("quota")
+    assert "*: 5000 bytes" in said("quota", "--bytes-a-day", "5000")
+    assert "box-01: 5000 bytes and 7 entries" in said("quota", "--box", "box-01", "--entries-a-day", "7")
+    assert "0 or more" in said("quota", "--entries-a-day", "-1", code=2)
+    assert "not held back" in said("box", "release", "box-01", code=2)
+
+
+def test_a_day_of_hours_ends_with_the_one_that_runs(dali: House) -> None:
+    dali.clock.set_utc(NOON + timedelta(minutes=20))
+    assert dali.visitor("manager").get("/completeness").text.count('<li class="unknown"') == 60, (
+        "never heard of"
+    )
+    add_birth(dali, 0)
+    text = dali.visitor("manager").get("/completeness").text
+    assert text.count('<li class="quiet"') == 24 + 24 + 12
+    assert text.count('<li class="running"') == 1
