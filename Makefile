@@ -9,7 +9,7 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # thing that must be there : Debian package that brings it (a path is looked for, a word is a command)
 NEEDS := gcc:build-essential make:build-essential openssl:openssl espeak-ng:espeak-ng node:nodejs npm:npm \
          /usr/sbin/mosquitto:mosquitto /usr/include/alsa/asoundlib.h:libasound2-dev
-TEST_NEEDS := chromium:chromium dtc:device-tree-compiler strace:strace /usr/sbin/nft:nftables \
+TEST_NEEDS := chromium:chromium dtc:device-tree-compiler ngspice:ngspice strace:strace /usr/sbin/nft:nftables \
               /usr/lib/postgresql/15/bin/postgres:postgresql-15 /usr/share/doc/fonts-noto-cjk:fonts-noto-cjk
 FIRMWARE_NEEDS := cmake:cmake ninja:ninja-build arm-none-eabi-gcc:gcc-arm-none-eabi \
          /usr/lib/arm-none-eabi/newlib:libnewlib-arm-none-eabi \

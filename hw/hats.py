@@ -1,6 +1,6 @@
 """Every HAT there is, by the name its files carry: a new one is its file of constants and its line here.
 
-The overlay of each is `boards/linehat-<name>.dts`.
+What else belongs to each lies in `boards/<name>`.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ PI_PINS = {
 
 # GPIO numbers of the RP2040
 MCU_PINS = {
-    "uart tx": 0, "uart rx": 1, "one-shot": 2, "lamps": 3, "line 1": 26, "line 2": 27,
+    "uart tx": 0, "uart rx": 1, "one-shot": 2, "lamps": 3, "interrupt": 10, "time pulse": 11,
+    "line 1": 26, "line 2": 27,
 }  # fmt: skip
 ADC = "rp2040"
 RING_PINS = (4, 5)

@@ -24,7 +24,7 @@ PI_PINS = {
 
 # GPIO numbers of the RP2040
 MCU_PINS = {
-    "uart tx": 0, "uart rx": 1, "one-shot": 2, "lamps": 3,
+    "uart tx": 0, "uart rx": 1, "one-shot": 2, "lamps": 3, "interrupt": 6, "time pulse": 7,
     "adc in": 8, "adc select": 9, "adc clock": 10, "adc out": 11,
 }  # fmt: skip
 ADC = "mcp3208"

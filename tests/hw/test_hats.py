@@ -18,7 +18,7 @@ BOARDS = Path(__file__).parents[2] / "hw/boards"
 ID_PINS = {0, 1}
 UART = {"uart tx": 14, "uart rx": 15}
 I2S = {"i2s clock": 18, "i2s frame": 19}
-OVERLAYS = {path.stem for path in BOARDS.glob("linehat-*.dts")}
+OVERLAYS = {f"linehat-{path.parent.name}" for path in BOARDS.glob("*/overlay.dts")}
 NEED_NO_SOURCE = {"VENDOR", "NAME", "ID", "SOURCES"}
 
 
@@ -77,7 +77,17 @@ def test_ids_are_its_own(hat: ModuleType) -> None:
 
 def test_overlay_compiles_without_a_warning_and_applies(hat: ModuleType, tmp_path: Path) -> None:
     overlay, base, merged = tmp_path / "hat.dtbo", tmp_path / "base.dtb", tmp_path / "merged.dtb"
-    run("dtc", "-@", "-I", "dts", "-O", "dtb", "-o", overlay, BOARDS / f"{hat.ID}.dts")
+    run(
+        "dtc",
+        "-@",
+        "-I",
+        "dts",
+        "-O",
+        "dtb",
+        "-o",
+        overlay,
+        BOARDS / hat.ID.removeprefix("linehat-") / "overlay.dts",
+    )
     run("dtc", "-@", "-I", "dts", "-O", "dtb", "-o", base, BOARDS / "base.dts")
     run("fdtoverlay", "-i", base, "-o", merged, overlay)
     assert run("fdtget", merged, "/linehat-sound", "simple-audio-card,name") == "linehat"

@@ -158,7 +158,8 @@ def test_a_hung_program_drops_its_switches_starts_again_and_loses_no_event(power
     board.run(2000)
     assert board.resets == 1
     board.send(wire.ASK)
-    (_, _, _, cause, boots, _), (after, first, last, earlier, _) = greeted(board)
+    hello, (after, first, last, earlier, _) = greeted(board)
+    cause, boots = hello[3:5]
     assert (cause, boots, after) == (WATCHDOG, 2, journal)
     assert first == 1 and earlier > before[-1][0]
     acknowledge(board, journal, before[-1][0])
