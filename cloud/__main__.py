@@ -19,6 +19,7 @@ from cloud.app import CertificateUnusable
 from cloud.config import Settings, read_settings
 from cloud.store.database import DatabaseUnusable
 from sync.settings import SettingsError
+from sync.topics import MOST_WORKERS
 
 DEFAULT_CONFIG = Path("/etc/branchline/head-office.toml")
 REFUSED = 2
@@ -44,8 +45,8 @@ def _run_web(settings: Settings, _asked: argparse.Namespace) -> None:
     app.run_web(settings)
 
 
-def _run_ingest(settings: Settings, _asked: argparse.Namespace) -> None:
-    app.run_ingest(settings)
+def _run_ingest(settings: Settings, asked: argparse.Namespace) -> None:
+    app.run_ingest(settings, asked.worker)
 
 
 def _add_user(settings: Settings, asked: argparse.Namespace) -> None:
@@ -57,7 +58,7 @@ def _add_user(settings: Settings, asked: argparse.Namespace) -> None:
 
 
 def _init_ca(settings: Settings, asked: argparse.Namespace) -> None:
-    print(f"certificates are in {admin.init_ca(settings, asked.host, datetime.now(UTC))}")
+    print(f"certificates are in {admin.init_ca(settings, asked.host, datetime.now(UTC), asked.workers)}")
 
 
 def _add_box(settings: Settings, asked: argparse.Namespace) -> None:
@@ -71,11 +72,18 @@ def _broker_config(settings: Settings, asked: argparse.Namespace) -> None:
     print(admin.write_broker_config(settings, asked.out, asked.bind, asked.user))
 
 
+_WORKERS = range(1, MOST_WORKERS + 1)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cloud", description="Branchline's head office")
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"settings ({DEFAULT_CONFIG})")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("ingest", help="take in what the boxes send").set_defaults(run=_run_ingest)
+    ingest = commands.add_parser("ingest", help="take in what the boxes send")
+    ingest.add_argument(
+        "--worker", type=int, default=1, choices=_WORKERS, metavar="N", help="which of several this is"
+    )
+    ingest.set_defaults(run=_run_ingest)
     commands.add_parser("web", help="serve the page").set_defaults(run=_run_web)
     _add_admin(commands.add_parser("admin", help="users, certificates, boxes, broker"))
     return parser
@@ -95,6 +103,14 @@ def _add_admin(parser: argparse.ArgumentParser) -> None:
     ca = things.add_parser("ca", help="certificates").add_subparsers(required=True, metavar="init")
     init = ca.add_parser("init", help="make the authority, the broker's certificate and ingest's")
     init.add_argument("--host", action="append", default=[], help="another name or address of the broker")
+    init.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        choices=_WORKERS,
+        metavar="N",
+        help="how many ingest workers to certify",
+    )
     init.set_defaults(run=_init_ca)
 
     boxes = things.add_parser("box", help="boxes").add_subparsers(required=True, metavar="add | release")

@@ -62,7 +62,7 @@ def add_user(settings: Settings, user: NewUser, now: datetime) -> str | None:
     return None if user.password_file else password
 
 
-def init_ca(settings: Settings, hosts: Sequence[str], now: datetime) -> Path:
+def init_ca(settings: Settings, hosts: Sequence[str], now: datetime, workers: int = 1) -> Path:
     """Make the authority, the broker's certificate and ingest's, unless they are there; returns their folder.
 
     `hosts` are names and addresses of the broker besides the one in the settings.
@@ -77,7 +77,8 @@ def init_ca(settings: Settings, hosts: Sequence[str], now: datetime) -> Path:
     pki.make_ca(folder, pki.Validity.days(now, pki.CA_DAYS))
     names = tuple(dict.fromkeys((settings.broker.host, *hosts)))
     pki.make_server(folder, names, pki.Validity.days(now, pki.SERVER_DAYS))
-    pki.make_head_office(folder, pki.Validity.days(now, pki.CLIENT_DAYS))
+    for number in range(1, workers + 1):
+        pki.make_head_office(folder, pki.Validity.days(now, pki.CLIENT_DAYS), number)
     return folder
 
 

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 
 import uvicorn
 
-from cloud import ingest
+from cloud import ingest, pki
 from cloud.config import Settings
 from cloud.s3 import open_objects
 from cloud.store.database import open_engine
 from cloud.web.app import build_app
 from cloud.web.parts import Clock, Parts
 from cloud.web.views import Views
+from sync.topics import worker_name
 
 _log = logging.getLogger(__name__)
 
@@ -65,10 +66,13 @@ def run_web(settings: Settings) -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def run_ingest(settings: Settings) -> None:
+def run_ingest(settings: Settings, worker: int = 1) -> None:
     """Take in what the boxes send until the process is told to stop."""
     broker = settings.broker
-    for file in (broker.ca, broker.cert, broker.key):
+    own = pki.Pair(broker.cert, broker.key)
+    if worker > 1:
+        own = pki.pair_of(broker.cert.parent, worker_name(worker))
+    for file in (broker.ca, own.cert, own.key):
         file.open().close()  # a missing or forbidden file ends here, with its name
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     stop = threading.Event()
@@ -82,9 +86,10 @@ def run_ingest(settings: Settings) -> None:
             host=broker.host,
             port=broker.port,
             ca_file=broker.ca,
-            cert_file=broker.cert,
-            key_file=broker.key,
+            cert_file=own.cert,
+            key_file=own.key,
             witness_file=settings.data / "witness.key",
+            worker=str(worker),
         ),
         stop,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +14,7 @@ from cloud.apply import audio_stored
 from cloud.entries import Message, Outgoing
 from cloud.incoming import Incoming
 from cloud.objects import Objects
+from cloud.shards import Fenced, Leases
 from cloud.store import allowed
 from cloud.store.database import read, write
 from cloud.store.schema import boxes, inbox_tables, recordings
@@ -33,6 +36,7 @@ from sync.messages import (
     unpack,
 )
 from sync.spans import Spans
+from sync.topics import shard_of
 
 GROWING, OPEN, STORED, REFUSED = "growing", "open", "stored", "refused"  # states of a transfer
 MOST_OPEN = 256  # files kept in memory; one that was forgotten is read from the database again
@@ -49,6 +53,7 @@ class FilesDesk:
     engine: Engine
     objects: Objects
     incoming: Incoming
+    leases: Leases | None = None  # None: nobody else serves any box
     _files: dict[Key, FileReceiver] = field(default_factory=dict)
 
     def handle(self, incoming: list[Message], now_utc: str) -> list[Outgoing]:
@@ -66,13 +71,25 @@ class FilesDesk:
             except OSError as error:
                 log.warning("recordings cannot be stored now: %s", error)
             except Exception as error:  # the door: one message must not stop the others
-                if is_outage(error):
+                if isinstance(error, Fenced) or is_outage(error):
                     raise  # no message's fault
                 log.exception("part of a recording of box %s could not be taken", topic.box_id)
         for box_id, rid in moved:
             if (box_id, rid) in self._files:
                 answers.append((box_id, self._files[box_id, rid].at(rid)))
         return [(topics.build(box_id, "dn", "a", bulk=True), pack(answer)) for box_id, answer in answers]
+
+    @contextmanager
+    def _write(self, box_id: str) -> Iterator[Connection]:
+        """A transaction for one box, which is still ours."""
+        with write(self.engine) as db:
+            if self.leases is not None:
+                self.leases.fence(db, [shard_of(box_id)])
+            yield db
+
+    def forget_all_but(self, shards: Container[int]) -> None:
+        """Keep in memory only files of boxes in these shards: another worker goes on with the others."""
+        self._files = {key: file for key, file in self._files.items() if shard_of(key[0]) in shards}
 
     def _message(self, origin: Origin, message: AnyMessage) -> list[tuple[str, AnyMessage]]:
         if isinstance(message, Open):
@@ -89,7 +106,7 @@ class FilesDesk:
 
     def _open(self, origin: Origin, opened: Open) -> AnyMessage | None:
         key = (origin.box_id, opened.rid)
-        with write(self.engine) as db:
+        with self._write(origin.box_id) as db:
             if not _may_send(db, origin):
                 return None  # it learns that on its events connection; its file is not refused for it
             row = _transfer(db, key)
@@ -108,7 +125,7 @@ class FilesDesk:
     def _grow(self, origin: Origin, rid: str) -> AnyMessage | None:
         """A recording that still goes on; what is here of one that was lost meanwhile goes."""
         key = (origin.box_id, rid)
-        with write(self.engine) as db:
+        with self._write(origin.box_id) as db:
             if not _may_send(db, origin):
                 return None
             row = _transfer(db, key)
@@ -163,7 +180,7 @@ class FilesDesk:
         if found != receiver.sha256:
             return self._mismatched(key, receiver, f"wanted SHA-256 {receiver.sha256}, got {found}")
         object_key = self.objects.take(file, found)
-        with write(self.engine) as db:
+        with self._write(origin.box_id) as db:
             _save(db, key, state=STORED, done_utc=origin.received_utc)
             audio_stored(db, origin, rid, receiver.sha256, object_key)
             allowed.count(db, origin.box_id, origin.received_utc, receiver.most, 0)
@@ -172,7 +189,7 @@ class FilesDesk:
 
     def _mismatched(self, key: Key, receiver: FileReceiver, detail: str) -> AnyMessage:
         again = receiver.mismatched()
-        with write(self.engine) as db:
+        with self._write(key[0]) as db:
             _save(db, key, state=OPEN if again else REFUSED, failures=receiver.failures)
         if again:
             return receiver.at(key[1], doubt=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloud.pki import Pair
-from sync.topics import HEAD_OFFICE
+from sync.topics import MOST_WORKERS, worker_name
 
 MAX_PACKET_BYTES = 300_000
 
@@ -48,13 +48,15 @@ use_identity_as_username true
 use_username_as_clientid true
 """
 
+_WORKERS = "\n".join(
+    f"user {worker_name(number)}\ntopic read x/1/+/+/up/#\ntopic write x/1/+/+/dn/#\n"
+    for number in range(1, MOST_WORKERS + 1)
+)
+
 ACL = f"""\
 # Written by cloud.broker; changes here are lost. %u is the certificate's common name.
 # What is not granted is denied.
-user {HEAD_OFFICE}
-topic read x/1/+/+/up/#
-topic write x/1/+/+/dn/#
-
+{_WORKERS}
 pattern write x/1/+/%u/up/#
 pattern read x/1/+/%u/dn/#
 """

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from cloud.reconcile import Reconciler
+from cloud.shards import Fenced, Leases
 from cloud.store import allowed, presences, troubles
 from cloud.store.database import write
 from cloud.store.schema import boxes
@@ -20,23 +21,27 @@ from sync.inbox import Inbox, Origin
 from sync.messages import AnyMessage, Hello, Refused, pack
 from sync.session import (
     FULL_CREDIT,
+    HELD_BACK,
     OVER_QUOTA,
     UNKNOWN_BOX,
+    Accepted,
     ack_of,
     next_credit,
     read_up,
     reference,
     welcome_of,
 )
-from sync.topics import Topic
+from sync.topics import Topic, shard_of
 
 log = logging.getLogger(__name__)
 
 PRESENCE, MANIFESTS = "b", "m"
 QUIET = (PRESENCE, MANIFESTS)  # channels whose messages are not answered by an ack
+NO_TRACE = (UNKNOWN_BOX, HELD_BACK, OVER_QUOTA)  # refused unread: nothing of it is kept
 
 Message = tuple[Topic, bytes]
 Outgoing = tuple[str, bytes]  # topic, payload
+Said = Batch | Hello | Refused | None
 
 
 @dataclass(slots=True)
@@ -46,6 +51,7 @@ class EntriesDesk:
     engine: Engine
     inbox: Inbox
     reconciler: Reconciler | None = None
+    leases: Leases | None = None  # None: nobody else serves any box
     clock_s: Callable[[], float] = time.monotonic
     _credit: int = field(default=FULL_CREDIT)
 
@@ -54,9 +60,11 @@ class EntriesDesk:
         begun_s = self.clock_s()
         try:
             with write(self.engine) as db:
-                answers = [
-                    one for topic, payload in incoming for one in self._answer(db, topic, payload, now_utc)
-                ]
+                if self.leases is not None:
+                    self.leases.fence(db, {shard_of(topic.box_id) for topic, _ in incoming})
+                answers = self._answers(db, incoming, now_utc)
+        except Fenced:
+            raise
         except Exception as error:  # the door: one message must not stop the others
             if is_outage(error):
                 raise  # no message's fault
@@ -75,13 +83,37 @@ class EntriesDesk:
             self.inbox.set_aside(db, Origin(topic.box_id, now_utc), topic.channel, payload, refused)
         return topics.build(topic.box_id, "dn", "a"), pack(refused)
 
-    def _answer(self, db: Connection, topic: Topic, payload: bytes, now_utc: str) -> list[Outgoing]:
-        origin = Origin(topic.box_id, now_utc)
-        if topic.channel in QUIET and _seen(db, origin):
-            answers = self._aside(db, origin, topic.channel, payload)
-        else:
-            answers = [("a", pack(self._take(db, origin, topic, payload)))]
-        return [(topics.build(topic.box_id, "dn", channel), answer) for channel, answer in answers]
+    def _answers(self, db: Connection, incoming: list[Message], now_utc: str) -> list[Outgoing]:
+        """All batches together, then the rest, which may ask about them."""
+        refusals = _refusals(db, {topic.box_id for topic, _ in incoming}, now_utc)
+        said = [_said(topic, payload, refusals) for topic, payload in incoming]
+        accepted = self._accept(db, incoming, said, now_utc)
+        answers: list[Outgoing] = []
+        for (topic, payload), one in zip(incoming, said, strict=True):
+            origin = Origin(topic.box_id, now_utc)
+            if isinstance(one, Batch):
+                told = [("a", pack(ack_of(next(accepted), self._credit, now_utc)))]
+            elif one is None:
+                told = self._aside(db, origin, topic.channel, payload)
+            else:
+                told = [("a", pack(self._take(db, origin, topic, payload, one)))]
+            answers += [(topics.build(topic.box_id, "dn", channel), answer) for channel, answer in told]
+        return answers
+
+    def _accept(
+        self, db: Connection, incoming: list[Message], said: list[Said], now_utc: str
+    ) -> Iterator[Accepted]:
+        """Take the batches in, and count them, before anything else."""
+        received: list[tuple[Origin, Batch]] = []
+        sent: dict[str, tuple[int, int]] = {}  # bytes, entries
+        for (topic, payload), one in zip(incoming, said, strict=True):
+            if isinstance(one, Batch):
+                size, entries = sent.get(topic.box_id, (0, 0))
+                sent[topic.box_id] = size + len(payload), entries + len(one.entries)
+                received.append((Origin(topic.box_id, now_utc), one))
+        for box_id, (size, entries) in sent.items():
+            allowed.count(db, box_id, now_utc, size, entries)
+        return iter(self.inbox.accept_all(db, received) if received else [])
 
     def _aside(self, db: Connection, origin: Origin, channel: str, payload: bytes) -> list[tuple[str, bytes]]:
         """Manifests and presence: what is said beside the entries."""
@@ -97,30 +129,32 @@ class EntriesDesk:
             self.inbox.set_aside(db, origin, channel, payload, refused)
             return [("a", pack(refused))]
 
-    def _take(self, db: Connection, origin: Origin, topic: Topic, payload: bytes) -> AnyMessage:
-        if not _seen(db, origin):
-            return Refused(ref=reference(payload), code=UNKNOWN_BOX)
-        refusal = allowed.refusal(db, origin.box_id, origin.received_utc)
-        if refusal is not None:
-            return Refused(ref=reference(payload), code=refusal)
-        said = read_up(topic, payload)
+    def _take(
+        self, db: Connection, origin: Origin, topic: Topic, payload: bytes, said: Hello | Refused
+    ) -> AnyMessage:
         if isinstance(said, Hello):
             troubles.end(db, origin.box_id, OVER_QUOTA, origin.received_utc)
             standing = self.inbox.standing(db, origin.box_id, said.epoch)
             return welcome_of(said, standing, self._credit, origin.received_utc)
-        if isinstance(said, Batch):
-            allowed.count(db, origin.box_id, origin.received_utc, len(payload), len(said.entries))
-            return ack_of(self.inbox.accept(db, origin, said), self._credit, origin.received_utc)
-        self.inbox.set_aside(db, origin, topic.channel, payload, said)
+        if said.code not in NO_TRACE:
+            self.inbox.set_aside(db, origin, topic.channel, payload, said)
         return said
 
 
-def _seen(db: Connection, origin: Origin) -> bool:
-    """Note that a box was heard of; False if it is not registered."""
-    query = select(boxes.c.first_seen_utc).where(boxes.c.id == origin.box_id)
-    row = db.execute(query).one_or_none()
-    if row is None:
-        return False
-    seen = {"last_seen_utc": origin.received_utc, "first_seen_utc": row[0] or origin.received_utc}
-    db.execute(boxes.update().where(boxes.c.id == origin.box_id).values(seen))
-    return True
+def _said(topic: Topic, payload: bytes, refusals: Mapping[str, str | None]) -> Said:
+    """What a message is, or why it is refused unread; None for what is said beside the entries."""
+    refusal = refusals.get(topic.box_id, UNKNOWN_BOX)
+    if topic.channel in QUIET and refusal != UNKNOWN_BOX:
+        return None
+    if refusal is not None:
+        return Refused(ref=reference(payload), code=refusal)
+    return read_up(topic, payload)
+
+
+def _refusals(db: Connection, box_ids: set[str], now_utc: str) -> dict[str, str | None]:
+    """Note that registered boxes were heard of; why nothing is taken from each of them now, if so."""
+    known = sorted(db.execute(select(boxes.c.id).where(boxes.c.id.in_(box_ids))).scalars())
+    seen = {"last_seen_utc": now_utc, "first_seen_utc": func.coalesce(boxes.c.first_seen_utc, now_utc)}
+    if known:
+        db.execute(boxes.update().where(boxes.c.id.in_(known)).values(seen))
+    return {box_id: allowed.refusal(db, box_id, now_utc) for box_id in known}

@@ -3,7 +3,8 @@
     broker -- Link --> EntriesDesk  batches  -> inbox + APPLY, one transaction     -> ack
                        FilesDesk    chunks   -> temporary file -> object store     -> at, stored
 
-One process serves all boxes. It keeps nothing but open uploads in memory, and may be killed at any time.
+One process serves all boxes unless there are several workers, which then share them by shard (cloud.shards).
+A worker keeps nothing but open uploads in memory, and may be killed at any time.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from cloud.entries import EntriesDesk, Message, Outgoing
 from cloud.incoming import Incoming
 from cloud.objects import Objects
 from cloud.reconcile import Reconciler
+from cloud.shards import LEASE_S, Fenced, Leases, application_name
 from cloud.store.database import open_engine
 from cloud.store.partitions import keep_ahead
 from cloud.store.schema import inbox_tables
@@ -34,12 +36,11 @@ from sync.keys import key_in
 from sync.moment import to_text
 from sync.reach import Reach
 from sync.reasons import LinkError
-from sync.topics import TopicError, parse
+from sync.topics import TopicError, parse, shard_of
 from sync.transport import Arrived, Link, LinkSettings, utc_now, wait
 
 PARTS_EVERY_S = 3600.0
 WAIT_S = 0.2  # how soon a stop is noticed when nothing arrives
-TOPICS = ("x/1/+/+/up/#",)
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ class IngestSettings:
     cert_file: Path
     key_file: Path
     witness_file: Path  # the key that countersigns closed manifests; made when missing
+    worker: str = "1"
+    lease_s: float = LEASE_S
 
 
 class Ingest:
@@ -68,7 +71,9 @@ class Ingest:
         entries: EntriesDesk,
         files: FilesDesk,
         chance: Callable[[], float] = random.random,
+        leases: Leases | None = None,
     ) -> None:
+        self._leases = leases
         self._reach = Reach(link, chance)
         self._entries = entries
         self._files = files
@@ -82,6 +87,7 @@ class Ingest:
     def step(self, now_s: float, now: datetime) -> None:
         """Take what has arrived and answer it."""
         link = self._reach.link
+        self._renew(now_s)
         arrived = self._reach.step(now_s, now)
         if link.up:
             self._reach.well()
@@ -91,10 +97,26 @@ class Ingest:
                 link.publish(topic, payload)
         except (OperationalError, InterfaceError) as error:  # locked, full or gone: the boxes send again
             log.warning("the database cannot be used now: %s", error)
+        except Fenced as error:  # paused for too long: another worker has these boxes, they send again
+            log.warning("%s", error)
+            self._serve()
         except LinkError as error:  # the boxes ask again
             log.warning("answers could not be sent: %s", error)
         for message in arrived:
             link.done(message)
+
+    def _renew(self, now_s: float) -> None:
+        try:
+            if self._leases is not None and self._leases.step(now_s):
+                self._serve()
+        except (OperationalError, InterfaceError) as error:  # the fence holds meanwhile
+            log.warning("leases could not be renewed: %s", error)
+
+    def _serve(self) -> None:
+        """Listen to the shards that are held."""
+        assert self._leases is not None
+        self._reach.link.listen(f"x/1/{shard}/+/up/#" for shard in self._leases.held)
+        self._files.forget_all_but(self._leases.held)
 
     def _handle(self, arrived: list[Arrived], now_utc: str) -> list[Outgoing]:
         entries: list[Message] = []
@@ -105,6 +127,8 @@ class Ingest:
             except TopicError as error:
                 log.warning("refused: %s", error)
                 continue
+            if self._leases is not None and shard_of(topic.box_id) not in self._leases.held:
+                continue  # on its way when the shard was given up
             (files if topic.bulk else entries).append((topic, message.payload))
         answers = self._entries.handle(entries, now_utc) if entries else []
         return answers + self._files.handle(files, now_utc)
@@ -137,7 +161,8 @@ class Parts:
 
 def run(settings: IngestSettings, stop: threading.Event) -> None:
     """Serve the boxes until `stop` is set."""
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, application_name(settings.worker))
+    leases = Leases(engine, settings.worker, settings.lease_s)
     link = Link(
         LinkSettings(
             settings.host,
@@ -145,20 +170,21 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             settings.ca_file,
             settings.cert_file,
             settings.key_file,
-            TOPICS,
+            (),
             manual_ack=True,
         )
     )
     inbox = Inbox(inbox_tables, APPLY)
     reconciler = Reconciler(inbox, settings.objects, key_in(settings.witness_file))
-    files = FilesDesk(engine, settings.objects, Incoming(settings.incoming_folder))
-    ingest = Ingest(link, EntriesDesk(engine, inbox, reconciler), files)
+    files = FilesDesk(engine, settings.objects, Incoming(settings.incoming_folder), leases)
+    ingest = Ingest(link, EntriesDesk(engine, inbox, reconciler, leases), files, leases=leases)
     parts = Parts(engine)
     try:
         while not stop.is_set():
             parts.step(time.monotonic(), utc_now())
             ingest.step(time.monotonic(), utc_now())
             wait([link], WAIT_S)
+        leases.give_up()
     finally:
         link.close()
         engine.dispose()

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sync.topics import BULK_SUFFIX, HEAD_OFFICE, check_box_id
+from sync.topics import BULK_SUFFIX, check_box_id, worker_name
 
 CA_DAYS = 20 * 365
 SERVER_DAYS = 2 * 365
@@ -74,9 +74,10 @@ def make_server(folder: Path, hosts: Sequence[str], validity: Validity) -> Pair:
     return _make(folder, "server", hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, validity, names)
 
 
-def make_head_office(folder: Path, validity: Validity) -> Pair:
-    """Make ingest's client certificate, unless it is there."""
-    return _make(folder, HEAD_OFFICE, HEAD_OFFICE, ExtendedKeyUsageOID.CLIENT_AUTH, validity)
+def make_head_office(folder: Path, validity: Validity, worker: int = 1) -> Pair:
+    """Make the client certificate of an ingest worker, unless it is there."""
+    name = worker_name(worker)
+    return _make(folder, name, name, ExtendedKeyUsageOID.CLIENT_AUTH, validity)
 
 
 def make_box(folder: Path, box_id: str, validity: Validity) -> tuple[Pair, Pair]:

@@ -19,6 +19,9 @@ from dataclasses import dataclass
 SHARDS = 64
 BULK_SUFFIX = ".b"
 HEAD_OFFICE = "head-office"  # common name of ingest's certificate; no box may have it
+MOST_WORKERS = (
+    16  # of ingest, each with a certificate of its own: head-office, head-office.2, head-office.3 ...
+)
 
 UP = {
     "e": "batches of outbox entries",
@@ -57,6 +60,13 @@ def check_box_id(box_id: str) -> str:
     if not _BOX.fullmatch(box_id) or box_id == HEAD_OFFICE:
         raise TopicError(f"a box id is 1-40 of a-z, 0-9 and - and not {HEAD_OFFICE!r}, got {box_id!r}")
     return box_id
+
+
+def worker_name(number: int) -> str:
+    """The common name of an ingest worker's certificate, 1 to MOST_WORKERS; no box id has a dot."""
+    if not 1 <= number <= MOST_WORKERS:
+        raise TopicError(f"ingest workers are numbered 1 to {MOST_WORKERS}, got {number}")
+    return HEAD_OFFICE if number == 1 else f"{HEAD_OFFICE}.{number}"
 
 
 def shard_of(box_id: str) -> int:

@@ -78,6 +78,7 @@ class Link:
 
     settings: LinkSettings
     up: bool = False
+    topics: frozenset[str] = frozenset()  # besides those of the settings; see `listen`
     max_packet: int = DEFAULT_MAX_PACKET
     will: Callable[[], tuple[str, bytes]] | None = None  # topic and payload, for each connection anew
     published_bytes: int = 0  # of MQTT packets, ever
@@ -166,6 +167,16 @@ class Link:
             self._unacked.add(sent.mid)
             self.published_bytes += size
 
+    def listen(self, topics: Iterable[str]) -> None:
+        """Subscribe to these besides the topics of the settings, and no longer to those of before."""
+        before, self.topics = self.topics, frozenset(topics)
+        if self._client is None or not self._admitted:
+            return  # comes with the connection
+        if gone := sorted(before - self.topics):
+            self._client.unsubscribe(gone)
+        if new := sorted(self.topics - before):
+            self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in new])
+
     def done(self, arrived: Arrived) -> None:
         """Acknowledge to the broker (only with `manual_ack`): room for another message."""
         if self._client is not None:
@@ -241,7 +252,11 @@ class Link:
             return
         self._admitted = True
         self.max_packet = getattr(properties, "MaximumPacketSize", DEFAULT_MAX_PACKET)
-        _, mid = client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self.settings.topics])
+        topics = [*self.settings.topics, *sorted(self.topics)]
+        if not topics:
+            self.up = True
+            return
+        _, mid = client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
         self._wanted = mid or 0
 
     def _on_subscribe(

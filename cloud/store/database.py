@@ -33,13 +33,14 @@ class DatabaseUnusable(RuntimeError):
     """The database cannot be opened; the message says why, without the address (it may hold a password)."""
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, application: str = "branchline") -> Engine:
     """Connect to the database at `url` and migrate it; several processes may start at the same time.
 
-    Raises DatabaseUnusable when it cannot be opened.
+    PostgreSQL knows its sessions by the name of the `application`. Raises DatabaseUnusable when it cannot be
+    opened.
     """
     try:
-        engine = _engine(url)
+        engine = _engine(url, application)
         migrate(engine)
     except (ImportError, NoSuchModuleError) as error:
         raise DatabaseUnusable(f"the driver for this database is not installed: {error}") from error
@@ -77,9 +78,9 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, application: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        engine = create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True, connect_args={"application_name": application})
         event.listen(engine, "connect", _open_postgresql)
         return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})

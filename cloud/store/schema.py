@@ -220,4 +220,20 @@ usage = Table(
     Column("entries", BigInteger, nullable=False),
 )
 
+shard_leases = Table(  # which ingest worker serves which shard (cloud.shards)
+    "shard_leases",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("worker", Text, nullable=False),
+    Column("term", BigInteger, nullable=False),  # grows with each change of hands
+    Column("until_utc", Text, nullable=False),  # by the database's clock; "" when given up
+)
+
+ingest_workers = Table(
+    "ingest_workers",
+    metadata,
+    Column("worker", Text, primary_key=True),
+    Column("until_utc", Text, nullable=False),  # alive until then, unless it says so again
+)
+
 inbox_tables = add_tables(metadata)  # what ingest has received; never read by the page

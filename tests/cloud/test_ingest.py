@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -254,9 +255,9 @@ def test_nothing_is_acknowledged_that_was_not_committed(office: Office) -> None:
 class Stumbling(Inbox):
     """An inbox with a fault of its own: it breaks on the calls of one line."""
 
-    def accept(self, db: Connection, origin: Origin, batch: Batch) -> Accepted:
-        accepted = Inbox.accept(self, db, origin, batch)
-        if b'"line":13' in bytes(batch.entries[0]):
+    def accept_all(self, db: Connection, received: Sequence[tuple[Origin, Batch]]) -> list[Accepted]:
+        accepted = Inbox.accept_all(self, db, received)
+        if any(b'"line":13' in bytes(batch.entries[0]) for _, batch in received):
             raise RuntimeError("our own fault")
         return accepted
 

@@ -1,6 +1,6 @@
 """Starts one end as a process of its own, so that a test may kill it.
 
-`python -m tests.sync.processes box|office FOLDER PORT` runs the end until then.
+`python -m tests.sync.processes box|office FOLDER PORT [WORKER LEASE_S DATABASE]` runs the end until then.
 """
 
 from __future__ import annotations
@@ -8,19 +8,30 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
-from cloud import ingest
+from cloud import ingest, pki
+from cloud.shards import LEASE_S
 from edge import syncer
-from tests.sync.station import Station
+from tests.sync.station import Station, days
 
 ROOT = Path(__file__).parents[2]
 
 
 def start(end: str, station: Station) -> subprocess.Popen[bytes]:
     """Start `box` or `office` of a station."""
+    return _start(end, station)
+
+
+def start_worker(number: int, lease_s: float, station: Station) -> subprocess.Popen[bytes]:
+    """Start one of several ingest workers of a station."""
+    return _start("office", station, str(number), str(lease_s), station.database_url)
+
+
+def _start(end: str, station: Station, *more: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.sync.processes", end, str(station.folder), str(station.port)]
-    return subprocess.Popen(command, cwd=ROOT)
+    return subprocess.Popen([*command, *more], cwd=ROOT)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -29,14 +40,24 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def main(end: str, folder: str, port: str) -> None:
+def main(
+    end: str, folder: str, port: str, worker: str = "1", lease_s: str = str(LEASE_S), database: str = ""
+) -> None:
     """Run one end until killed."""
-    station = Station(Path(folder), int(port))
+    station = Station(Path(folder), int(port), database_url=database)
     stop = threading.Event()
     if end == "box":
         syncer.run(station.box_settings, stop)
-    else:
-        ingest.run(station.office_settings, stop)
+        return
+    pair = pki.make_head_office(station.pki, days(), int(worker))
+    settings = replace(
+        station.office_settings,
+        worker=worker,
+        lease_s=float(lease_s),
+        cert_file=pair.cert,
+        key_file=pair.key,
+    )
+    ingest.run(settings, stop)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,10 @@ from cloud.apply import APPLY
 from cloud.arrivals import FilesDesk
 from cloud.entries import EntriesDesk
 from cloud.incoming import Incoming
-from cloud.ingest import TOPICS, Ingest, IngestSettings
+from cloud.ingest import Ingest, IngestSettings
 from cloud.objects import FolderObjects
 from cloud.reconcile import Reconciler
+from cloud.shards import Leases
 from cloud.store import boxes, schema
 from cloud.store.database import open_engine, read, write
 from edge.store.schema import open_store
@@ -92,6 +93,7 @@ class Station:
     folder: Path
     port: int = field(default_factory=free_port)
     max_packet_bytes: int = broker.MAX_PACKET_BYTES
+    database_url: str = ""  # of head office; empty: SQLite in the folder
     server_validity: pki.Validity = field(default_factory=lambda: days())
     mosquitto: subprocess.Popen[bytes] | None = None
 
@@ -162,7 +164,7 @@ class Station:
         """What ingest is told."""
         pair = pki.pair_of(self.pki, "head-office")
         return IngestSettings(
-            f"sqlite:///{self.folder / 'head-office.db'}",
+            self.database_url or f"sqlite:///{self.folder / 'head-office.db'}",
             FolderObjects(self.folder / "objects"),
             self.folder / "objects" / "incoming",
             "localhost",
@@ -252,18 +254,21 @@ class Office:
                 settings.ca_file,
                 settings.cert_file,
                 settings.key_file,
-                TOPICS,
+                (),
                 manual_ack=True,
             )
         )
         self.objects = settings.objects
         inbox = Inbox(schema.inbox_tables, APPLY)
         reconciler = Reconciler(inbox, self.objects, key_in(settings.witness_file))
+        leases = Leases(self.engine, settings.worker, settings.lease_s)
+        incoming = Incoming(settings.incoming_folder)
         self.ingest = Ingest(
             link,
-            EntriesDesk(self.engine, inbox, reconciler),
-            FilesDesk(self.engine, self.objects, Incoming(settings.incoming_folder)),
+            EntriesDesk(self.engine, inbox, reconciler, leases),
+            FilesDesk(self.engine, self.objects, incoming, leases),
             chance=lambda: 0.0,
+            leases=leases,
         )
         self.link = link
 

@@ -1,0 +1,191 @@
+"""Leases and the fence: each shard is written by one worker at a time, whatever the workers' clocks do."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import Connection, Engine
+
+from cloud.shards import LEASE_S, RENEWALS, Fenced, Leases, database_utc
+from cloud.store.database import open_engine, write
+from sync.moment import from_text
+from sync.topics import SHARDS
+from tests.databases import new_sqlite
+
+
+class DatabaseClock:
+    """The database's clock, moved by hand."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def utc(self, _db: Connection, plus_s: float) -> str:
+        return f"{self.s + plus_s:012.3f}"
+
+
+@pytest.fixture
+def clock() -> DatabaseClock:
+    return DatabaseClock()
+
+
+@pytest.fixture
+def workers(engine: Engine, clock: DatabaseClock) -> Iterator[list[Leases]]:
+    yield [Leases(engine, name, utc=clock.utc) for name in ("1", "2", "3")]
+
+
+def may_write(worker: Leases, shard: int) -> bool:
+    try:
+        with write(worker.engine) as db:
+            worker.fence(db, [shard])
+    except Fenced:
+        return False
+    return True
+
+
+def test_one_worker_serves_everything_at_once(workers: list[Leases]) -> None:
+    workers[0].renew()
+    assert set(workers[0].held) == set(range(SHARDS))
+    assert may_write(workers[0], 5) and not may_write(workers[1], 5)
+
+
+def test_workers_share_evenly_within_two_renewals(workers: list[Leases]) -> None:
+    for count in (1, 2, 3):
+        for _ in range(2):
+            for worker in workers[:count]:
+                worker.renew()
+        held = [set(worker.held) for worker in workers[:count]]
+        assert set.union(*held) == set(range(SHARDS)) and sum(map(len, held)) == SHARDS
+        assert max(map(len, held)) - min(map(len, held)) <= count
+    workers[0].give_up()  # it ends in good order
+    for _ in range(2):
+        for worker in workers[1:]:
+            worker.renew()
+    assert sum(len(worker.held) for worker in workers[1:]) == SHARDS
+
+
+def test_a_dead_worker_is_replaced_within_a_lease_and_a_renewal(
+    workers: list[Leases], clock: DatabaseClock
+) -> None:
+    first, second = workers[:2]
+    first.renew()
+    second.renew()
+    clock.s += LEASE_S - 0.01
+    second.renew()
+    assert second.held == {}
+    clock.s += 0.02
+    second.renew()
+    assert len(second.held) == SHARDS
+
+
+def test_one_that_was_paused_for_longer_than_its_lease_writes_nothing(
+    workers: list[Leases], clock: DatabaseClock
+) -> None:
+    first, second = workers[:2]
+    first.renew()
+    clock.s += LEASE_S + 1
+    second.renew()
+    assert first.held  # it does not know yet
+    assert not may_write(first, 7)
+    assert may_write(second, 7)
+    first.renew()
+    assert not set(first.held) & set(second.held)
+
+
+def test_one_that_was_slow_but_not_replaced_goes_on(workers: list[Leases], clock: DatabaseClock) -> None:
+    workers[0].renew()
+    clock.s += 10 * LEASE_S
+    assert may_write(workers[0], 7)
+
+
+def test_after_a_restart_its_own_shards_are_taken_back_at_once(
+    engine: Engine, workers: list[Leases], clock: DatabaseClock
+) -> None:
+    workers[0].renew()
+    again = Leases(engine, "1", utc=clock.utc)
+    again.renew()
+    assert len(again.held) == SHARDS
+    assert not may_write(workers[0], 7), "the one before was not dead"
+    workers[0].renew()
+    assert workers[0].held == {}, "and does not fight for them"
+    assert may_write(again, 7)
+
+
+def test_only_the_shards_that_were_lost_are_let_go(workers: list[Leases]) -> None:
+    first = workers[0]
+    first.renew()
+    with write(first.engine) as db:
+        db.exec_driver_sql("UPDATE shard_leases SET worker = '2', term = 9 WHERE shard = 7")
+    assert not may_write(first, 7)
+    assert 7 not in first.held and len(first.held) == SHARDS - 1
+
+
+def test_leases_are_renewed_in_time(workers: list[Leases]) -> None:
+    assert workers[0].step(100.0)
+    assert not workers[0].step(100.0 + LEASE_S / RENEWALS - 0.1)
+    assert not workers[0].step(100.0 + LEASE_S / RENEWALS)  # done, and nothing has changed
+
+
+def test_the_databases_clock_is_read_as_utc(engine: Engine) -> None:
+    with write(engine) as db:
+        now, later = (from_text(database_utc(db, plus_s)) for plus_s in (0.0, 12.5))
+    assert 12.4 < (later - now).total_seconds() < 13.5
+
+
+class Workers(RuleBasedStateMachine):
+    """Any order of renewals, pauses, restarts, ends and lapses of time."""
+
+    @initialize(seed=st.integers(0, 2**16))
+    def begin(self, seed: int) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.engine = open_engine(new_sqlite(Path(self.folder.name) / "x.db"))
+        self.clock = DatabaseClock()
+        self.choice = random.Random(seed)
+        self.workers = {name: Leases(self.engine, name, utc=self.clock.utc) for name in "123"}
+
+    @rule(name=st.sampled_from("123"))
+    def renew(self, name: str) -> None:
+        self.workers[name].renew()
+
+    @rule(name=st.sampled_from("123"))
+    def restart(self, name: str) -> None:
+        self.workers[name] = Leases(self.engine, name, utc=self.clock.utc)
+
+    @rule(name=st.sampled_from("123"))
+    def end(self, name: str) -> None:
+        self.workers[name].give_up()
+
+    @rule(passes_s=st.sampled_from([0.1, 2.5, 9.9, 10.1, 60.0]))
+    def time_passes(self, passes_s: float) -> None:
+        self.clock.s += passes_s
+
+    @invariant()
+    def each_shard_has_at_most_one_writer(self) -> None:
+        if not hasattr(self, "workers"):
+            return
+        for shard in self.choice.sample(range(SHARDS), 3):
+            assert sum(may_write(worker, shard) for worker in self.workers.values()) <= 1
+
+    def teardown(self) -> None:
+        if not hasattr(self, "workers"):
+            return
+        for _ in range(4):  # whatever happened: soon everything is served, evenly
+            self.clock.s += LEASE_S / RENEWALS
+            for worker in self.workers.values():
+                worker.renew()
+            self.clock.s += LEASE_S / RENEWALS
+        assert sum(len(worker.held) for worker in self.workers.values()) == SHARDS
+        self.engine.dispose()
+        self.folder.cleanup()
+
+
+Workers.TestCase.settings = settings(
+    max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestWorkers = Workers.TestCase
