@@ -44,7 +44,14 @@ def web(options: argparse.Namespace, config: Config) -> int:
     from edge.services import web_settings
     from edge.web.server import serve
 
-    serve(web_settings(config), _stop_on_signal(), lambda address: print(f"page: {address}", flush=True))
+    settings = web_settings(config)
+
+    def ready(address: str) -> None:
+        print(f"page: {address}", flush=True)
+        if settings.authority:
+            print(f"page: its authority's SHA-256 is {settings.authority.fingerprint}", flush=True)
+
+    serve(settings, _stop_on_signal(), ready)
     return 0
 
 

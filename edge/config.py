@@ -139,7 +139,15 @@ class WebPageSettings:
     host: str = setting("127.0.0.1", about="address to listen on; 0.0.0.0 = the branch's network")
     port: int = setting(8080, about="TCP port", minimum=1, maximum=65535)
     host_name: str = setting("", about="name people type for it, besides this machine's own")
-    tls_cert: str = setting("", about="certificate file for https; empty = http")
+    https: str = setting(
+        "own",
+        about="own = by the box's own authority; files = by tls_cert; off = only on this machine",
+        choices=("own", "files", "off"),
+    )
+    http_port: int = setting(
+        0, about="plain HTTP here is sent on to https; 0 = nothing listens", minimum=0, maximum=65535
+    )
+    tls_cert: str = setting("", about="certificate file of https = files")
     tls_key: str = setting("", about="its key file")
 
 
@@ -274,9 +282,23 @@ def _faults_between_keys(config: Config) -> list[str]:
             for key in ("ca", "cert", "key", "bulk_cert", "bulk_key")
             if not getattr(config.head_office, key)
         ]
-    if bool(config.web.tls_cert) != bool(config.web.tls_key):
-        faults.append("web.tls_cert and web.tls_key belong together: give both or neither")
-    return faults + _faults_of_storage(config, total)
+    return faults + _faults_of_web(config.web) + _faults_of_storage(config, total)
+
+
+def _faults_of_web(web: WebPageSettings) -> list[str]:
+    """A page that would send passwords in the clear, or certificates that belong to nothing."""
+    faults = []
+    if (web.https == "files") != bool(web.tls_cert) or (web.https == "files") != bool(web.tls_key):
+        faults.append('web.tls_cert and web.tls_key belong together, and to web.https = "files": all or none')
+    if web.https == "off" and web.host not in ("127.0.0.1", "::1", "localhost"):
+        faults.append(
+            f'web.https is "off", but web.host is {web.host!r}: without HTTPS only this machine is served'
+        )
+    if web.http_port and web.https == "off":
+        faults.append('web.http_port sends on to HTTPS, but web.https is "off"')
+    if web.http_port == web.port:
+        faults.append(f"web.http_port and web.port are both {web.port}")
+    return faults
 
 
 def _faults_of_storage(config: Config, total_lines: int) -> list[str]:

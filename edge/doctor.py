@@ -18,6 +18,7 @@ from pathlib import Path
 from edge.clock import SystemClock
 from edge.config import Config, HatSettings
 from edge.ring import RingError, RingReader
+from edge.services import page_authority
 from edge.store.retention import last_backup
 from sync.knock import knock
 from sync.moment import to_text
@@ -139,7 +140,29 @@ def head_office(config: Config) -> Finding:
     return Finding("head office", False, trouble, "the box goes on recording; nothing is lost while it waits")
 
 
-CHECKS: tuple[Callable[[Config], Finding], ...] = (clock, disk, database, backlog, backup, head_office)
+def page(config: Config) -> Finding:
+    """How the branch page is encrypted; of the box's own authority the fingerprint that people compare."""
+    if config.web.https != "own":
+        how = "off, for this machine only" if config.web.https == "off" else f"by {config.web.tls_cert}"
+        return Finding("page", True, f"HTTPS {how}")
+    authority = page_authority(config)
+    try:
+        return Finding("page", True, f"HTTPS by the box's own authority, SHA-256 {authority.fingerprint}")
+    except (OSError, ValueError):
+        return Finding(
+            "page", True, "HTTPS by the box's own authority, which the page makes at its first start"
+        )
+
+
+CHECKS: tuple[Callable[[Config], Finding], ...] = (
+    clock,
+    disk,
+    database,
+    backlog,
+    backup,
+    head_office,
+    page,
+)
 HAT_CHECKS: tuple[Callable[[Config, HatSettings], Finding], ...] = (audio, readings)
 
 

@@ -8,14 +8,16 @@ from zoneinfo import ZoneInfo
 from edge.config import Config
 from edge.syncer import SyncSettings
 from edge.uploads import cap_at
-from edge.web.settings import KeepRule, WebSettings, own_names
+from edge.web.authority import Authority
+from edge.web.settings import KeepRule, WebSettings, own_addresses, own_names
 
 EARLY_MARGIN_S = 15.0  # a hang-up is known well before that
 
 
 def web_settings(config: Config) -> WebSettings:
     """The branch page's part of the settings."""
-    web = config.web
+    web, names = config.web, host_names(config)
+    authority = page_authority(config) if web.https == "own" else None
     return WebSettings(
         database=config.database,
         recordings=config.recordings_dir,
@@ -25,12 +27,25 @@ def web_settings(config: Config) -> WebSettings:
         box_name=config.box.name or config.box.id,
         time_zone=config.box.time_zone,
         language=config.box.language,
-        certificate=Path(web.tls_cert) if web.tls_cert else None,
-        key=Path(web.tls_key) if web.tls_key else None,
+        certificate=authority.certificate if authority else Path(web.tls_cert) if web.tls_cert else None,
+        key=authority.key if authority else Path(web.tls_key) if web.tls_key else None,
+        authority=authority,
+        http_port=web.http_port,
         is_alone=not config.head_office.host,
         keep=tuple(KeepRule(rule.line, rule.calls, rule.keep_days) for rule in config.keep),
-        host_names=own_names() + ((web.host_name.lower(),) if web.host_name else ()),
+        host_names=names,
     )
+
+
+def page_authority(config: Config) -> Authority:
+    """The box's own authority, for the names and addresses it has."""
+    folder, box = config.box.data_dir / "tls", config.box.name or config.box.id
+    return Authority(folder, box, host_names(config), own_addresses)
+
+
+def host_names(config: Config) -> tuple[str, ...]:
+    """The names by which the box's page is reached."""
+    return own_names() + ((config.web.host_name.lower(),) if config.web.host_name else ())
 
 
 def sync_settings(config: Config) -> SyncSettings:

@@ -56,6 +56,7 @@ lines = {lines}
 [web]
 host = "{host}"
 port = {web_port}
+https = "off"
 
 [head_office]
 host = "localhost"

@@ -37,6 +37,7 @@ from edge.web import (
     record,
     record_sheets,
     remarks,
+    trust,
 )
 from edge.web.api import answered, people, records
 from edge.web.api import calls as api_calls
@@ -52,6 +53,8 @@ PAGES: tuple[Route, ...] = (
     Route("/log-out", "POST", Right.OWN, log_in.leave, people.left),
     Route("/language", "POST", Right.PUBLIC, language.choose, people.language_chosen),
     Route("/static/<path:path>", "GET", Right.PUBLIC, files.static),
+    Route("/trust", "GET", Right.PUBLIC, trust.show),
+    Route("/trust/ca.crt", "GET", Right.PUBLIC, trust.certificate),
     Route("/lines", "GET", Right.LIST, lines.show, api_calls.lines),
     Route("/lines/stream", "GET", Right.LIST, lines.stream, lines.stream),
     Route("/lines/<line>/record", "POST", Right.LIST, record.press, api_calls.pressed),

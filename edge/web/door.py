@@ -81,8 +81,15 @@ def _anybody(site: Site, db: Any) -> Visit:
         language=_language(site, None),
         path=back,
         query=_texts(request.query),
+        host=_host(),
         form=_form() if request.method == "POST" else {},
     )
+
+
+def _host() -> str:
+    """The name or address the box was asked by, as it stands in an address."""
+    name = urlsplit(f"//{request.get_header('Host', '')}").hostname or "localhost"
+    return f"[{name}]" if ":" in name else name
 
 
 def _texts(fields: Any) -> Mapping[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge.web.authority import Authority
 from sync.locale import LANGUAGES
 
 
@@ -14,6 +16,16 @@ def own_names() -> tuple[str, ...]:
     """The names under which this machine is reached without being told others."""
     name = socket.gethostname().lower()
     return ("localhost", name, f"{name}.local")
+
+
+def own_addresses() -> tuple[str, ...]:
+    """This machine's addresses as far as they can be told: those it speaks from, and its own to itself."""
+    found = ["127.0.0.1", "::1"]
+    for family, beyond in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
+            one.connect((beyond, 9))  # sends nothing; only asks which way it would go
+            found.append(one.getsockname()[0])
+    return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,8 @@ class WebSettings:
     language: str = "zh"  # until a reader chooses another
     certificate: Path | None = None  # both: TLS; neither: plain HTTP
     key: Path | None = None
+    authority: Authority | None = None  # the box's own, which keeps certificate and key
+    http_port: int = 0  # where plain HTTP is sent on to HTTPS; 0: nowhere
     host_names: tuple[str, ...] = field(default_factory=own_names)  # besides any IP address
     is_alone: bool = False  # there is no head office
     keep: tuple[KeepRule, ...] = ()

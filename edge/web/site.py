@@ -106,6 +106,7 @@ class Visit:
     path: str  # with its query, as a link back to here
     query: Mapping[str, str]
     form: Mapping[str, str]
+    host: str = "localhost"  # by which the box was asked for
     user: User | None = None
     token: str | None = None
     rights: frozenset[Right] = frozenset()

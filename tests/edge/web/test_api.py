@@ -10,7 +10,7 @@ import pytest
 from edge.store.line_settings import LineSettings, note_file, settings_of
 from edge.store.rights import LEVEL_RIGHTS, Right
 from edge.web import communications as communication_pages
-from edge.web import customers, exports, files, lines, log_in, operators, record_sheets
+from edge.web import customers, exports, files, lines, log_in, operators, record_sheets, trust
 from edge.web.app import API, PAGES
 from edge.web.plain import fields_of, plain
 from edge.web.stream import message
@@ -20,7 +20,7 @@ from tests.edge.web.conftest import PASSWORD, Answer, Branch, Browser
 # Pages that can do nothing: forms to fill in, what only a browser wants, and the list once more for paper.
 NO_POWER = {
     lines.home, log_in.form, files.static, operators.blank, customers.blank, communication_pages.blank,
-    record_sheets.form, exports.printed,
+    record_sheets.form, exports.printed, trust.show, trust.certificate,
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from tests.edge.web.conftest import Branch, Browser
 
 PUBLIC = {
     ("/log-in", "GET"), ("/log-in", "POST"), ("/language", "POST"), ("/static/<path:path>", "GET"),
-    ("/api/log-in", "POST"), ("/api/language", "POST"),
+    ("/api/log-in", "POST"), ("/api/language", "POST"), ("/trust", "GET"), ("/trust/ca.crt", "GET"),
 }  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_a_level_that_is_not_in_the_table_may_nothing(branch: Branch, right: Rig
 def expected(route: Route) -> set[int]:
     """What nobody in particular is answered."""
     if is_public(route):
-        return {200, 303, 403, 429}  # 403: the log-in with a wrong password, 429: again
+        return {200, 303, 403, 404, 429}  # 403: a wrong password, 429: again, 404: no authority
     return {303} if route.method == "GET" and not route.path.startswith("/api/") else {401}
 
 
