@@ -27,8 +27,10 @@ def _names(fact: type, *without: str) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(fact) if field.name not in without)
 
 
-# The fields of a fact are the columns of its table, its own id apart.
-CALL = _names(CallEnded, "call_id")
+# Of a call, in its entry in the inbox and in no column yet.
+IN_THE_INBOX = ("is_fax", "second_number", "second_name", "second_presentation", "marks")
+# All other fields of a fact are the columns of its table, its own id apart.
+CALL = _names(CallEnded, "call_id", *IN_THE_INBOX)
 READY = _names(RecordingReady, "recording_id", "gaps")
 GAP = _names(GapFact)
 _call, _ready, _gap = attrgetter("call_id", *CALL), attrgetter("recording_id", *READY), attrgetter(*GAP)

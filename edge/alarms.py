@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge.calls import LineState
+from edge.call import LineState
 from edge.line.events import LineEvent, OffHook, RingStarted, VoiceStarted, VoiceStopped
 
 OFF_HOOK = "off_hook"
 SILENT = "silent"
 NO_RING = "no_ring"
-IN_USE = (LineState.TALKING, LineState.DIALLING, LineState.CALLING, LineState.LEFT_OFF)
+IN_USE = (
+    LineState.TALKING, LineState.DIALLING, LineState.CALLING, LineState.HELD, LineState.LEFT_OFF,
+    LineState.RELEASED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

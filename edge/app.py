@@ -19,13 +19,18 @@ from typing import IO
 from edge.adopt import Adopted, adopt_leftovers
 from edge.assembly import build_board
 from edge.board import Board
+from edge.call import Action, NameLine
 from edge.clock import Clock
 from edge.codec import settle_worker
 from edge.config import Config, HatSettings
 from edge.holding import hold_all, release
 from edge.ledger import Ledger
+from edge.line.board_events import board_event
+from edge.line.events import LineEvent
 from edge.recorder import Recorder
 from edge.ring import RingWriter
+from edge.rules import LineRules
+from edge.settings_watch import SettingsWatch
 from edge.sources.alsa import Capture
 from edge.sources.hat import HatLink
 from edge.storage.keeper import StorageKeeper, build_keeper
@@ -70,6 +75,7 @@ class RecordService:
     keeper: StorageKeeper
     boards: list[BoardParts]
     adopted: Adopted
+    settings: SettingsWatch
     writes: Writes
     held: list[IO[str]]  # locks that keep a second recorder away
     _look_s: float = 0.0
@@ -86,12 +92,15 @@ class RecordService:
         now_s, now_utc = self.clock.monotonic_s(), to_text(self.clock.utc())
         writes = self.writes
         asked: dict[int, bool] = {}
-        writes.attempt(lambda: asked.update(self._asked(now_utc)), now_utc)
+        changed: dict[int, LineRules] = {}
+        writes.attempt(partial(self._news, asked, changed, now_utc), now_utc)
         for parts in self.boards:
             newest = parts.capture.ring.position
             readings = parts.link.step(now_s, newest) if parts.link else []
             parts.recorder.note_gaps(parts.capture.take_gaps())
-            if actions := parts.board.step(readings, asked):
+            actions = self._change(parts.board, changed)
+            actions += parts.board.step(readings, asked, _seen(parts.link))
+            if actions:
                 carry_out = partial(self.ledger.carry_out, actions, parts.recorder, parts.timeline, now_utc)
                 writes.do(carry_out, now_utc)
             if closed := parts.recorder.step(self.keeper.audio_allowed):
@@ -122,12 +131,25 @@ class RecordService:
         self.db.close()
         release(self.held)
 
-    def _asked(self, now_utc: str) -> dict[int, bool]:
-        """Presses of the record button since the last look; asking costs nothing while nobody wrote."""
+    def _news(self, asked: dict[int, bool], changed: dict[int, LineRules], now_utc: str) -> None:
+        """What people did since the last look; looking costs nothing while nobody wrote."""
         version = data_version(self.db)
         if version == self._version:
-            return {}
+            return
         self._version = version
+        changed.update(self.settings.changed())
+        asked.update(self._asked(now_utc))
+
+    def _change(self, board: Board, changed: dict[int, LineRules]) -> list[Action]:
+        """Let the board follow the changed settings of its lines."""
+        actions: list[Action] = []
+        for line in changed.keys() & set(board.lines):
+            actions.append(NameLine(line, self.settings.names[line]))
+            actions += board.change(line, changed[line])
+        return actions
+
+    def _asked(self, now_utc: str) -> dict[int, bool]:
+        """Presses of the record button."""
         asked = new_requests(self.db)
         if asked:
             with write(self.db):
@@ -166,7 +188,7 @@ class RecordService:
             if parts.recorder.trouble:
                 troubles["recording"] = parts.recorder.trouble
             for line, name in parts.board.alarms():
-                troubles[f"{name}:{line}"] = self.config.line(line).name or str(line)
+                troubles[f"{name}:{line}"] = self.ledger.name_of(line) or str(line)
             if parts.link and parts.link.trouble:
                 troubles[f"readings:{parts.settings.name}"] = parts.link.trouble
         if troubles == self._troubles:
@@ -208,14 +230,16 @@ def build_record_service(config: Config, clock: Clock, new_worker: Callable[[], 
     db = open_store(config.database)
     ledger = Ledger(db, config, new_worker, new_id, clock.quality())
     adopted = adopt_leftovers(ledger, now_utc)
-    boards = [_build_board(config, hat, clock) for hat in config.hats]
-    _name_lines(db, config, now_utc)
+    settings = SettingsWatch(db, ledger.names)
+    _note_lines(db, config)
+    boards = [_build_board(config, hat, clock, settings) for hat in config.hats]
+    _name_lines(db, config, settings, now_utc)
     for parts in boards:
         parts.capture.start()
     keeper = build_keeper(config, db, lambda: ledger.worker, lambda: ledger.clock_quality)
     look_s = clock.monotonic_s() + LOOK_EVERY_S
     writes = Writes(keeper.make_room)
-    return RecordService(config, clock, db, ledger, keeper, boards, adopted, writes, held, look_s)
+    return RecordService(config, clock, db, ledger, keeper, boards, adopted, settings, writes, held, look_s)
 
 
 def _wanted(config: Config) -> Iterator[tuple[Path, str]]:
@@ -228,26 +252,39 @@ def _wanted(config: Config) -> Iterator[tuple[Path, str]]:
         yield config.box.ring_dir / f"branchline-card-{card}.lock", f"the card {hat.alsa_device}"
 
 
-def _build_board(config: Config, hat: HatSettings, clock: Clock) -> BoardParts:
+def _build_board(config: Config, hat: HatSettings, clock: Clock, settings: SettingsWatch) -> BoardParts:
     ring = RingWriter.create(config.ring_path(hat), hat.rate_hz, hat.lines, config.record.ring_s)
-    first = config.first_line(hat)
+    first, timeline = config.first_line(hat), Timeline(hat.rate_hz, clock.utc())
     return BoardParts(
         settings=hat,
         capture=Capture(hat.alsa_device, ring, clock.monotonic_s),
         link=HatLink(hat.readings_port, first, hat.lines, hat.rate_hz) if hat.readings_port else None,
-        board=build_board(config, ring, first, timeline := Timeline(hat.rate_hz, clock.utc())),
+        board=build_board(config, ring, first, timeline, settings.rules),
         recorder=Recorder(config.recordings_dir, ring, first),
         timeline=timeline,
     )
 
 
-def _name_lines(db: sqlite3.Connection, config: Config, now_utc: str) -> None:
+def _seen(link: HatLink | None) -> list[LineEvent]:
+    """What only the board itself can know, since the last look."""
+    found = []
+    while link is not None and link.events:
+        event = link.events.popleft()
+        found.append(board_event(event.kind, event.line, event.position))
+    return [event for event in found if event is not None]
+
+
+def _note_lines(db: sqlite3.Connection, config: Config) -> None:
     lines = range(1, config.total_lines + 1)
     with write(db):
-        line_rows.drop_lines_after(db, config.total_lines)
         note_file(db, [config.line(line) for line in lines], config.most_pre_roll_s)
-        for line in lines:
-            line_rows.name_line(db, line, config.line(line).name, now_utc)
+
+
+def _name_lines(db: sqlite3.Connection, config: Config, settings: SettingsWatch, now_utc: str) -> None:
+    with write(db):
+        line_rows.drop_lines_after(db, config.total_lines)
+        for line in range(1, config.total_lines + 1):
+            line_rows.name_line(db, line, settings.names[line], now_utc)
 
 
 def run(service: RecordService, stop: threading.Event, ready: Callable[[], None]) -> None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from edge.board import Board
 from edge.config import Config
-from edge.line.profile import PROFILES
 from edge.ring import RingReader, RingWriter
-from edge.rules import rules_of
+from edge.rules import LineRules
 from edge.timeline import Timeline
 from sync.ids import new_id
 
 
-def build_board(config: Config, ring: RingReader | RingWriter, first_line: int, timeline: Timeline) -> Board:
+def build_board(
+    config: Config,
+    ring: RingReader | RingWriter,
+    first_line: int,
+    timeline: Timeline,
+    rules: Callable[[int], LineRules],
+) -> Board:
     """The board whose lines are the columns of `ring`, counted from `first_line`."""
     zone = ZoneInfo(config.box.time_zone)
     return Board(
         ring=ring,
         first_line=first_line,
-        profile=PROFILES[config.box.country],
-        country=config.box.country,
         new_id=new_id,
-        rules_of=lambda line: rules_of(config.line(line)),
+        rules_of=rules,
         local_time=lambda position: timeline.moment(position).astimezone(zone),
     )

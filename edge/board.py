@@ -1,6 +1,7 @@
 """One board at work: its ring and readings in, actions of its lines' calls out.
 
-Pure but for the ring it reads: time comes in as positions, so a WAV runs through it as a live line does.
+Pure but for the ring it reads: time comes in as positions, so a WAV runs through it as a live line does. What
+was set anew for a line is taken at once while nothing goes on there, else the moment its call is over.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from edge.alarms import LineAlarms
-from edge.calls import Action, LineCalls
+from edge.call import Action, EndCall, TakeSettings
+from edge.calls import LineCalls
 from edge.keeping import LineKeeping
 from edge.line.arbiter import Arbiter
 from edge.line.events import LineEvent, RecordAsked
-from edge.line.profile import LineProfile
 from edge.on_hook import OnHookKeeping
 from edge.ring import RingOvertaken, RingReader, RingWriter
 from edge.rules import LineRules
@@ -25,44 +26,85 @@ MOST_BLOCK_S = 0.5  # when they are behind
 
 
 @dataclass(slots=True)
+class _LineParts:
+    """Everything that follows one line."""
+
+    calls: LineCalls
+    keeping: LineKeeping
+    alarms: LineAlarms
+    on_hook: OnHookKeeping
+    rules: LineRules
+    waiting: LineRules | None = None  # to be taken when the call is over
+
+
+@dataclass(slots=True)
 class Board:
     """The lines of one HAT. Lines inside are counted as on the board; actions carry the box's numbers."""
 
     ring: RingReader | RingWriter
     first_line: int
-    profile: LineProfile
-    country: str
     new_id: Callable[[], str]
     rules_of: Callable[[int], LineRules]  # of the box's line
     local_time: Callable[[int], datetime]  # of a position
     position: int = 0  # everything before it has been looked at
     _arbiter: Arbiter = field(init=False)
-    _calls: list[LineCalls] = field(init=False)
-    _keeping: list[LineKeeping] = field(init=False)
-    _on_hook: list[OnHookKeeping] = field(init=False)
-    _alarms: list[LineAlarms] = field(init=False)
+    _lines: list[_LineParts] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._arbiter = Arbiter(self.ring.lines, self.ring.rate_hz, self.profile, self.country)
-        lines = range(self.first_line, self.first_line + self.ring.lines)
-        self._calls = [LineCalls(line, self.ring.rate_hz, self.new_id) for line in lines]
-        rules = [self.rules_of(line) for line in lines]
-        self._alarms = [LineAlarms(self.ring.rate_hz, one.alarms) for one in rules]
-        self._on_hook = [OnHookKeeping(self.ring.rate_hz) for _ in lines]
-        self._keeping = [LineKeeping(self.ring.rate_hz, one.keep, self.local_time) for one in rules]
+        rules = [self.rules_of(line) for line in self.lines]
+        first = rules[0].hearing
+        self._arbiter = Arbiter(self.ring.lines, self.ring.rate_hz, first.profile, first.country)
+        self._arbiter.listen([one.hearing for one in rules])
+        self._lines = [self._parts(line, one) for line, one in zip(self.lines, rules, strict=True)]
 
-    def step(self, readings: Sequence[LineReading], asked: Mapping[int, bool] | None = None) -> list[Action]:
+    def _parts(self, line: int, rules: LineRules) -> _LineParts:
+        rate_hz = self.ring.rate_hz
+        return _LineParts(
+            LineCalls(line, rate_hz, self.new_id, rules.calls),
+            LineKeeping(rate_hz, rules.keep, self.local_time),
+            LineAlarms(rate_hz, rules.alarms),
+            OnHookKeeping(rate_hz),
+            rules,
+        )
+
+    def change(self, line: int, rules: LineRules) -> list[Action]:
+        """Follow other rules on the box's line `line`: alarms now, the rest as soon as no call goes on."""
+        parts = self._lines[line - self.first_line]
+        parts.alarms.rules, parts.waiting = rules.alarms, rules
+        return self._take_rules(parts)
+
+    @property
+    def lines(self) -> range:
+        """The box's numbers of its lines."""
+        return range(self.first_line, self.first_line + self.ring.lines)
+
+    def _take_rules(self, parts: _LineParts) -> list[Action]:
+        rules = parts.waiting
+        if rules is None or parts.calls.call is not None:
+            return []
+        parts.rules, parts.waiting = rules, None
+        parts.calls.rules = rules.calls
+        parts.keeping.change(rules.keep)
+        self._arbiter.change(parts.calls.line - self.first_line + 1, rules.hearing)
+        return [TakeSettings(parts.calls.line, rules.version, self.position)]
+
+    def step(
+        self,
+        readings: Sequence[LineReading],
+        asked: Mapping[int, bool] | None = None,
+        seen: Sequence[LineEvent] = (),
+    ) -> list[Action]:
         """Look at what is new in the ring, at `readings`, and at presses of the record button.
 
         All by the box's line numbers; `asked` says for a line whether to record from now on (lines of other
-        boards in it are passed over).
+        boards in it are passed over); `seen` is what only the board itself knows.
         """
         local: Sequence[LineReading] = readings
         if self.first_line != 1:
             local = [replace(one, line=one.line - self.first_line + 1) for one in readings]
         actions: list[Action] = []
         for line, keep in (asked or {}).items():
-            if self.first_line <= line < self.first_line + self.ring.lines:
+            if line in self.lines:
                 actions += self._take(RecordAsked(line, self.position, keep))
         while (block := self._next_block()) is not None or local:
             if block is None:
@@ -71,28 +113,39 @@ class Board:
             local = ()
             for event in found:
                 actions += self._take(replace(event, line=event.line + self.first_line - 1))
-            for calls, keeping, on_hook in zip(self._calls, self._keeping, self._on_hook, strict=True):
-                ticked = calls.tick(self.position)
-                actions += ticked + on_hook.follow(ticked, self.position, keeping.rules)
-                actions += keeping.tick(self.position, calls.call, calls.state)
+            for parts in self._lines:
+                actions += self._finished(parts, parts.calls.tick(self.position), self.position)
+                actions += parts.keeping.tick(self.position, parts.calls.call, parts.calls.state)
+        for event in seen:
+            actions += self._take(event)
         return actions
 
     def _take(self, event: LineEvent) -> list[Action]:
         """What one line event (box line number) makes happen."""
         at = event.line - self.first_line
-        calls, keeping = self._calls[at], self._keeping[at]
-        self._alarms[at].feed(event)
-        calls.hook_known = self._arbiter.hook_known(at + 1)
-        actions = calls.feed(event)
-        actions += self._on_hook[at].follow(actions, event.position, keeping.rules)
-        return actions + keeping.feed(event, calls.call, calls.state)
+        parts = self._lines[at]
+        parts.alarms.feed(event)
+        parts.calls.hook_known = self._arbiter.hook_known(at + 1)
+        actions = self._finished(parts, parts.calls.feed(event), event.position)
+        return actions + parts.keeping.feed(event, parts.calls.call, parts.calls.state)
+
+    def _finished(self, parts: _LineParts, actions: list[Action], position: int) -> list[Action]:
+        """Let the last word on an ended call come before its end, and new settings after it."""
+        on_hook = parts.on_hook.follow(actions, position, parts.rules.keep)
+        if not any(isinstance(action, EndCall) for action in actions):
+            return actions + on_hook
+        found: list[Action] = []
+        for action in actions:
+            found += parts.keeping.finish(action.call) if isinstance(action, EndCall) else []
+            found.append(action)
+        return found + on_hook + self._take_rules(parts)
 
     def alarms(self) -> list[tuple[int, str]]:
         """(line, alarm) of everything somebody should look at now."""
         return [
-            (calls.line, name)
-            for calls, alarms in zip(self._calls, self._alarms, strict=True)
-            for name in sorted(alarms.conditions(calls.state, self.position))
+            (parts.calls.line, name)
+            for parts in self._lines
+            for name in sorted(parts.alarms.conditions(parts.calls.state, self.position))
         ]
 
     def hook_known(self, line: int) -> bool:

@@ -12,26 +12,31 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from edge.calls import (
+from edge.call import (
     Action,
-    BeginCall,
     Call,
     EndCall,
     KeepOnHook,
+    MarkCall,
+    NameLine,
+    Noted,
     ShowLine,
     StartRecording,
     StopRecording,
-    UpdateCall,
+    TakeSettings,
 )
+from edge.callerid import CallerId
 from edge.codec import FINISHED, Encoded, encode_flac
 from edge.config import Config
 from edge.part import part_name
 from edge.recorder import Part, Recorder
 from edge.store import calls as call_rows
+from edge.store import line_settings, marks
 from edge.store import lines as line_rows
 from edge.store import recordings as recording_rows
 from edge.store.calls import CallRow, other_text
 from edge.store.health import begin_trouble, end_trouble
+from edge.store.marks import Mark
 from edge.store.recordings import ON_HOOK, RecordingRow
 from edge.timeline import Timeline
 from sync.db import write
@@ -72,6 +77,7 @@ class Ledger:
     new_worker: Callable[[], Executor]
     new_id: Callable[[], str]
     clock_quality: str = "unknown"
+    names: dict[int, str] = field(default_factory=dict)  # of lines, as people call them now
     worker: Executor = field(init=False)
     _recording_of: dict[str, str] = field(default_factory=dict)  # call -> recording
     _encoding: dict[str, _Job] = field(default_factory=dict)  # recording -> its file to come
@@ -186,8 +192,7 @@ class Ledger:
         line = action.call.line
         recording_id = self.new_id()
         timeline = self._clock_of(action.call, timeline)
-        pre_roll_s = self.config.line(line).pre_roll_s if action.pre_roll else 0.0
-        position = recorder.first_position(line, action.position, pre_roll_s)
+        position = recorder.first_position(line, action.position, action.pre_roll_s)
         row = RecordingRow(
             id=recording_id,
             call_id=action.call.id,
@@ -230,12 +235,17 @@ class Ledger:
     def _stop(self, call: Call, position: int) -> tuple[str, int, int]:
         return self._recording_of.pop(call.id, ""), call.line, position
 
-    def _note(
-        self, action: BeginCall | UpdateCall | EndCall | ShowLine, timeline: Timeline, now_utc: str
-    ) -> None:
+    def _note(self, action: Noted, timeline: Timeline, now_utc: str) -> None:
         if isinstance(action, ShowLine):
             since_utc = timeline.utc(action.position)
             line_rows.show_line(self.db, action.line, action.state, since_utc, action.call_id)
+        elif isinstance(action, TakeSettings):
+            line_settings.note_taken(self.db, action.line, action.version)
+        elif isinstance(action, NameLine):
+            line_rows.rename_line(self.db, action.line, action.name)
+        elif isinstance(action, MarkCall):
+            at_ms = timeline.ms(action.position - action.call.started)
+            marks.add_mark(self.db, action.call.id, Mark(at_ms, action.kind, action.detail))
         elif isinstance(action, EndCall):
             call_rows.end_call(self.db, self.row(action.call, timeline), now_utc)
             self._clocks.pop(action.call.id, None)
@@ -246,15 +256,21 @@ class Ledger:
         """The clock as it went when the call began: one that is set meanwhile changes no stamp of it."""
         return self._clocks.setdefault(call.id, replace(timeline))
 
+    def name_of(self, line: int) -> str:
+        """What people call the line now."""
+        return self.names.get(line) or self.config.line(line).name
+
     def row(self, call: Call, timeline: Timeline) -> CallRow:
         """`call` with times for people, all by the clock it began by."""
         now, timeline = timeline, self._clock_of(call, timeline)
         talked_from = call.answered if call.direction == "in" else call.started
         talked = call.ended - talked_from if call.ended is not None and talked_from is not None else 0
-        row = CallRow(
+        number, name, presentation = _party(call.caller, call.caller_failed)
+        second, second_name, second_presentation = _party(call.second_caller, call.second_failed)
+        return CallRow(
             id=call.id,
             line=call.line,
-            line_name=self.config.line(call.line).name,
+            line_name=self.name_of(call.line),
             direction=call.direction,
             started_utc=timeline.utc(call.started),
             outcome=call.outcome,
@@ -262,22 +278,27 @@ class Ledger:
             ended_utc=None if call.ended is None else timeline.utc(call.ended),
             duration_ms=timeline.ms(talked),
             ring_count=call.ring_count,
-            caller_presentation="failed" if call.caller_failed else None,
+            caller_number=number,
+            caller_name=name,
+            caller_presentation=presentation,
+            caller_standard=call.caller.standard if call.caller else None,
             dialled=call.dialled or None,
             keys=call.keys or None,
             end_reason=call.end_reason,
             hook_known=call.hook_known,
             clock_quality=STEPPED if now.steps > timeline.steps else self.clock_quality,
+            caller_confidence=None if call.caller is None else round(call.caller.confidence, 4),
+            caller_time=call.caller.date_time if call.caller else None,
+            caller_other=other_text(call.caller.other) if call.caller else None,
+            is_fax=call.is_fax,
+            second_number=second or call.second_dialled or None,
+            second_name=second_name,
+            second_presentation=second_presentation or ("dialled" if call.second_dialled else None),
         )
-        if call.caller is None:
-            return row
-        return replace(
-            row,
-            caller_number=call.caller.number,
-            caller_name=call.caller.name,
-            caller_presentation=call.caller.presentation,
-            caller_standard=call.caller.standard,
-            caller_confidence=round(call.caller.confidence, 4),
-            caller_time=call.caller.date_time,
-            caller_other=other_text(call.caller.other),
-        )
+
+
+def _party(caller: CallerId | None, failed: bool) -> tuple[str | None, str | None, str | None]:
+    """Number, name, and whether they are available, withheld, unavailable or failed (None: nothing sent)."""
+    if caller is None:
+        return None, None, "failed" if failed else None
+    return caller.number, caller.name, caller.presentation

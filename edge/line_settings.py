@@ -221,11 +221,12 @@ class LineSettings(LineBlock):
         minimum=3,
         maximum=30,
     )
-    open_loop_ends_call: bool = line_setting(
-        True,
-        "the exchange opening the loop for a moment ends the call",
-        label=marked("An open loop ends the call"),
+    open_loop: str = line_setting(
+        "country",
+        "the exchange opening the loop for a moment: as usual in the country, ends the call, or is noted",
+        label=marked("When the exchange opens the loop"),
         part=SPECIAL,
+        choices=("country", "ends", "noted"),
     )
     reversal_is_answer: bool = line_setting(
         True,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge.calls import Action, BeginCall, Call, EndCall, KeepOnHook, UpdateCall
+from edge.call import Action, BeginCall, Call, EndCall, KeepOnHook, UpdateCall
 from edge.keeping import CALLER_WAIT_S, KeepRules
 
 BEFORE_RING_S = 10.0  # CallRules.caller_before_ring_s: a message may come so long before its ring

@@ -24,6 +24,7 @@ from edge.ledger import Ledger
 from edge.line.profile import PROFILES
 from edge.recorder import Recorder
 from edge.ring import RingWriter
+from edge.rules import rules_of
 from edge.samples import AudioBlock
 from edge.sources.wav import RATE_HZ, channels_of, read_wav
 from edge.store.lines import name_line
@@ -110,7 +111,7 @@ def build_replay(config: Config, first_line: int = 1) -> Replay:
     return Replay(
         config=config,
         ring=ring,
-        board=build_board(config, ring, first_line, timeline),
+        board=build_board(config, ring, first_line, timeline, lambda line: rules_of(config.line(line))),
         recorder=Recorder(config.recordings_dir, ring, first_line),
         ledger=Ledger(db, config, lambda: ThreadPoolExecutor(1), new_id),
         timeline=timeline,

@@ -19,6 +19,15 @@ class GapFact:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkFact:
+    """Something that happened in a call."""
+
+    at_ms: int  # since the call began
+    kind: str  # answered | key | flash | reversal | waiting | second_call | tone | voice | fax | howler ...
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call is over: everything the box knows of it, its audio apart."""
 
@@ -26,7 +35,7 @@ class CallEnded:
     line: int
     line_name: str
     direction: str  # in | out | unknown
-    outcome: str  # answered | missed | unknown
+    outcome: str  # answered | missed | voicemail | busy | no_answer | unknown
     started_utc: str  # first ring, or off hook
     ended_utc: str
     duration_ms: int  # talking: from answer (or off hook) to hang-up; 0 when missed
@@ -38,9 +47,14 @@ class CallEnded:
     caller_standard: str | None = None  # bell202 | v23 | dtmf
     dialled: str | None = None  # digits keyed on an outgoing call, as keyed
     keys: str | None = None  # digits keyed in an incoming call
-    end_reason: str = "hung_up"  # hung_up | not_answered | line_lost | recorder_restarted
+    end_reason: str = "hung_up"  # hung_up | not_answered | line_lost | loop_opened | too_long ...
     hook_known: bool = True  # False: the HAT was silent, states come from audio alone
     clock_quality: str = "unknown"  # ntp | rtc | unsynced | stepped | unknown
+    is_fax: bool = False
+    second_number: str | None = None  # who waited in the call, or was called after a hook flash
+    second_name: str | None = None
+    second_presentation: str | None = None  # as caller_presentation; dialled
+    marks: tuple[MarkFact, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from sync.locale import marked
 
 DIRECTIONS = {"in": marked("Incoming"), "out": marked("Outgoing"), "unknown": marked("Unknown")}
-OUTCOMES = {"answered": marked("Answered"), "missed": marked("Missed"), "unknown": marked("Unknown")}
+OUTCOMES = {
+    "answered": marked("Answered"),
+    "missed": marked("Missed"),
+    "voicemail": marked("Voicemail"),
+    "busy": marked("Busy"),
+    "no_answer": marked("No answer"),
+    "unknown": marked("Unknown"),
+}
 PRESENTATIONS = {
     "withheld": marked("Number withheld"),
     "unavailable": marked("Number unavailable"),
@@ -21,6 +28,7 @@ END_REASONS = {
     "hung_up": marked("Hung up"),
     "not_answered": marked("Not answered"),
     "line_lost": marked("The line was lost"),
+    "loop_opened": marked("The exchange let the line go"),
     "too_long": marked("The longest call was reached"),
     "recorder_restarted": marked("The recorder restarted"),
 }

@@ -20,6 +20,7 @@ SLOT = 10  # hops: 100 ms
 MIN_VOICE = amplitude(-48.0) ** 2 / 2
 OVER_FLOOR = 10.0  # power, 10 dB
 MIN_RING = amplitude(-45.0) ** 2 / 2
+TONAL_SHARE = 0.3  # of a slot's hops: where a tone begins or ends counts as tone
 FLOOR_RISE = 1.02  # per slot: a louder line counts as floor after some 12 s
 
 
@@ -31,6 +32,7 @@ class Slots:
     length: int  # of a slot, in samples
     active: NDArray[np.bool_]
     ringing: NDArray[np.bool_]
+    tonal: NDArray[np.bool_]  # a tone of the exchange sounded for a good part of it
 
 
 class ActivityMeter:
@@ -46,22 +48,30 @@ class ActivityMeter:
         self._deep = (np.exp(-2j * np.pi * turns) * np.sqrt(2) / SLOT / blur).astype(np.complex64)
         self._most = float((np.abs(self._deep[:, : len(RING_HZ)]) ** 2).sum(axis=0).max())  # of any mean
         self._floor = np.full(lines, MIN_VOICE / OVER_FLOOR, np.float64)
+        self._over_floor = np.full(lines, OVER_FLOOR, np.float64)
 
-    def take(self, hops: Hops) -> Slots:
-        """Return the slots that are now whole (maybe none)."""
+    def listen(self, line: int, over_floor_db: float) -> None:
+        """From now on a voice on `line` (from 1) is what lies so far above its noise floor."""
+        self._over_floor[line - 1] = 10 ** (over_floor_db / 10)
+
+    def take(self, hops: Hops, sounding: NDArray[np.bool_] | None = None) -> Slots:
+        """Return the slots that are now whole (maybe none); `sounding`: hops of lines that carry a tone."""
         count, lines = len(hops) // SLOT, len(self._floor)
         active = np.zeros((count, lines), np.bool_)
         ringing = np.zeros((count, lines), np.bool_)
         for at in range(count):
             active[at], ringing[at] = self._slot(hops, at * SLOT)
-        return Slots(hops.position, SLOT * self._hop, active, ringing)
+        tonal = np.zeros((count, lines), np.bool_)
+        if sounding is not None and count:
+            tonal = sounding[: count * SLOT].reshape(count, SLOT, lines).mean(axis=1) >= TONAL_SHARE
+        return Slots(hops.position, SLOT * self._hop, active, ringing, tonal)
 
     def _slot(self, hops: Hops, first: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         total = hops.total[first : first + SLOT].sum(axis=0) * (1 / SLOT)
         voice = hops.power[self._voice, PAST + first : PAST + first + SLOT].sum(axis=0) * (1 / SLOT)
         np.copyto(voice, total, where=~hops.heard)  # of a line too quiet to be measured: no more than that
         self._floor = np.maximum(1e-12, np.minimum(voice, self._floor * FLOOR_RISE))
-        active = voice > np.maximum(MIN_VOICE, OVER_FLOOR * self._floor)
+        active = voice > np.maximum(MIN_VOICE, self._over_floor * self._floor)
         ringing = self._ringing(hops.mean[first : first + SLOT], total)
         return active & ~ringing, ringing
 

@@ -153,6 +153,7 @@ class ToneReceiver:
         ]
         self._turns: dict[tuple[int, int], NDArray[np.complex64]] = {}  # (sound, hops) -> see _backwards
         self._lines = lines
+        self.sounding: NDArray[np.bool_] | None = None  # (hops, lines) of what was taken last; None: nothing
         self._awake: dict[
             int, float
         ] = {}  # column whose follower waits -> until when silence is nothing to it
@@ -164,6 +165,7 @@ class ToneReceiver:
 
     def take(self, hops: Hops) -> list[ToneFound]:
         """The same on hops measured by a bank shared with other receivers."""
+        self.sounding = None
         if not len(hops):
             return []
         found: list[ToneFound] = []
@@ -178,6 +180,9 @@ class ToneReceiver:
         if not len(columns) and not self._awake:
             return found
         sounds, power = self._sounds_heard(hops, columns, maybe[:, columns])
+        if len(columns):
+            self.sounding = np.zeros((len(hops), self._lines), np.bool_)
+            self.sounding[:, columns] = sounds != SILENCE
         sounding = dict(zip(columns.tolist(), (sounds != SILENCE).any(axis=0).tolist(), strict=True))
         end_s = (hops.position + len(hops) * self._bank.hop) / self._bank.rate_hz
         late = [column for column, until_s in self._awake.items() if end_s >= until_s]

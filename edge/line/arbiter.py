@@ -7,17 +7,18 @@ back to guessing by sound (`hook_known` is False) until they are back. What both
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.dsp.activity import Slots
-from edge.line.audio import AudioWatcher, LineState
-from edge.line.events import LineEvent, LineLost, OffHook, OnHook, RingStarted, RingStopped
+from edge.line.audio import AudioWatcher, LineState, StateAt
+from edge.line.events import DigitKeyed, LineEvent, LineLost, OffHook, OnHook, RingStarted, RingStopped
 from edge.line.hook_unknown import HookGuess
-from edge.line.profile import LineProfile
-from edge.line.voice import VoiceWatcher
+from edge.line.profile import Hearing, LineProfile
+from edge.line.voice import SpeechWatcher, VoiceWatcher
 from edge.line.voltage import ON_HOOK, VoltageWatcher
 from edge.samples import AudioBlock, LineReading
 
@@ -29,7 +30,9 @@ class _Line:
 
     def __init__(self, line: int, rate_hz: int, profile: LineProfile) -> None:
         self.voltage = VoltageWatcher(line, rate_hz, profile)
+        self.profile = profile
         self.voice = VoiceWatcher(line, rate_hz)
+        self.speech = SpeechWatcher(line, rate_hz)
         self.guess: HookGuess | None = None
         self.last_reading: int | None = None
         self.state = LineState.IDLE
@@ -60,18 +63,95 @@ _STATE_AFTER: dict[type[LineEvent], LineState] = {
 }
 
 
+@dataclass(slots=True)
+class _Ear:
+    """The receivers for one country's tones, on some of the board's lines."""
+
+    country: str
+    watcher: AudioWatcher
+    lines: tuple[int, ...]
+    total: int  # lines of the board
+    deaf: set[int] = field(default_factory=set)  # lines that another ear listens to now
+    mine: NDArray[np.bool_] = field(init=False)  # whose word counts, by the board's lines
+
+    def __post_init__(self) -> None:
+        self.mine = np.zeros(self.total, np.bool_)
+        self.mine[[line - 1 for line in self.lines]] = True
+
+    def mute(self, line: int, deaf: bool) -> None:
+        """Another ear listens to `line` from now on, or no longer."""
+        (self.deaf.add if deaf else self.deaf.discard)(line)
+        self.mine[line - 1] = not deaf
+
+    def feed(self, block: AudioBlock, state_at: StateAt) -> tuple[list[Slots], list[LineEvent]]:
+        if len(self.lines) == self.total:
+            slots, heard = self.watcher.feed(block, state_at)
+            return slots, [one for one in heard if one.line not in self.deaf] if self.deaf else heard
+        columns = [line - 1 for line in self.lines]
+        part = AudioBlock(block.position, np.ascontiguousarray(block.samples[:, columns]))
+        slots, heard = self.watcher.feed(
+            part, lambda line, position: state_at(self.lines[line - 1], position)
+        )
+        told = [replace(one, line=self.lines[one.line - 1]) for one in heard]
+        return [self._spread(some) for some in slots], [one for one in told if one.line not in self.deaf]
+
+    def _spread(self, some: Slots) -> Slots:
+        """The same with a column for every line of the board."""
+        wide = [np.zeros((len(some.active), self.total), np.bool_) for _ in range(3)]
+        for array, part in zip(wide, (some.active, some.ringing, some.tonal), strict=True):
+            array[:, [line - 1 for line in self.lines]] = part
+        return Slots(some.position, some.length, *wide)
+
+
 class Arbiter:
     """Readings and blocks of all lines of one HAT in, line events out."""
 
     def __init__(self, lines: int, rate_hz: int, profile: LineProfile, country: str) -> None:
-        self._rate_hz, self._profile = rate_hz, profile
+        self._rate_hz = rate_hz
         self._lines = {line: _Line(line, rate_hz, profile) for line in range(1, lines + 1)}
-        self._audio = AudioWatcher(lines, rate_hz, country)
+        self._ears = [self._ear(country, tuple(self._lines))]
         self._guessed: dict[int, _Line] = {}  # lines whose hook is guessed, and
         self._loud = np.zeros(lines, np.bool_)  # whether they must go on loud or silent
         self._until = np.zeros(lines, np.int64)  # until when, to leave the guess as it is
         self._speaking: set[int] = set()
         self._first: int | None = None
+
+    def _ear(self, country: str, lines: tuple[int, ...]) -> _Ear:
+        watcher = AudioWatcher(len(lines), self._rate_hz, country)
+        return _Ear(country, watcher, lines, len(self._lines))
+
+    def listen(self, hearings: Sequence[Hearing]) -> None:
+        """Before the first block: how each line, in order, is listened to. One ear per country."""
+        countries = {line: one.country for line, one in zip(self._lines, hearings, strict=True)}
+        self._ears = [
+            self._ear(country, tuple(line for line in self._lines if countries[line] == country))
+            for country in dict.fromkeys(countries.values())
+        ]
+        for line, hearing in zip(self._lines, hearings, strict=True):
+            self.change(line, hearing)
+
+    def change(self, line: int, hearing: Hearing) -> None:
+        """Listen to `line` in another way from now on; the other lines notice nothing."""
+        one = self._lines[line]
+        one.profile = hearing.profile
+        one.voltage.change(hearing.profile)
+        if self._ear_of(line).country != hearing.country:
+            self._move(line, hearing.country)
+        ear = self._ear_of(line)
+        ear.watcher.listen(ear.lines.index(line) + 1, hearing.voice_over_floor_db)
+
+    def _ear_of(self, line: int) -> _Ear:
+        return next(ear for ear in self._ears if ear.mine[line - 1])
+
+    def _move(self, line: int, country: str) -> None:
+        """Another ear takes over; the first ear goes on for its other lines without a break."""
+        self._ear_of(line).mute(line, True)
+        self._ears = [ear for ear in self._ears if len(ear.lines) > 1 or ear.mine.any()]
+        for ear in self._ears:
+            if line in ear.lines and ear.country == country:
+                ear.mute(line, False)
+                return
+        self._ears.append(self._ear(country, (line,)))
 
     def feed(self, block: AudioBlock, readings: Sequence[LineReading]) -> list[LineEvent]:
         """Take the next block and the readings that came with it; what happened, ordered by position."""
@@ -91,17 +171,21 @@ class Arbiter:
         found: list[LineEvent] = []
         for reading in readings:
             found += self._read(reading)
-        slots, heard = self._audio.feed(block, lambda line, position: self._lines[line].at(position))
-        if slots:
-            self._miss_readings(block.end)
-        if slots or heard:
-            found += self._guess(slots, heard) + heard + self._voices(slots)
+        for ear in self._ears:
+            slots, heard = ear.feed(block, self._state_at)
+            if slots:
+                self._miss_readings(block.end)
+            if slots or heard:
+                found += self._guess(ear, slots, heard) + heard + self._voices(ear, slots, heard)
         return found
+
+    def _state_at(self, line: int, position: int) -> LineState:
+        return self._lines[line].at(position)
 
     def _miss_readings(self, now: int) -> None:
         for line, one in self._lines.items():
             if one.guess is None and not self._heard_from(one, now):
-                one.guess = HookGuess(line, self._rate_hz, self._profile, one.state is LineState.OFF_HOOK)
+                one.guess = HookGuess(line, self._rate_hz, one.profile, one.state is LineState.OFF_HOOK)
                 self._guessed[line], self._until[line - 1] = one, 0
 
     def hook_known(self, line: int) -> bool:
@@ -117,7 +201,7 @@ class Arbiter:
         if one is None:
             return []
         if one.last_reading is None or one.guess is not None:
-            one.voltage = VoltageWatcher(reading.line, self._rate_hz, self._profile)
+            one.voltage = VoltageWatcher(reading.line, self._rate_hz, one.profile)
         one.last_reading, was_guessed = reading.position, one.guess is not None
         if was_guessed:
             one.guess = None
@@ -127,44 +211,53 @@ class Arbiter:
             found = [OnHook(reading.line, reading.position)]  # the guess was wrong
         return [what for what in found if one.follow(what)] if found else found
 
-    def _voices(self, slots: Sequence[Slots]) -> list[LineEvent]:
+    def _voices(self, ear: _Ear, slots: Sequence[Slots], heard: list[LineEvent]) -> list[LineEvent]:
         found: list[LineEvent] = []
-        for position, length, active, _ in _each(slots):
-            for line in sorted(self._speaking.union(_lines(active))):
-                voice = self._lines[line].voice
-                found += voice.slot(position, length, bool(active[line - 1]))
-                (self._speaking.add if voice.speaking else self._speaking.discard)(line)
+        for what in heard:
+            if isinstance(what, DigitKeyed):
+                self._lines[what.line].speech.key(what)
+        for position, length, active, _, tonal in _each(slots):
+            goes_on = (line for line in self._speaking if ear.mine[line - 1])
+            for line in sorted({*goes_on, *_lines(active & ear.mine)}):
+                one, loud = self._lines[line], bool(active[line - 1])
+                found += one.voice.slot(position, length, loud)
+                found += one.speech.slot(position, length, loud, bool(tonal[line - 1]))
+                (self._speaking.add if one.voice.speaking else self._speaking.discard)(line)
         return found
 
-    def _guess(self, slots: Sequence[Slots], heard: list[LineEvent]) -> list[LineEvent]:
+    def _guess(self, ear: _Ear, slots: Sequence[Slots], heard: list[LineEvent]) -> list[LineEvent]:
         found: list[LineEvent] = []
-        moved = self._moved(slots)
+        moved = self._moved(ear, slots)
         for line in sorted({*moved, *(what.line for what in heard if what.line in self._guessed)}):
             one = self._guessed[line]
             assert one.guess is not None
             guessed = [guess for what in heard if what.line == line for guess in one.guess.hear(what)]
-            for position, length, active, ringing in _each(slots):
+            for position, length, active, ringing, _ in _each(slots):
                 guessed += one.guess.slot(position, length, bool(active[line - 1]), bool(ringing[line - 1]))
             self._loud[line - 1], self._until[line - 1] = one.guess.steady
             found += [what for what in guessed if one.follow(what)]
         return found
 
-    def _moved(self, slots: Sequence[Slots]) -> list[int]:
+    def _moved(self, ear: _Ear, slots: Sequence[Slots]) -> list[int]:
         """Return the lines whose guess has something to learn from these slots."""
         if not self._guessed:
             return []
         moved = np.zeros(len(self._lines), np.bool_)
-        for position, length, active, ringing in _each(slots):
+        for position, length, active, ringing, _ in _each(slots):
             moved |= (active != self._loud) | ringing | (position + length >= self._until)
-        return [line for line in _lines(moved) if line in self._guessed]
+        return [line for line in _lines(moved & ear.mine) if line in self._guessed]
 
 
 def _lines(which: NDArray[np.bool_]) -> list[int]:
     return (np.flatnonzero(which) + 1).tolist()
 
 
-def _each(slots: Sequence[Slots]) -> Iterator[tuple[int, int, NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Position, length, and which lines were active and ringing, slot by slot."""
+Slot = tuple[int, int, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
+
+
+def _each(slots: Sequence[Slots]) -> Iterator[Slot]:
+    """Position, length, and which lines were active, ringing and carrying a tone, slot by slot."""
     for some in slots:
         for at in range(len(some.active)):
-            yield some.position + at * some.length, some.length, some.active[at], some.ringing[at]
+            position = some.position + at * some.length
+            yield position, some.length, some.active[at], some.ringing[at], some.tonal[at]

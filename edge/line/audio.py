@@ -66,6 +66,10 @@ class AudioWatcher:
         self._signs = Signs(rate_hz, country)
         self._keys: dict[int, _Keys] = {}
 
+    def listen(self, line: int, voice_over_floor_db: float) -> None:
+        """From now on a voice on `line` is what lies so far above its noise floor."""
+        self._activity.listen(line, voice_over_floor_db)
+
     def feed(self, block: AudioBlock, state_at: StateAt) -> tuple[list[Slots], list[LineEvent]]:
         """Take a block of at most a second; return the slots that are now whole, and what was heard."""
         slots: list[Slots] = []
@@ -94,7 +98,7 @@ class AudioWatcher:
             found += self._tone(tone, state_at)
         for fax in self._fax.take(hops):
             found += [] if fax.ended else [FaxHeard(fax.line, fax.start, fax.tone, fax.reversals)]
-        return self._activity.take(hops), found
+        return self._activity.take(hops, self._tones.sounding), found
 
     def _tone(self, tone: ToneFound, state_at: StateAt) -> list[LineEvent]:
         before = tone.start - round(IN_CALL_S * self._rate_hz)

@@ -84,6 +84,28 @@ class DigitKeyed(LineEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class LoopOpened(LineEvent):
+    """The exchange took the voltage away for a moment while a phone was off hook, and gave it back."""
+
+    end: int  # position where the voltage was back
+
+
+@dataclass(frozen=True, slots=True)
+class LineHeld(LineEvent):
+    """The box itself holds the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneJoined(LineEvent):
+    """A phone was lifted while the box held the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechHeard(LineEvent):
+    """Somebody spoke, or music played, for some tenths of a second: no tone and no key."""
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceStarted(LineEvent):
     """Somebody speaks, or music plays: louder than the line's own noise floor."""
 

@@ -25,6 +25,8 @@ class LineProfile:
     ring_half_waves: int = 3  # in `ring_on_s`: 15 Hz has three
     reversal_s: float = 0.04
     lost_s: float = 2.0
+    open_loop_s: float = 0.25  # off hook: no voltage so long, but less than lost_s, is the exchange's doing
+    open_loop_ends: bool = False  # and says that the far end has let go
     start_s: float = 0.5  # how long the first readings are watched before anything is said
     idle_v: float = 48.0
     idle_lowest_v: float = 19.0
@@ -32,6 +34,7 @@ class LineProfile:
     off_hook_share: float = 0.55
     off_hook_highest_v: float = 20.0
     on_hook_share: float = 0.72
+    off_hook_below_v: float = 0.0  # set by people: off hook is what lies below; 0 = as learned
     lost_v: float = 3.0
     found_v: float = 5.0
     ring_pause_s: float = 4.0  # the longest pause in the ringing cadence
@@ -42,7 +45,16 @@ class LineProfile:
 
 PROFILES: dict[str, LineProfile] = {
     "cn": LineProfile("cn", flash_min_s=0.08, flash_max_s=0.6, ring_pause_s=4.0),
-    "us": LineProfile("us", flash_min_s=0.3, flash_max_s=1.0, ring_pause_s=4.0),
+    "us": LineProfile("us", flash_min_s=0.3, flash_max_s=1.0, ring_pause_s=4.0, open_loop_ends=True),
     "uk": LineProfile("uk", flash_min_s=0.05, flash_max_s=0.13, pulse_dialling=False, ring_pause_s=2.0),
     "eu": LineProfile("eu", flash_min_s=0.08, flash_max_s=0.5),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How one line is listened to: its volts, its country's tones, how loud a voice is."""
+
+    profile: LineProfile
+    country: str
+    voice_over_floor_db: float = 10.0

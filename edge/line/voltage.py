@@ -12,6 +12,7 @@ through all of these, so while it rings only ring half-waves count.
     high after low    a dial pulse: DigitKeyed, once the digit is over (edge/line/pulses.py)
                       flash_min .. flash_max: HookFlashed
                       longer than flash_max + margin: OnHook, dated back
+    dead after low    for open_loop_s and more, then low again: LoopOpened; for lost_s: LineLost
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from edge.line.events import (
     LineEvent,
     LineFound,
     LineLost,
+    LoopOpened,
     OffHook,
     OnHook,
     PolarityReversed,
@@ -59,6 +61,7 @@ class VoltageWatcher:
         self._sign, self._new_sign_since = 0, -1
         self._pulses = PulseDigits(line, rate_hz)
         self._broken_since = -1  # since when the level is high while off hook
+        self._open_since = -1  # since when there is no voltage while off hook
         self._calm_v, self._calm_left = (1.0, -1.0), 0  # what says nothing new, and how often it is believed
 
     def feed(self, reading: LineReading) -> list[LineEvent]:
@@ -79,7 +82,7 @@ class VoltageWatcher:
         if self._new_sign_since >= 0 or not self._lasted(self._quiet_since, reading.position, SETTLED_S):
             return False
         profile = self._profile
-        low = min(profile.off_hook_share * self.idle_v, profile.off_hook_highest_v)
+        low = self._off_hook_v()
         if self.state == ON_HOOK and self._level == HIGH:
             lowest, highest = max(low, MIN_POLARITY_V), float("inf")
         elif self.state == OFF_HOOK and self._level == LOW:
@@ -113,11 +116,20 @@ class VoltageWatcher:
             self._level, self._level_since = level, position
             self._quiet_since = position
 
+    def _off_hook_v(self) -> float:
+        profile = self._profile
+        learned = min(profile.off_hook_share * self.idle_v, profile.off_hook_highest_v)
+        return profile.off_hook_below_v or learned
+
+    def change(self, profile: LineProfile) -> None:
+        """Go by other times and voltages; what was learned of the line stays."""
+        self._profile, self._calm_left = profile, 0
+
     def _level_of(self, volts: float) -> str:
         profile = self._profile
         if volts < (profile.found_v if self._level == DEAD else profile.lost_v):
             return DEAD
-        if volts < min(profile.off_hook_share * self.idle_v, profile.off_hook_highest_v):
+        if volts < self._off_hook_v():
             return LOW
         if volts > profile.on_hook_share * self.idle_v:
             return HIGH
@@ -186,6 +198,8 @@ class VoltageWatcher:
         if self.state == UNKNOWN:
             return self._first_state(now)
         if self._level == DEAD:
+            if self.state == OFF_HOOK:
+                self._open_since = since
             lost = self.state != LOST and self._lasted(since, now, self._profile.lost_s)
             return self._enter(LOST, [LineLost(self._line, since)]) if lost else []
         if self.state == LOST:
@@ -218,6 +232,13 @@ class VoltageWatcher:
     def _break(self, now: int) -> list[LineEvent]:
         """Off hook: how long has the level been high?"""
         profile = self._profile
+        opened, self._open_since = self._open_since, -1
+        if (
+            opened >= 0
+            and self._level == LOW
+            and self._lasted(opened, self._level_since, profile.open_loop_s)
+        ):
+            return [LoopOpened(self._line, opened, self._level_since)]
         if self._level == HIGH:
             over = self._lasted(self._level_since, now, profile.flash_max_s + profile.flash_margin_s)
             self._broken_since = self._level_since
@@ -229,7 +250,7 @@ class VoltageWatcher:
         return [HookFlashed(self._line, broken)] if lasted else []
 
     def _enter(self, state: str, found: list[LineEvent]) -> list[LineEvent]:
-        self.state, self._broken_since = state, -1
+        self.state, self._broken_since, self._open_since = state, -1, -1
         self._pulses.forget()
         return found
 

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge.store.marks import marks_of
 from edge.store.seals import seal_call
 from sync import outbox
-from sync.events import CallEnded
+from sync.events import CallEnded, MarkFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class CallRow:
     caller_confidence: float | None = None  # of the receiver, 0..1
     caller_time: str | None = None  # MMDDhhmm, by the exchange's clock
     caller_other: str | None = None  # other_text()
+    is_fax: bool = False
+    second_number: str | None = None
+    second_name: str | None = None
+    second_presentation: str | None = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -94,6 +99,11 @@ def end_call(db: sqlite3.Connection, call: CallRow, now_utc: str) -> None:
             end_reason=call.end_reason,
             hook_known=call.hook_known,
             clock_quality=call.clock_quality,
+            is_fax=call.is_fax,
+            second_number=call.second_number,
+            second_name=call.second_name,
+            second_presentation=call.second_presentation,
+            marks=tuple(MarkFact(one.at_ms, one.kind, one.detail) for one in marks_of(db, call.id)),
         ),
         now_utc,
     )
@@ -104,4 +114,5 @@ def open_calls(db: sqlite3.Connection) -> list[CallRow]:
     """Calls that were going on when the recorder last stopped."""
     names = ", ".join(CallRow.__slots__)
     rows = db.execute(f"SELECT {names} FROM calls WHERE state = 'open' ORDER BY started_utc").fetchall()
-    return [CallRow(**{**dict(row), "hook_known": bool(row["hook_known"])}) for row in rows]
+    flags = ("hook_known", "is_fax")
+    return [CallRow(**{**dict(row), **{flag: bool(row[flag]) for flag in flags}}) for row in rows]

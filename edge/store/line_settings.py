@@ -51,6 +51,12 @@ def m001_line_settings(db: Database) -> None:
     )
 
 
+@migrations()
+def m002_taken(db: Database) -> None:
+    """Which version the recorder follows."""
+    run_script(db.conn, "ALTER TABLE line_settings_file ADD COLUMN taken INTEGER NOT NULL DEFAULT 0")
+
+
 class NoSuchLine(LookupError):
     """No board has this line."""
 
@@ -66,6 +72,7 @@ class SavedSettings:
     settings: LineSettings
     changed: frozenset[str]  # settings that differ from the file because somebody set them
     version: int  # 0 = never changed
+    taken: int  # the version the recorder follows; an older one: it waits for the end of a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +86,30 @@ class SettingsChange:
 
 
 def note_file(db: sqlite3.Connection, lines: Iterable[LineSettings], most_pre_roll_s: float) -> None:
-    """Write down what the settings file says of every line there is. Inside `sync.db.write`."""
+    """Write down what the settings file says of every line there is, at a start. Inside `sync.db.write`."""
     db.execute("DELETE FROM line_settings_file")
     db.executemany(
-        "INSERT INTO line_settings_file VALUES (?, ?, ?)",
-        [(one.line, _json(_values(one)), most_pre_roll_s) for one in lines],
+        "INSERT INTO line_settings_file VALUES (?, ?, ?, ?)",
+        [(one.line, _json(_values(one)), most_pre_roll_s, _version(db, one.line)) for one in lines],
     )
+
+
+def note_taken(db: sqlite3.Connection, line: int, version: int) -> None:
+    """The recorder follows this version from now on. Inside `sync.db.write`."""
+    db.execute("UPDATE line_settings_file SET taken = ? WHERE line = ?", (version, line))
 
 
 def settings_of(db: sqlite3.Connection, line: int) -> SavedSettings:
     """The settings of a line: the file's, and over them what people changed. NoSuchLine."""
-    row = db.execute("SELECT settings FROM line_settings_file WHERE line = ?", (line,)).fetchone()
+    row = db.execute("SELECT settings, taken FROM line_settings_file WHERE line = ?", (line,)).fetchone()
     if row is None:
         raise NoSuchLine(f"no board has line {line}")
     known = {key: value for key, value in json.loads(row["settings"]).items() if key in SETTINGS}
     rows = db.execute("SELECT setting, value FROM line_settings WHERE line = ?", (line,))
-    changed = {one["setting"]: json.loads(one["value"]) for one in rows if one["setting"] in SETTINGS}
-    return SavedSettings(LineSettings(line=line, **(known | changed)), frozenset(changed), _version(db, line))
+    changed = {one["setting"]: value for one in rows if (value := _read(one)) is not None}
+    return SavedSettings(
+        LineSettings(line=line, **(known | changed)), frozenset(changed), _version(db, line), row["taken"]
+    )
 
 
 def all_settings(db: sqlite3.Connection) -> tuple[SavedSettings, ...]:
@@ -161,6 +175,14 @@ def versions(db: sqlite3.Connection) -> dict[int, int]:
     """line -> version of every line that was ever changed: what the recorder compares with."""
     rows = db.execute("SELECT line, max(version) AS version FROM line_setting_changes GROUP BY line")
     return {row["line"]: row["version"] for row in rows}
+
+
+def _read(row: sqlite3.Row) -> Value | None:
+    """The value of a row; None for one that this version does not know or does not take."""
+    try:
+        return read_changes({row["setting"]: json.loads(row["value"])})[row["setting"]]
+    except ValueError:
+        return None
 
 
 def _write(db: sqlite3.Connection, line: int, changes: Mapping[str, Value | None]) -> None:

@@ -15,6 +15,11 @@ def name_line(db: sqlite3.Connection, line: int, name: str, now_utc: str) -> Non
     )
 
 
+def rename_line(db: sqlite3.Connection, line: int, name: str) -> None:
+    """People call the line something else now."""
+    db.execute("UPDATE lines SET name = ? WHERE line = ?", (name, line))
+
+
 def drop_lines_after(db: sqlite3.Connection, last_line: int) -> None:
     """Forget lines that no board has any more; their calls stay."""
     db.execute("DELETE FROM lines WHERE line > ?", (last_line,))

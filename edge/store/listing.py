@@ -129,6 +129,10 @@ class CallFacts:
     end_reason: str | None
     hook_known: bool
     clock_quality: str
+    is_fax: bool
+    second_number: str | None
+    second_name: str | None
+    second_presentation: str | None  # as caller_presentation; dialled
     recordings: tuple[RecordingRow, ...]
 
 
@@ -301,7 +305,8 @@ def call_facts(db: sqlite3.Connection, call_id: str) -> CallFacts | None:
     if row is None:
         return None
     more = db.execute(
-        "SELECT caller_standard, keys, end_reason, hook_known, clock_quality FROM calls WHERE id = ?",
+        "SELECT caller_standard, keys, end_reason, hook_known, clock_quality, is_fax, second_number,"
+        " second_name, second_presentation FROM calls WHERE id = ?",
         (call_id,),
     ).fetchone()
     recordings = db.execute(
@@ -316,6 +321,10 @@ def call_facts(db: sqlite3.Connection, call_id: str) -> CallFacts | None:
         more["end_reason"],
         bool(more["hook_known"]),
         more["clock_quality"],
+        bool(more["is_fax"]),
+        more["second_number"],
+        more["second_name"],
+        more["second_presentation"],
         tuple(_with_gaps(db, RecordingRow(*one)) for one in recordings),
     )
 

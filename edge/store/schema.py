@@ -17,6 +17,7 @@ from edge.store.customers import migrations as customers_migrations
 from edge.store.imports import migrations as imports_migrations
 from edge.store.line_settings import migrations as line_settings_migrations
 from edge.store.manifests import migrations as manifests_migrations
+from edge.store.marks import migrations as marks_migrations
 from edge.store.notes import migrations as notes_migrations
 from edge.store.on_hook import migrations as on_hook_migrations
 from edge.store.popup_settings import migrations as popup_settings_migrations
@@ -53,7 +54,7 @@ def m001_first_call(db: Database) -> None:
             line_name       TEXT NOT NULL,
             state           TEXT NOT NULL,          -- open | ended
             direction       TEXT NOT NULL,          -- in | out | unknown
-            outcome         TEXT NOT NULL,          -- answered | missed | unknown | open
+            outcome         TEXT NOT NULL,          -- edge.outcomes, or open
             started_utc     TEXT NOT NULL,
             answered_utc    TEXT,
             ended_utc       TEXT,
@@ -124,6 +125,7 @@ MIGRATIONS = (
     manifests_migrations,
     stretches_migrations,
     on_hook_migrations,
+    marks_migrations,
 )
 
 

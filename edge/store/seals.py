@@ -31,7 +31,7 @@ RECORDINGS = "recordings"  # folder beside the database
 
 # kind -> its table, and the tables whose rows belong to one of its rows (table -> column with the id)
 SEALED: dict[str, tuple[str, dict[str, str]]] = {
-    "call": ("calls", {}),
+    "call": ("calls", {"call_marks": "call_id"}),
     "recording": ("recordings", {"gaps": "recording_id"}),
 }
 # Columns that people or the box may change after the seal; everything else is held to it.

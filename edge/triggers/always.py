@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from edge.line.events import LineEvent, OffHook, RingStarted
+from edge.line.events import LineEvent, RingStarted
+from edge.triggers.voltage import VoltageTrigger
 from edge.triggers.wish import Wish
 
 
-class AlwaysTrigger:
+class AlwaysTrigger(VoltageTrigger):
     """Wants audio from the first sign of a call; the end of the call ends it."""
 
-    def __init__(self, rate_hz: int, hold_s: float) -> None:
-        """No settings."""
-
     def feed(self, event: LineEvent) -> Wish | None:
-        """Ring and off hook start."""
-        return Wish(True, event.position) if isinstance(event, RingStarted | OffHook) else None
-
-    def tick(self, position: int) -> Wish | None:
-        """Nothing comes of time alone."""
-        return None
+        """Ring starts as off hook does; nothing ends it."""
+        if isinstance(event, RingStarted):
+            return Wish(True, event.position)
+        wish = super().feed(event)
+        return wish if wish is not None and wish.keep else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bottle import HTTPResponse
 
 from edge.store.customers import Match, by_number, has
 from edge.store.listing import CallFacts, CallRow, RecordingRow
+from edge.store.marks import Mark, marks_of
 from edge.store.notes import notes_of, tags_of
 from edge.store.operations import Operation, heard_by, log_play
 from edge.store.popup_settings import number_rules
@@ -28,6 +29,7 @@ from sync.moment import from_text, to_text
 from sync.phone import read_number
 
 DRAWN_WIDTH = 1000  # units across the strip that shows gaps
+KEYS_APART_MS = 3000  # keys closer than this belong together
 ONE_VIEW = timedelta(minutes=10)
 SPEEDS = (0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3)
 
@@ -40,6 +42,16 @@ class Moment:
     icon: str
     text: str  # marked
     after_ms: int  # since the call began
+    detail: str = ""  # of a mark: keys, a number, or a marked text
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnMark:
+    """Something that happened in the call, as a tick on the same strip."""
+
+    x: float
+    kind: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,7 @@ def show(visit: Visit, call_id: str, fault: str = "") -> HTTPResponse:
     if visit.user is not None:
         viewed = Operation("view", "done", visit.address, visit.user.name, call_id)
         log_play(visit.db, viewed, visit.now, ONE_VIEW)
+    happened = marks_of(visit.db, call_id)
     nonce = secrets.token_urlsafe(12)
     answer = visit.page(
         "call.html",
@@ -68,9 +81,15 @@ def show(visit: Visit, call_id: str, fault: str = "") -> HTTPResponse:
         strip=strip(visit),
         call=facts.row,
         facts=facts,
-        timeline=timeline(facts),
+        timeline=timeline(facts, happened),
         recordings=[
-            (row, drawn_gaps(row), proof_of(visit.db, "recording", row.id), kept_until(visit, facts.row, row))
+            (
+                row,
+                drawn_gaps(row),
+                drawn_marks(facts, row, happened),
+                proof_of(visit.db, "recording", row.id),
+                kept_until(visit, facts.row, row),
+            )
             for row in facts.recordings
         ],
         hold=hold_on(visit.db, call_id),
@@ -104,21 +123,55 @@ def customers_of(visit: Visit, call: CallRow) -> tuple[Match, ...]:
     return tuple(one for one in found if has(visit.db, scope, one.customer.id))
 
 
-def timeline(facts: CallFacts) -> tuple[Moment, ...]:
-    """What happened when, in order."""
+def timeline(facts: CallFacts, happened: tuple[Mark, ...]) -> tuple[Moment, ...]:
+    """What happened when, in order; keys pressed one after another are one moment."""
     row = facts.row
     incoming = row.direction == "in"
     began = marked("The line rang") if incoming else marked("A phone was lifted")
     ended = marked("Nobody answered") if row.outcome == "missed" else marked("The call ended")
-    candidates = (
-        (row.started_utc, "ringing" if incoming else "talking", began),
-        (row.answered_utc if incoming else None, "talking", marked("Answered")),
-        (row.ended_utc, "missed" if row.outcome == "missed" else "on-hook", ended),
-    )
+    first = Moment(row.started_utc, "ringing" if incoming else "talking", began, 0)
+    within = _joined(row.started_utc, happened)
+    if row.answered_utc and not any(one.kind == "answered" for one in happened):
+        after_ms = shown.between_ms(row.started_utc, row.answered_utc)
+        within.append(Moment(row.answered_utc, "talking", shown.MARKS["answered"].text, after_ms))
+    within.sort(key=lambda one: one.after_ms)
+    if row.ended_utc is None:
+        return (first, *within)
+    icon = "missed" if row.outcome == "missed" else "on-hook"
+    last = Moment(row.ended_utc, icon, ended, shown.between_ms(row.started_utc, row.ended_utc))
+    return (first, *within, last)
+
+
+def _joined(started_utc: str, happened: tuple[Mark, ...]) -> list[Moment]:
+    moments: list[Moment] = []
+    last_key_ms = -KEYS_APART_MS
+    for mark in happened:
+        if mark.kind == "key":
+            near, last_key_ms = mark.at_ms - last_key_ms < KEYS_APART_MS, mark.at_ms
+            if near and moments and moments[-1].text == shown.MARKS["key"].text:
+                moments[-1] = replace(moments[-1], detail=moments[-1].detail + mark.detail)
+                continue
+        word = shown.word(shown.MARKS, mark.kind)
+        at_utc = to_text(from_text(started_utc) + timedelta(milliseconds=mark.at_ms))
+        detail = shown.MARK_DETAILS.get(mark.detail, shown.visible(mark.detail))
+        moments.append(Moment(at_utc, word.icon, word.text, mark.at_ms, detail))
+    return moments
+
+
+def drawn_marks(facts: CallFacts, row: RecordingRow, happened: tuple[Mark, ...]) -> tuple[DrawnMark, ...]:
+    """What happened while this recording ran, as ticks on its strip."""
+    length_ms = row.samples * 1000 / row.rate_hz if row.rate_hz > 0 else 0
+    if length_ms <= 0:
+        return ()
+    before_ms = shown.between_ms(facts.row.started_utc, row.started_utc)
     return tuple(
-        Moment(at_utc, icon, text, shown.between_ms(row.started_utc, at_utc))
-        for at_utc, icon, text in candidates
-        if at_utc
+        DrawnMark(
+            round((mark.at_ms - before_ms) * DRAWN_WIDTH / length_ms, 1),
+            shown.word(shown.MARKS, mark.kind).text,
+            shown.MARK_DETAILS.get(mark.detail, shown.visible(mark.detail)),
+        )
+        for mark in happened
+        if 0 <= mark.at_ms - before_ms <= length_ms
     )
 
 

@@ -45,6 +45,9 @@ CHOICES: dict[str, Word] = {
     "us": Word(marked("United States"), "list", "quiet"),
     "uk": Word(marked("United Kingdom"), "list", "quiet"),
     "eu": Word(marked("Europe"), "list", "quiet"),
+    "country": Word(marked("As is usual in the country"), "list", "quiet"),
+    "ends": Word(marked("Ends the call"), "on-hook", "quiet"),
+    "noted": Word(marked("Is only noted"), "note", "quiet"),
 }
 HINTS = {
     "schedule": marked("mon-fri 08:00-12:00 13:00-20:00; sat 09:00-18:00; holiday none — empty: always"),

@@ -33,6 +33,8 @@ LINE_STATES: dict[str, Word] = {
     "talking": Word(marked("Talking"), "talking", "talk"),
     "dialling": Word(marked("Dialling"), "dialling", "talk"),
     "calling": Word(marked("Outgoing call"), "outgoing", "talk"),
+    "held": Word(marked("Answered by the box"), "listen", "talk"),
+    "released": Word(marked("Let go by the exchange"), "talking", "quiet"),
     "left_off": Word(marked("Left off hook"), "talking", "alarm"),
     "line_lost": Word(marked("No line"), "unplugged", "alarm"),
     "audio_lost": Word(marked("No audio"), "muted", "alarm"),
@@ -46,6 +48,9 @@ DIRECTIONS: dict[str, Word] = {
 OUTCOMES: dict[str, Word] = {
     "answered": Word(marked("Answered"), "talking", "quiet"),
     "missed": Word(marked("Missed"), "missed", "alarm"),
+    "voicemail": Word(marked("Voicemail"), "listen", "call"),
+    "busy": Word(marked("Was busy"), "muted", "quiet"),
+    "no_answer": Word(marked("Did not answer"), "missed", "quiet"),
     "open": Word(marked("In progress"), "talking", "talk"),
     "unknown": Word(marked("Outcome unknown"), "unknown", "quiet"),
 }
@@ -83,6 +88,7 @@ END_REASONS = {
     "hung_up": marked("Hung up"),
     "not_answered": marked("Rang out"),
     "line_lost": marked("The line was lost"),
+    "loop_opened": marked("The exchange let the line go"),
     "too_long": marked("The longest call was reached"),
     "recorder_restarted": marked("The recorder was restarted"),
 }
@@ -107,6 +113,34 @@ PRESENTATIONS = {
     "failed": marked("Caller ID not readable"),
 }
 NO_NUMBER = marked("No number")
+
+# What happens in a call (edge.call.MARKS), and what its details are called where they are no number.
+MARKS: dict[str, Word] = {
+    "answered": Word(marked("Answered"), "talking", "quiet"),
+    "key": Word(marked("Keys pressed"), "dialling", "quiet"),
+    "flash": Word(marked("Hook flash"), "on-hook", "quiet"),
+    "reversal": Word(marked("Polarity reversed"), "proof", "quiet"),
+    "waiting": Word(marked("Another call waits"), "incoming", "call"),
+    "second_call": Word(marked("A second call is dialled"), "outgoing", "quiet"),
+    "tone": Word(marked("Tone heard"), "listen", "quiet"),
+    "voice": Word(marked("First speech"), "talking", "quiet"),
+    "fax": Word(marked("Fax tone"), "print", "quiet"),
+    "howler": Word(marked("Howler: put the phone down"), "warning", "alarm"),
+    "loop_open": Word(marked("The exchange opened the loop"), "unplugged", "quiet"),
+    "held": Word(marked("The box holds the line"), "listen", "quiet"),
+    "taken_over": Word(marked("A phone took over"), "talking", "quiet"),
+}
+MARK_DETAILS = {
+    "busy": marked("busy"),
+    "congestion": marked("congestion"),
+    "ringback": marked("ringing"),
+    "cng": marked("calling fax"),
+    "ced": marked("answering fax"),
+    "tone": marked("by a tone"),
+    "alert": marked("by an alert to the phone"),
+    "acknowledged": marked("the phone acknowledged it"),
+    **PRESENTATIONS,
+}
 
 
 def word(table: dict[str, Word], state: str | None) -> Word:

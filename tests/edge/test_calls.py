@@ -31,14 +31,18 @@ from edge.line.events import (
     HowlerHeard,
     LineEvent,
     LineFound,
+    LineHeld,
     LineLost,
+    LoopOpened,
     MessageWaiting,
     OffHook,
     OnHook,
+    PhoneJoined,
     PolarityReversed,
     RecordAsked,
     RingStarted,
     RingStopped,
+    SpeechHeard,
     ToneHeard,
     VoiceStarted,
     VoiceStopped,
@@ -208,7 +212,8 @@ EVERY_EVENT = [
     CallerIdFailed(3, 1, "dtmf", "not_plausible"),
     DigitKeyed(3, 1, "5", 2), ToneHeard(3, 1, "busy", "cn"), VoiceStarted(3, 1), VoiceStopped(3, 1),
     RecordAsked(3, 1, True), FaxHeard(3, 1, "cng"), CallWaitingHeard(3, 1, "tone"), HowlerHeard(3, 1, "cn"),
-    MessageWaiting(3, 1, True, "fsk"),
+    MessageWaiting(3, 1, True, "fsk"), LoopOpened(3, 1, 2), LineHeld(3, 1), PhoneJoined(3, 1),
+    SpeechHeard(3, 1),
 ]  # fmt: skip
 
 
@@ -238,7 +243,9 @@ def test_every_state_has_a_way_out(state: LineState) -> None:
     assert calls.state is LineState.IDLE
 
 
-AT_REST = {LineState.UNKNOWN, LineState.IDLE, LineState.LINE_LOST, LineState.LEFT_OFF}
+AT_REST = {
+    LineState.UNKNOWN, LineState.IDLE, LineState.LINE_LOST, LineState.LEFT_OFF, LineState.RELEASED,
+}  # fmt: skip
 WAY_TO: dict[LineState, list[LineEvent]] = {
     LineState.UNKNOWN: [],
     LineState.IDLE: [OnHook(3, 0)],
@@ -246,13 +253,15 @@ WAY_TO: dict[LineState, list[LineEvent]] = {
     LineState.TALKING: [OnHook(3, 0), RingStarted(3, 0), OffHook(3, 0)],
     LineState.DIALLING: [OnHook(3, 0), OffHook(3, 0)],
     LineState.CALLING: [OnHook(3, 0), OffHook(3, -at(5))],
+    LineState.HELD: [OnHook(3, 0), RingStarted(3, 0), LineHeld(3, 0)],
+    LineState.RELEASED: [OnHook(3, 0), OffHook(3, 0), LoopOpened(3, 0, 1)],
     LineState.LEFT_OFF: [RingStarted(3, 0), OffHook(3, -at(13 * 3600))],
     LineState.LINE_LOST: [OnHook(3, 0), LineLost(3, 0)],
 }
 
 
 def in_state(state: LineState) -> LineCalls:
-    calls = LineCalls(3, RATE_HZ, lambda: "call")
+    calls = LineCalls(3, RATE_HZ, lambda: "call", CallRules(open_loop_ends=True))
     for event in WAY_TO[state]:
         calls.feed(event)
     calls.tick(0)

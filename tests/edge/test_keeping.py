@@ -12,17 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.callerid import CallerId
-from edge.calls import Action, EndCall, LineCalls, StartRecording, StopRecording
+from edge.calls import Action, CallRules, EndCall, LineCalls, StartRecording, StopRecording
 from edge.keeping import KeepRules, LineKeeping
 from edge.line.events import (
     CallerIdRead,
     DigitKeyed,
+    HookFlashed,
     LineEvent,
+    LoopOpened,
     OffHook,
     OnHook,
     RecordAsked,
     RingStarted,
     RingStopped,
+    SpeechHeard,
     VoiceStarted,
     VoiceStopped,
 )
@@ -42,10 +45,12 @@ SPOKEN = [
 ]  # fmt: skip
 
 
-def kept(story: list[tuple], rules: KeepRules, until_s: float = 60) -> list[tuple[float, float, bool]]:
+def kept(
+    story: list[tuple], rules: KeepRules, until_s: float = 60, call_rules: CallRules | None = None
+) -> list[tuple[float, float, bool]]:
     """(from, until, with pre-roll) of every recording, in seconds."""
     numbers = count(1)
-    calls = LineCalls(1, RATE_HZ, lambda: f"call-{next(numbers)}")
+    calls = LineCalls(1, RATE_HZ, lambda: f"call-{next(numbers)}", call_rules or CallRules())
     calls.feed(OnHook(1, 0))
     keeping = LineKeeping(RATE_HZ, rules, lambda position: NINE + timedelta(seconds=position / RATE_HZ))
     found: list[tuple[float, float, bool]] = []
@@ -58,7 +63,7 @@ def kept(story: list[tuple], rules: KeepRules, until_s: float = 60) -> list[tupl
             ends = action.position if isinstance(action, StopRecording) else None
             ends = action.call.ended if isinstance(action, EndCall) else ends
             if ends is not None and running is not None:
-                found.append((running.position / RATE_HZ, ends / RATE_HZ, running.pre_roll))
+                found.append((running.position / RATE_HZ, ends / RATE_HZ, running.pre_roll_s > 0))
                 running = None
     assert running is None, "every recording ends"
     return found
@@ -68,13 +73,18 @@ def _steps(story: list[tuple], calls: LineCalls, keeping: LineKeeping, until_s: 
     now = 0
     for seconds, kind, *extra in [*story, (until_s, None)]:
         while now < round(seconds * RATE_HZ):
-            yield calls.tick(now)
+            yield _with_last_word(keeping, calls.tick(now))
             yield keeping.tick(now, calls.call, calls.state)
             now += RATE_HZ // 10
         if kind is not None:
             event: LineEvent = kind(1, round(seconds * RATE_HZ), *extra)
-            yield calls.feed(event)
+            yield _with_last_word(keeping, calls.feed(event))
             yield keeping.feed(event, calls.call, calls.state)
+
+
+def _with_last_word(keeping: LineKeeping, actions: list[Action]) -> list[Action]:
+    ends = [action.call for action in actions if isinstance(action, EndCall)]
+    return [one for call in ends for one in keeping.finish(call)] + actions
 
 
 @pytest.mark.parametrize(
@@ -168,6 +178,7 @@ EVENTS: list[Callable[[int], LineEvent]] = [
     lambda at: RecordAsked(1, at, True), lambda at: RecordAsked(1, at, False),
     lambda at: CallerIdRead(1, at, BANK), lambda at: CallerIdRead(1, at, WANG),
     lambda at: DigitKeyed(1, at, "9", at), lambda at: DigitKeyed(1, at, "5", at),
+    lambda at: HookFlashed(1, at), lambda at: LoopOpened(1, at, at),
 ]  # fmt: skip
 
 
@@ -189,7 +200,8 @@ def test_any_story_starts_and_ends_in_pairs_inside_its_call(
         for actions in _one(make(now), now, calls, keeping):
             for action in actions:
                 if isinstance(action, StartRecording):
-                    assert running is None and calls.call is not None and action.call.id == calls.call.id
+                    assert running is None
+                    assert calls.call is None or action.call.id == calls.call.id
                     number = action.call.caller.number if action.call.caller else action.call.dialled
                     assert number not in ("95555", "163")
                     running = action
@@ -203,7 +215,92 @@ def test_any_story_starts_and_ends_in_pairs_inside_its_call(
 
 def _one(event: LineEvent, now: int, calls: LineCalls, keeping: LineKeeping) -> Iterator[list[Action]]:
     """What time and then the event bring, each asked for only when the one before was looked at."""
-    yield calls.tick(now)
+    yield _with_last_word(keeping, calls.tick(now))
     yield keeping.tick(now, calls.call, calls.state)
-    yield calls.feed(event)
+    yield _with_last_word(keeping, calls.feed(event))
     yield keeping.feed(event, calls.call, calls.state)
+
+
+# -- a second call inside the call, and the last word
+
+
+ZHANG = CallerId("bell202", "mdmf", number="02155509999")
+ALLOWED = ANSWERED[:4]
+
+
+def flash_dialled(digits: str, at_s: float = 11) -> list[tuple]:
+    return [(at_s + n * 0.4, DigitKeyed, digit, 0) for n, digit in enumerate(digits)]
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        # nobody else: the recording goes on, without a lost sample
+        ([*ALLOWED, (10, HookFlashed), (30, OnHook)], [(4, 10, True), (10, 30, False)]),
+        # a number on the list waits, and is taken: nothing more is kept
+        ([*ALLOWED, (8, CallerIdRead, BANK), (10, HookFlashed), (30, OnHook)], [(4, 10, True)]),
+        # it waits and is not taken
+        ([*ALLOWED, (8, CallerIdRead, BANK), (30, OnHook)], [(4, 30, True)]),
+        # an allowed one waits, and is taken
+        (
+            [*ALLOWED, (8, CallerIdRead, ZHANG), (10, HookFlashed), (30, OnHook)],
+            [(4, 10, True), (10, 30, False)],
+        ),
+        # a number on the list is called after the flash
+        ([*ALLOWED, (10, HookFlashed), *flash_dialled("95555"), (30, OnHook)], [(4, 10, True)]),
+        # an allowed one is
+        (
+            [*ALLOWED, (10, HookFlashed), *flash_dialled("8001"), (30, OnHook)],
+            [(4, 10, True), (10, 30, False)],
+        ),
+        # it is over before that is certain
+        ([*ALLOWED, (10, HookFlashed), (12, OnHook)], [(4, 10, True), (10, 12, False)]),
+        ([*ALLOWED, (10, HookFlashed), *flash_dialled("95555"), (13, OnHook)], [(4, 10, True)]),
+    ],
+    ids=str,
+)
+def test_a_second_call_that_may_be_of_a_number_on_the_list(story: list[tuple], expected: list[tuple]) -> None:
+    assert kept(story, NEVER) == expected
+
+
+def test_a_flash_splits_nothing_where_there_is_no_list() -> None:
+    assert kept([*ALLOWED, (10, HookFlashed), (30, OnHook)], KeepRules()) == [(4, 30, True)]
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ([*dialled("955")[:-1], (3.5, OnHook)], [(1, 3.5, True)]),  # hung up while it might become 95555
+        ([*dialled("95555")[:-1], (4, OnHook)], []),
+        ([(1, RingStarted), (2, RingStopped), (4, OffHook), (4.8, OnHook)], []),  # too short to know who
+        ([(1, RingStarted), (2, RingStopped), (4, OffHook), (5.2, OnHook)], [(4, 5.2, True)]),
+    ],
+    ids=str,
+)
+def test_the_last_word_on_a_short_call(story: list[tuple], expected: list[tuple]) -> None:
+    assert kept(story, NEVER) == expected
+
+
+def test_a_missed_call_from_the_list_is_not_kept_even_where_ringing_is() -> None:
+    rules = KeepRules(trigger="always", never=NEVER.never)
+    assert kept([(1, RingStarted), (2, RingStopped), (2.5, CallerIdRead, BANK)], rules) == []
+    assert kept([(1, RingStarted), (2, RingStopped), (2.5, CallerIdRead, WANG)], rules) == [(1, 2, True)]
+
+
+@pytest.mark.parametrize("trigger", ["voltage", "always"])
+def test_after_an_open_loop_a_sign_of_life_begins_a_new_recording(trigger: str) -> None:
+    story = [*ALLOWED, (9, LoopOpened, 9500), (12, SpeechHeard), (20, OnHook)]
+    rules = KeepRules(trigger=trigger)
+    ends = kept(story, rules, call_rules=CallRules(open_loop_ends=True))
+    assert [(start, end) for start, end, _ in ends][1:] == [(12, 20)] and ends[0][1] == 9
+
+
+def test_other_rules_hold_from_the_next_call_on() -> None:
+    keeping = LineKeeping(RATE_HZ, KeepRules(), lambda position: NINE)
+    keeping.change(KeepRules(trigger="manual"))
+    calls = LineCalls(1, RATE_HZ, lambda: "call")
+    calls.feed(OnHook(1, 0))
+    calls.feed(OffHook(1, 1000))
+    assert keeping.feed(OffHook(1, 1000), calls.call, calls.state) == []
+    (begun,) = keeping.feed(RecordAsked(1, 2000, True), calls.call, calls.state)
+    assert isinstance(begun, StartRecording)

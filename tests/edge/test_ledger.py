@@ -53,7 +53,7 @@ class Box:
         self.config = Config(
             box=BoxSettings(id="b", data_dir=folder),
             hats=(HatSettings(name="hat0", alsa_device="x", lines=2),),
-            lines=(LineBlock(line=2, name="柜台", pre_roll_s=1.0),),
+            lines=(LineBlock(line=2, name="柜台"),),
         )
         self.config.recordings_dir.mkdir(exist_ok=True)
         self.numbers = count(1)
@@ -102,7 +102,11 @@ def through_the_call(box: Box) -> None:
     box.feed(4)
     box.do(BeginCall(RINGING), ShowLine(2, LineState.RINGING, 3000, "call-a"))
     box.feed(5)
-    box.do(UpdateCall(TALKING), StartRecording(TALKING, 8000), ShowLine(2, LineState.TALKING, 8000, "call-a"))
+    box.do(
+        UpdateCall(TALKING),
+        StartRecording(TALKING, 8000, 1.0),
+        ShowLine(2, LineState.TALKING, 8000, "call-a"),
+    )
     box.feed(11.5)
 
 
@@ -135,7 +139,7 @@ def test_the_row_stands_before_the_file_is_made(box: Box) -> None:
     box.feed(9)
     box.do(BeginCall(RINGING))
     files_before = {row["file"] for row in box.db.execute("SELECT file FROM recordings")}
-    box.do(StartRecording(TALKING, 8000))
+    box.do(StartRecording(TALKING, 8000, 1.0))
     named = {row["file"] for row in box.db.execute("SELECT file FROM recordings")} - files_before
     assert named == {file.name for file in box.config.recordings_dir.iterdir()}
 
@@ -149,7 +153,7 @@ def test_a_call_without_a_recording_is_logged_all_the_same(box: Box) -> None:
 
 def test_a_split_call_has_parts_that_join_to_the_sample(box: Box) -> None:
     through_the_call(box)
-    box.do(StopRecording(TALKING, 12_000), StartRecording(TALKING, 12_000, pre_roll=False))
+    box.do(StopRecording(TALKING, 12_000), StartRecording(TALKING, 12_000))
     box.do(EndCall(OVER))
     rows = box.db.execute("SELECT file, started_utc FROM recordings ORDER BY started_utc").fetchall()
     assert len(rows) == 2
@@ -160,7 +164,7 @@ def test_a_split_call_has_parts_that_join_to_the_sample(box: Box) -> None:
 def test_a_second_recording_takes_no_pre_roll_from_the_first(box: Box) -> None:
     through_the_call(box)
     box.do(StopRecording(TALKING, 12_000))
-    box.do(StartRecording(TALKING, 12_500))
+    box.do(StartRecording(TALKING, 12_500, 1.0))
     box.do(EndCall(OVER))
     total = box.one("SELECT sum(samples) n FROM recordings")["n"]
     assert total == (12_000 - 7000) + (20_000 - 12_000)
@@ -198,7 +202,7 @@ def test_a_failed_transaction_leaves_neither_row_nor_file(box: Box) -> None:
     box.feed(9)
     broken = replace(TALKING, id=None)  # type: ignore[arg-type]
     with pytest.raises(sqlite3.IntegrityError):
-        box.do(BeginCall(RINGING), StartRecording(broken, 8000))
+        box.do(BeginCall(RINGING), StartRecording(broken, 8000, 1.0))
     assert not box.db.execute("SELECT * FROM calls").fetchall()
     assert not list(box.config.recordings_dir.iterdir())
 
@@ -323,7 +327,7 @@ def test_a_worker_that_was_killed_is_replaced_once_and_its_work_done(box: Box) -
     box.ledger.new_worker = lambda: made.append(AtOnce()) or made[-1]
     through_the_call(box)
     box.ledger.worker = Killed()
-    box.do(StopRecording(TALKING, 12_000), StartRecording(TALKING, 12_000, pre_roll=False), EndCall(OVER))
+    box.do(StopRecording(TALKING, 12_000), StartRecording(TALKING, 12_000), EndCall(OVER))
     assert box.one("SELECT part, until_utc FROM health")["part"] == "encoding"
     assert box.ledger.worker is made[0] and len(made) == 1
     box.seconds += 5
@@ -368,7 +372,7 @@ def test_a_recording_the_disk_never_took_is_lost_and_says_why(box: Box) -> None:
     box.feed(9)
     folder = box.config.recordings_dir
     folder.rename(folder.with_name("away"))
-    box.do(BeginCall(RINGING), UpdateCall(TALKING), StartRecording(TALKING, 8000))
+    box.do(BeginCall(RINGING), UpdateCall(TALKING), StartRecording(TALKING, 8000, 1.0))
     assert box.recorder.trouble
     for _ in range(6):
         box.feed(10)

@@ -103,8 +103,8 @@ def test_direction_outcome_and_rings_are_the_truth(demo: Played) -> None:
     for call, row in pairs(demo):
         assert row["direction"] == call.direction
         assert row["ring_count"] == call.rings
-        expected = call.outcome if call.direction == "in" else "unknown"
-        assert row["outcome"] == expected, call
+        unproved = call.direction == "out" and call.outcome == "answered"  # no reversal on this line
+        assert row["outcome"] == ("unknown" if unproved else call.outcome), call
 
 
 def test_the_caller_is_who_called(demo: Played) -> None:

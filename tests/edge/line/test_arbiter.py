@@ -20,9 +20,12 @@ from edge.line.events import (
     OnHook,
     RingStarted,
     RingStopped,
+    SpeechHeard,
     ToneHeard,
+    VoiceStarted,
+    VoiceStopped,
 )
-from edge.line.profile import PROFILES
+from edge.line.profile import PROFILES, Hearing
 from edge.samples import AudioBlock, LineReading
 from tests.edge.line.test_voltage import Span, readings, ring
 from tests.edge.signals import silence
@@ -61,7 +64,7 @@ def run(
         end = at + block
         now = arbiter.feed(AudioBlock(at, samples[at:end]), [one for one in made if at <= one.position < end])
         assert [one.position for one in now] == sorted(one.position for one in now)
-        found += [one for one in now if not type(one).__name__.startswith("Voice")]
+        found += [one for one in now if not isinstance(one, VoiceStarted | VoiceStopped | SpeechHeard)]
     return found
 
 
@@ -266,3 +269,89 @@ def test_ring_by_sound_is_a_pair() -> None:
     found = run(sound({4: leaking_ring(1)}, 8), [])
     assert [type(one) for one in found] == [RingStarted, RingStopped]
     assert abs(found[0].position / RATE_HZ - 4) <= 0.15 and abs(found[1].position / RATE_HZ - 5) <= 0.15
+
+
+def heard(
+    pieces: dict[float, np.ndarray], seconds: float, hearings: list[Hearing] | None = None
+) -> list[LineEvent]:
+    """Everything said of a line that is off hook from 2 s on; with `hearings`, of as many lines."""
+    samples = np.repeat(sound(pieces, seconds), len(hearings or [0]), axis=1)
+    arbiter = Arbiter(samples.shape[1], RATE_HZ, PROFILES["cn"], "cn")
+    if hearings:
+        arbiter.listen(hearings)
+    made = [
+        LineReading(line + 1, one.position, one.voltage_v, one.ring_half_waves)
+        for one in readings([Span(2), Span(seconds - 2, 8)])
+        for line in range(samples.shape[1])
+    ]
+    return [
+        found
+        for at in range(0, len(samples), 160)
+        for found in arbiter.feed(
+            AudioBlock(at, samples[at : at + 160]), [one for one in made if at <= one.position < at + 160]
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "spoken"),
+    [
+        ({3.0: speech(2)}, True),
+        ({3.0: speech(0.6)}, True),
+        ({3.0: tone_signal("busy", 6)}, False),
+        ({3.0: tone_signal("congestion", 6)}, False),
+        ({3.0: tone_signal("ringback", 11)}, False),
+        ({3.0: tone_signal("dial", 5)}, False),
+        ({3.0: dtmf_signal("02155501234#")}, False),
+        ({3.0: tone_signal("ringback", 11), 10.0: speech(0.7)}, True),
+        ({3.0: tone_signal("busy", 6), 10.0: speech(0.7)}, True),
+        ({}, False),
+    ],
+    ids=[
+        "speech", "a word", "busy", "congestion", "ringback", "dial tone", "keys", "a word after ringback",
+        "a word after busy", "nothing",
+    ],
+)  # fmt: skip
+def test_speech_is_told_from_tones_and_keys(pieces: dict[float, np.ndarray], spoken: bool) -> None:
+    found = [one for one in heard(pieces, 16) if isinstance(one, SpeechHeard)]
+    assert bool(found) is spoken
+    if spoken:
+        assert found[0].position / RATE_HZ == pytest.approx(max(pieces), abs=0.25)
+
+
+def test_lines_of_two_countries_on_one_board() -> None:
+    hearings = [Hearing(PROFILES[country], country) for country in ("cn", "us", "cn")]
+    found = heard({3.0: tone_signal("busy", 5, "us")}, 10, hearings)
+    assert {(one.line, one.country) for one in found if isinstance(one, ToneHeard)} == {(2, "us")}
+
+
+def test_a_line_changes_its_country_and_the_others_notice_nothing() -> None:
+    samples = np.repeat(sound({1.0: tone_signal("busy", 8)}, 12), 2, axis=1)
+    arbiter = Arbiter(2, RATE_HZ, PROFILES["cn"], "cn")
+    found: list[LineEvent] = []
+    for at in range(0, len(samples), 160):
+        if at == 2 * RATE_HZ:  # in the middle of the tone, before it is told
+            arbiter.change(2, Hearing(PROFILES["us"], "us"))
+        found += arbiter.feed(AudioBlock(at, samples[at : at + 160]), [])
+    alone = Arbiter(1, RATE_HZ, PROFILES["cn"], "cn")
+    expected = [
+        one
+        for at in range(0, len(samples), 160)
+        for one in alone.feed(AudioBlock(at, samples[at : at + 160, :1]), [])
+    ]
+    assert [one for one in found if one.line == 1] == expected
+    assert any(isinstance(one, ToneHeard) for one in expected)
+    assert not any(
+        isinstance(one, ToneHeard) and one.line == 2 and one.position > 2 * RATE_HZ for one in found
+    )
+    arbiter.change(2, Hearing(PROFILES["cn"], "cn"))
+    assert len(arbiter._ears) == 1
+
+
+def test_a_voice_is_as_far_above_the_noise_as_is_set() -> None:
+    noise = 0.002 * np.random.default_rng(1).standard_normal(11 * RATE_HZ)
+    murmur = 0.012 * np.random.default_rng(2).standard_normal(2 * RATE_HZ)
+    hearings = [Hearing(PROFILES["cn"], "cn", over_db) for over_db in (6.0, 25.0)]
+    found = heard({0.0: noise.astype(np.float32), 6.0: murmur.astype(np.float32)}, 11, hearings)
+    late = {one.line for one in found if isinstance(one, VoiceStarted) and one.position > 5.5 * RATE_HZ}
+    assert late == {1}

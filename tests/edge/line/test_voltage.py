@@ -119,7 +119,19 @@ GOLDEN: dict[str, tuple[list[Span], list[tuple[str, float]]]] = {
         [IDLE, Span(4, 0), Span(2, 8)],
         [("LineLost", 2.0), ("LineFound", 6.0), ("OffHook", 6.0)],
     ),
-    "open loop from the far end": ([IDLE, TALK, Span(0.5, 0.5), TALK], [("OffHook", 2.0)]),
+    "open loop from the far end": (
+        [IDLE, TALK, Span(0.5, 0.5), TALK],
+        [("OffHook", 2.0), ("LoopOpened", 5.0)],
+    ),
+    "too short for an open loop": ([IDLE, TALK, Span(0.2, 0.5), TALK], [("OffHook", 2.0)]),
+    "an open loop, and the phone goes down meanwhile": (
+        [IDLE, TALK, Span(0.5, 0.5), Span(3)],
+        [("OffHook", 2.0), ("OnHook", 5.5)],
+    ),
+    "the loop is opened twice": (
+        [IDLE, TALK, Span(0.5, 0.5), TALK, Span(0.8, 0.5), TALK],
+        [("OffHook", 2.0), ("LoopOpened", 5.0), ("LoopOpened", 8.5)],
+    ),
     "off hook from the start": ([Span(3, 8), Span(2)], [("OffHook", 0.0), ("OnHook", 3.0)]),
     "dead from the start": ([Span(3, 0), Span(1)], [("LineLost", 0.0), ("LineFound", 3.0), ("OnHook", 3.0)]),
     "it rings from the start": ([ring(1), Span(2)], [("RingStarted", 0.0), ("RingStopped", 0.98)]),
