@@ -48,12 +48,17 @@ def test_any_damage_ends_the_reading_before_it(
     assert found == before
 
 
-@pytest.mark.parametrize("cut", [1, 5, 6, 7, 100, 325])
-def test_a_torn_end_costs_only_its_own_block(tmp_path: Path, cut: int) -> None:
-    samples = np.arange(320, dtype=np.int16)
-    data = pack_blocks(samples[:160]) + pack_blocks(samples[160:])
-    (tmp_path / "x.part").write_bytes(data[:-cut])
-    np.testing.assert_array_equal(read(tmp_path / "x.part"), samples[:160])
+def test_cut_at_any_byte_it_costs_only_the_block_that_was_cut(tmp_path: Path) -> None:
+    samples = np.arange(-240, 240, dtype=np.int16)
+    pieces = (samples[:7], samples[7:160], samples[160:161], samples[161:480])
+    data = b"".join(map(pack_blocks, pieces))
+    ends = np.cumsum([len(pack_blocks(piece)) for piece in pieces])
+    whole = np.cumsum([0, *map(len, pieces)])
+    path = tmp_path / "x.part"
+    for cut in range(len(data) + 1):
+        path.write_bytes(data[:cut])
+        kept = whole[np.searchsorted(ends, cut, side="right")]
+        np.testing.assert_array_equal(read(path), samples[:kept], f"cut at byte {cut}")
 
 
 @pytest.mark.parametrize("zeros", [1, 4096, 100_000])

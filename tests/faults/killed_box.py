@@ -98,6 +98,7 @@ class KilledBox:
     lives: list[Life] = field(default_factory=list)
     starved: int = 0  # frames the card had to make up, because this machine was too busy
     _zero_utc: datetime = field(init=False)  # of position 0 of the card
+    _last: int = 0  # position of the card when that was looked at
     _choice: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,14 +114,19 @@ class KilledBox:
         try:
             self.world.start("hat")
             with closing(Ring.open(self.world.ring)) as card:
-                self._zero_utc = datetime.now(UTC) - timedelta(seconds=card.position() / RATE_HZ)
+                self.measure(card)
                 for _ in range(kills):
                     self.lives.append(self._one_life(card, lives_s, stillborn))
                 self.starved = card.starved
             self.world.start("record")
-            wait_for(lambda: not self._unfinished(), timeout_s=120, what="every recording being finished")
+            wait_for(lambda: not self.unfinished(), timeout_s=120, what="every recording being finished")
         finally:
             self.world.stop()
+
+    def measure(self, card: Ring) -> None:
+        """When position 0 of the card was, by the wall clock."""
+        self._zero_utc = datetime.now(UTC) - timedelta(seconds=card.position() / RATE_HZ)
+        self._last = card.position()
 
     def _one_life(self, card: Ring, lives_s: tuple[float, float], stillborn: float) -> Life:
         """Start, wait, kill."""
@@ -144,7 +150,7 @@ class KilledBox:
             db.row_factory = sqlite3.Row
             return db.execute(query).fetchall()
 
-    def _unfinished(self) -> list[sqlite3.Row]:
+    def unfinished(self) -> list[sqlite3.Row]:
         """Recordings of earlier lives that are not files yet; those of now go on."""
         return self._rows(
             "SELECT r.id FROM recordings r JOIN calls c ON c.id = r.call_id"
@@ -172,6 +178,11 @@ class KilledBox:
         kept = list(self._kept(truth))
         return [cost for life in self.lives if life.ready is not None
                 for cost in _costs_of(life.ready, life.killed, story, kept)]  # fmt: skip
+
+    def kept(self) -> list[Recording]:
+        """What is left of every recording; AssertionError for a sample that is not the line's."""
+        truth, _ = self._truth(self._last + 3 * APART)
+        return list(self._kept(truth))
 
     def _truth(self, last: int) -> tuple[Samples, list[ScriptedCall]]:
         """Everything the lines carried, int16 (frames, lines), and the calls."""
