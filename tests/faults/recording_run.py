@@ -51,14 +51,16 @@ def say(text: str) -> None:
     os.write(1, f"{text}\n".encode())
 
 
-def main(folder: Path) -> None:
-    """Live through the script."""
+def main(folder: Path, paced: bool) -> None:
+    """Live through the script; `paced`: half a second for each byte on standard input."""
     lines, replay = exchange(), build_replay(replay_config(folder, RATE_HZ, 1, "cn"))
     told: set[str] = set()
     for position in range(0, SECONDS * RATE_HZ, PERIOD):
         replay.ring.write(lines.audio(position, PERIOD))
-        if position % (RATE_HZ // 4) == 0:
+        if position % (RATE_HZ // 2) == 0:
             say(f"heard {replay.ring.position}")
+            if paced:
+                os.read(0, 1)
         readings = lines.readings(position, position + PERIOD)
         rows = [LineReading(one.line, one.position, one.voltage_v, one.ring_half_waves) for one in readings]
         now_utc = replay.timeline.utc(position)
@@ -73,4 +75,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:] == ["paced"])

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -21,22 +22,36 @@ from tests.faults.real_disk import NoRealDisk, RealDisk, real_disk
 from tests.faults.test_power_cut import BOUND_MS, RESULTS, ROOT, lost_ms_after
 
 QUICK, LONG = 2, 80
-MARKS = 4 * recording_run.SECONDS - 10  # a cut comes after at most so many
+HALVES = 2 * recording_run.SECONDS  # seconds of the life
 
 
-def cut_during_a_life(disk: RealDisk, after_marks: int) -> list[int]:
-    """Let the recorder live on `disk`, cut the power; ms lost of each recording that was cut."""
+def cut_during_a_life(disk: RealDisk, halves: int) -> list[int]:
+    """Let the recorder live so many half seconds, cut the power while it works; ms each recording lost."""
     program = subprocess.Popen(
-        [sys.executable, str(Path(recording_run.__file__)), str(disk.folder / "box")],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        [sys.executable, str(Path(recording_run.__file__)), str(disk.folder / "box"), "paced"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, bufsize=0,
     )  # fmt: skip
     with program:
-        assert program.stdout
-        marks = [program.stdout.readline().strip() for _ in range(after_marks)]
+        assert program.stdin and program.stdout
+        marks: list[bytes] = []
+        while sum(mark.startswith(b"heard") for mark in marks) < halves:
+            marks.append(_line(program.stdout))
+            if marks[-1].startswith(b"heard"):
+                program.stdin.write(b".")  # and on it goes
         disk.cut_power()
         program.kill()
     disk.start_again()
     return list(lost_ms_after(marks, disk.folder / "box"))
+
+
+def _line(stream: IO[bytes]) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        one = stream.read(1)
+        assert one, "the recorder ended"
+        line += one
+    return line.strip()
 
 
 def cut_often(folder: Path, cuts: int, seed: int) -> list[int]:
@@ -48,7 +63,7 @@ def cut_often(folder: Path, cuts: int, seed: int) -> list[int]:
                 disk = stack.enter_context(real_disk(folder / str(number)))
             except NoRealDisk as error:
                 pytest.skip(f"{cuts} REAL POWER CUTS NOT MADE: {error}")
-            lost += cut_during_a_life(disk, choice.randint(30, MARKS))
+            lost += cut_during_a_life(disk, choice.randint(10, HALVES - 4))
     return lost
 
 
