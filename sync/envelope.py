@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -35,7 +36,9 @@ MAX_ENTRY_BYTES = 200_000  # one entry, canonical JSON: goes alone into a packet
 MAX_BATCH_ENTRIES = 100
 MAX_BATCH_BYTES = 64_000  # of entries before deflating; a larger entry travels alone
 MAX_INFLATED_BYTES = 400_000
+LEVEL = 3  # of zlib: a third of the time of 6 and a tenth larger, still a sixth of the JSON
 
+_HASH = re.compile("[0-9a-f]{64}")
 _KINDS = {event_type: kind for kind, (event_type, _) in EVENT_TYPES.items()}
 
 
@@ -171,7 +174,7 @@ def pack_batch(
         "stream": stream,
         "v": VERSION,
     }
-    return zlib.compress(canonical(fields), 6)
+    return zlib.compress(canonical(fields), LEVEL)
 
 
 def inflate(payload: bytes) -> bytes:
@@ -216,7 +219,7 @@ def unpack_entry(body: bytes) -> Entry:
 
 def is_hash(text: str) -> bool:
     """Whether `text` is a SHA-256 in lower-case hex."""
-    return len(text) == 64 and all(digit in "0123456789abcdef" for digit in text)
+    return _HASH.fullmatch(text) is not None
 
 
 class _Versioned(msgspec.Struct, frozen=True):

@@ -91,6 +91,11 @@ class FilesEnd:
         """Why audio does not get through; "" if it does."""
         return self._allowance.refusal or self._fault
 
+    @property
+    def on_the_way(self) -> int:
+        """Bytes of audio sent and not yet acknowledged."""
+        return self._sender.on_the_way
+
     def woken(self) -> None:
         """There may be new files."""
         self._sender.woken()

@@ -22,6 +22,9 @@ BENCHMARKS: dict[str, str] = {
     "signals_nobody": "tests.benchmarks.signals_nobody",
     "storage": "tests.benchmarks.storage",
     "customers": "tests.benchmarks.customers",
+    "sync_events": "tests.benchmarks.sync_events",
+    "sync_audio": "tests.benchmarks.sync_audio",
+    "sync_link": "tests.benchmarks.sync_link",
 }
 
 

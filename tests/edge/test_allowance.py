@@ -172,7 +172,7 @@ def test_newest_first_with_a_share_for_the_oldest(station: Station, office: Offi
 def stored_in_order(office: Office) -> list[str]:
     """Recordings as head office finished them."""
     rows = [row for row in office.rows("transfers") if row["state"] == "stored"]
-    folder = office.settings.objects_folder / "objects"
+    folder = office.settings.incoming_folder.parent / "objects"
     times = {path.name: path.stat().st_ctime_ns for path in folder.rglob("*") if path.is_file()}
     return [str(row["recording_id"]) for row in sorted(rows, key=lambda row: times[str(row["sha256"])])]
 

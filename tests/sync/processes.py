@@ -1,6 +1,6 @@
 """Starts one end as a process of its own, so that a test may kill it.
 
-`python -m tests.sync.processes box|office FOLDER PORT [WORKER LEASE_S DATABASE]` runs the end until then.
+`python -m tests.sync.processes box|office FOLDER PORT BIND [WORKER LEASE_S DATABASE]` runs the end until then.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def start_worker(number: int, lease_s: float, station: Station) -> subprocess.Po
 
 
 def _start(end: str, station: Station, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.sync.processes", end, str(station.folder), str(station.port)]
-    return subprocess.Popen([*command, *more], cwd=ROOT)
+    words = [end, str(station.folder), str(station.port), station.bind]
+    return subprocess.Popen([sys.executable, "-m", "tests.sync.processes", *words, *more], cwd=ROOT)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -41,10 +41,16 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def main(
-    end: str, folder: str, port: str, worker: str = "1", lease_s: str = str(LEASE_S), database: str = ""
+    end: str,
+    folder: str,
+    port: str,
+    bind: str,
+    worker: str = "1",
+    lease_s: str = str(LEASE_S),
+    database: str = "",
 ) -> None:
     """Run one end until killed."""
-    station = Station(Path(folder), int(port), database_url=database)
+    station = Station(Path(folder), int(port), bind=bind, database_url=database)
     stop = threading.Event()
     if end == "box":
         syncer.run(station.box_settings, stop)

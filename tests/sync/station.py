@@ -43,6 +43,7 @@ from sync.transport import Link, LinkSettings, utc_now, wait
 BOX = "branch-1"
 AT = "2026-11-22T04:05:06.789Z"
 PATIENCE_S = 20.0
+LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
@@ -95,12 +96,18 @@ class Station:
     max_packet_bytes: int = broker.MAX_PACKET_BYTES
     database_url: str = ""  # of head office; empty: SQLite in the folder
     server_validity: pki.Validity = field(default_factory=lambda: days())
+    bind: str = LOOPBACK
     mosquitto: subprocess.Popen[bytes] | None = None
+
+    @property
+    def host(self) -> str:
+        """What both ends call the broker."""
+        return "localhost" if self.bind == LOOPBACK else self.bind
 
     def __post_init__(self) -> None:
         self.pki = self.folder / "pki"
         pki.make_ca(self.pki, days())
-        pki.make_server(self.pki, ["localhost"], self.server_validity)
+        pki.make_server(self.pki, [self.host], self.server_validity)
         pki.make_head_office(self.pki, days())
         pki.make_box(self.pki, BOX, days())
         self.recordings = self.folder / "recordings"
@@ -116,12 +123,13 @@ class Station:
             self.pki / "ca.pem",
             pki.pair_of(self.pki, "server"),
             max_packet_bytes=self.max_packet_bytes,
+            bind=self.bind,
         )
         self.mosquitto = broker.start(broker.write_config(settings))
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             with socket.socket() as sock:
-                if sock.connect_ex(("127.0.0.1", self.port)) == 0:
+                if sock.connect_ex((self.bind, self.port)) == 0:
                     return
             wait([], 0.02)
         raise AssertionError("mosquitto does not listen")
@@ -143,7 +151,7 @@ class Station:
             box_id=BOX,
             database=self.folder / "branch.db",
             recordings_dir=self.recordings,
-            host="localhost",
+            host=self.host,
             port=self.port,
             ca_file=self.pki / "ca.pem",
             cert_file=events.cert,
@@ -167,7 +175,7 @@ class Station:
             self.database_url or f"sqlite:///{self.folder / 'head-office.db'}",
             FolderObjects(self.folder / "objects"),
             self.folder / "objects" / "incoming",
-            "localhost",
+            self.host,
             self.port,
             self.pki / "ca.pem",
             pair.cert,
