@@ -12,7 +12,7 @@ bytes", is the confidence. A wrong number is worse than none: who asks decides w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -35,6 +35,7 @@ class Likely:
 
     message: bytes
     confidence: float
+    mended: float = 0.0  # log odds that were given up for it: other bytes, each by itself, are likelier
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,8 @@ def likely_message(likelihood: NDArray[np.float32]) -> Likely | None:
         beam = _kept(beam, np.flatnonzero(~over))
         if not len(beam.score):
             break
-    return _verdict(ends, broken)
+    found = _verdict(ends, broken)
+    return None if found is None else replace(found, mended=_mended(gain, found.message))
 
 
 def _start(count: int) -> _Beam:
@@ -216,6 +218,11 @@ def _ends(
 
 def _kept(beam: _Beam, rows: NDArray[np.intp]) -> _Beam:
     return _Beam(beam.score[rows], beam.state[rows], beam.left[rows], beam.total[rows], beam.message[rows])
+
+
+def _mended(gain: NDArray[np.float32], message: bytes) -> float:
+    said = np.frombuffer(message, np.uint8)
+    return float((gain[: len(said)].max(axis=1) - gain[np.arange(len(said)), said]).sum())
 
 
 def _verdict(ends: list[tuple[float, bytes]], broken: list[float]) -> Likely | None:

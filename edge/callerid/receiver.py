@@ -2,7 +2,7 @@
 
 While a line is open it is looked at every 50 ms, so a message is reported as soon as its last byte is there.
 What must have been a message but could not be read is reported as refused, once, when the burst has been
-searched: a step of each search for every 10 ms of audio, so that the other lines do not wait for all of it.
+searched: a step of each search for every 6 ms of audio, so that the other lines do not wait for all of it.
 
     limit                     accepted                refused
     level                     -50 .. 0 dBm0           -62 dBm0
@@ -30,7 +30,7 @@ from edge.dsp.fsk_gate import FskGate, Look
 from edge.dsp.fsk_lattice import Characters as Weighed
 from edge.dsp.fsk_lattice import Lattice
 from edge.dsp.fsk_mark import MarkRun, mark_runs, rough_hz
-from edge.dsp.fsk_places import comb, walk
+from edge.dsp.fsk_places import bent, comb, earlier, walk
 from edge.dsp.fsk_uart import Characters, read_characters
 from edge.dsp.history import History
 from edge.dsp.hops import HopBank, Hops
@@ -45,10 +45,11 @@ MIN_QUALITY = 0.55  # of the energy the best bytes explain: 0 dB gives 0.62, noi
 MIN_QUALITY_UNEVEN = 0.7
 MIN_CONFIDENCE = 0.995
 MIN_CONFIDENCE_UNEVEN = 0.9999  # for unequal steps, which can be made to fit more
+CLEAR, LITTLE = 0.85, 3.0  # quality; log odds given up
 OTHER_BAUDS = (1185.0, 1215.0)
 MARK_RUNS = 2
 MOST_AWAITED_S = 1.0  # a length may have been misread
-STEP_S = 0.01  # of audio, for which one step of a search is done
+STEP_S = 0.006  # of audio, for which one step of a search is done
 NOT_CALLERS = (0x06, 0x82, 0x86, 0x89)  # message waiting, charge, SMS: good messages that name nobody
 
 
@@ -66,6 +67,12 @@ class CallerFound:
     standard: str
     reason: str = ""
     message: bytes = b""
+    mended: bool = False  # clear enough to be read as it is, yet only read by putting bytes right
+
+    def says_the_same_as(self, other: CallerFound) -> bool:
+        """However sure either is."""
+        mine, its = (one.caller and replace(one.caller, confidence=1.0) for one in (self, other))
+        return (mine, self.message) == (its, other.message)
 
     @property
     def is_good(self) -> bool:
@@ -158,6 +165,7 @@ class CallerIdReceiver:
     ) -> Search:
         """The eye was not open: weigh all bytes of the whole burst, at several bit rates, step by step."""
         best: CallerFound | None = None
+        held: CallerFound | None = None  # was mended, so whatever else the burst may be has to agree
         runs = mark_runs(signal)[:MARK_RUNS]
         yield
         for run in runs:
@@ -166,8 +174,14 @@ class CallerIdReceiver:
                     yield
                     one = self._weigh(characters, standard, line, start) if characters else None
                     if one is not None and one.is_good:
-                        return one
+                        if not one.mended:
+                            return one
+                        if held is not None and not held.says_the_same_as(one):
+                            return replace(one, caller=None, message=b"", reason="uncertain")
+                        held = held or one
                     best = best or one
+                if held is not None:
+                    return held
         return best or refused
 
     def _weigh(self, characters: Weighed, standard: FskStandard, line: int, start: int) -> CallerFound | None:
@@ -192,7 +206,9 @@ class CallerIdReceiver:
             return CallerFound(line, *place, None, standard.name, error.reason)
         if likely.confidence < (MIN_CONFIDENCE if even else MIN_CONFIDENCE_UNEVEN):
             return CallerFound(line, *place, None, standard.name, "uncertain")
-        return CallerFound(line, *place, replace(caller, confidence=likely.confidence), standard.name)
+        caller = replace(caller, confidence=likely.confidence)
+        mended = characters.quality > CLEAR and likely.mended > LITTLE
+        return CallerFound(line, *place, caller, standard.name, mended=mended)
 
     def _await(self, characters: Characters, line: int, start: int) -> None:
         """A message that says how long it is need not be looked at before it can be whole."""
@@ -231,12 +247,21 @@ class CallerIdReceiver:
 def _hypotheses(
     signal: NDArray[np.complex64], run: MarkRun, standard: FskStandard
 ) -> Iterator[Weighed | None]:
-    """Equal steps at the nominal bit rate, unequal steps, other bit rates: the likeliest first."""
+    """Equal steps at the nominal bit rate, unequal steps, other bit rates: the likeliest first.
+
+    What asks for a clearer burst than this is, is left out.
+    """
     lattice = Lattice(signal, run, standard)
-    yield lattice.characters(comb)
-    yield lattice.characters(walk)
-    for baud in OTHER_BAUDS:
-        yield Lattice(signal, run, standard, baud).characters(comb)
+    quality = 0.0
+    for places in (comb, earlier, bent, walk):
+        characters = lattice.characters(places)
+        quality = max(quality, characters.quality if characters else 0.0)
+        yield characters
+    if quality > CLEAR:
+        yield Lattice(signal, run, standard, loose=True).characters(bent)
+    if quality > MIN_QUALITY:
+        for baud in OTHER_BAUDS:
+            yield Lattice(signal, run, standard, baud).characters(comb)
 
 
 def _standards(run: MarkRun) -> list[FskStandard]:

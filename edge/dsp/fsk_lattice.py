@@ -46,12 +46,18 @@ class Characters:
 class Lattice:
     """The byte sums of the burst after one mark run, at one bit rate.
 
+    `loose`: every bit by itself, whatever its phase, for a clear burst in which samples were lost.
     Mark and space are weighed by their strength in the burst, as a matched filter does; a byte then pays for
     the energy it would have had.
     """
 
     def __init__(
-        self, signal: NDArray[np.complex64], run: MarkRun, standard: FskStandard, baud: float = 1200.0
+        self,
+        signal: NDArray[np.complex64],
+        run: MarkRun,
+        standard: FskStandard,
+        baud: float = 1200.0,
+        loose: bool = False,
     ) -> None:
         shift_hz = standard.space_hz - standard.mark_hz
         self._origin = max(0, run.end - MARK_WINDOW - 12 * RATE_HZ // 1200)
@@ -67,6 +73,9 @@ class Lattice:
         back = np.exp(1j * turn * times[:-STEPS])
         self._space = ((space[STEPS:] - space[:-STEPS]) * back).astype(np.complex64)
         self._turned = np.exp(-1j * turn * self._bit * np.arange(10)).astype(np.complex64)
+        if loose:
+            self._mark, self._space = (np.abs(one).astype(np.complex64) for one in (self._mark, self._space))
+            self._turned = np.ones(10, np.complex64)
         self._end_of_mark = (run.end - MARK_WINDOW / 2 - self._origin) / self._bit * STEPS
         self._weigh(self._rough_twist_db())
         self._fit = self._fits()

@@ -20,17 +20,19 @@ PITCH_STEP = 0.05
 SHORTEST_STEP, LONGEST_STEP = 77, CHARACTER + 21 * STEPS  # of the walk
 PAUSES = LONGEST_STEP - SHORTEST_STEP + 1  # lengths between two starts
 MIN_CHARACTERS = 4
+MOST_BENT, BENDING = 8, 0.03  # grid points; of a character, for every one of them
 
 Places = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fit:
     """For every grid point: how well the best byte fits there, and the running sum of mark tone, (n,)."""
 
     byte: NDArray[np.float32]
     over_mark: NDArray[np.float32]  # by how much it fits better than a mark of that length
     marks: NDArray[np.complex128]
+    even: Places | None = None  # what `comb` found, as others begin with it
 
     def __len__(self) -> int:
         return len(self.byte)
@@ -38,6 +40,8 @@ class Fit:
 
 def comb(fit: Fit, firsts: Places) -> Places | None:
     """Return equally spaced places that begin near the mark run's end and run to the end of the grid."""
+    if fit.even is not None:
+        return fit.even
     last = len(fit) - 1.0
     if last - firsts[-1] < MIN_CHARACTERS * LONGEST_PITCH:
         return None
@@ -51,7 +55,38 @@ def comb(fit: Fit, firsts: Places) -> Places | None:
     total = runs[offsets].sum(axis=1).T / used
     row, column = np.unravel_index(int(np.argmax(total)), total.shape)
     first, pitch = float(firsts[row]), float(pitches[column])
-    return np.asarray(first + pitch * np.arange(int((last - first) / pitch) + 1), np.float64)
+    fit.even = np.asarray(first + pitch * np.arange(int((last - first) / pitch) + 1), np.float64)
+    return fit.even
+
+
+def earlier(fit: Fit, firsts: Places) -> Places | None:
+    """Return the comb begun one character sooner: the first byte of a message is mostly the weaker tone."""
+    even = comb(fit, firsts)
+    if even is None:
+        return None
+    sooner = 2 * even[0] - even[1]
+    return np.concatenate([[sooner], even]) if sooner >= STEPS else None
+
+
+def bent(fit: Fit, firsts: Places) -> Places | None:
+    """Return the comb with each place moved a little, as little as samples lost on the way ask for."""
+    even = comb(fit, firsts)
+    if even is None:
+        return None
+    reach = np.arange(-MOST_BENT, MOST_BENT + 1)
+    at = np.clip(np.rint(even[:, None] + reach), 0, len(fit) - 1).astype(np.intp)
+    cost = BENDING * float(np.median(fit.byte[at])) * np.abs(reach[:, None] - reach)
+    best = fit.byte[at[0]].astype(np.float64)
+    came = np.zeros(at.shape, np.intp)
+    for place in range(1, len(at)):
+        chained = best - cost  # (to, from)
+        came[place] = chained.argmax(axis=1)
+        best = chained.max(axis=1) + fit.byte[at[place]]
+    moves = np.zeros(len(at), np.intp)
+    moves[-1] = int(best.argmax())
+    for place in range(len(at) - 1, 0, -1):
+        moves[place - 1] = came[place, moves[place]]
+    return even + reach[moves]
 
 
 def walk(fit: Fit, firsts: Places) -> Places | None:

@@ -218,7 +218,7 @@ class ToneReceiver:
                 band = _running_sum(hops.power[self._band, FIRST:], WINDOW)
                 loud = _running_sum(strength, WINDOW) > MIN_SHARE * band
             maybe[number] |= (loud[2:] & loud[1:-1] & loud[:-2]).any(axis=0)
-        return maybe
+        return np.asarray(maybe)
 
     def _sounds_heard(
         self, hops: Hops, columns: Rows, maybe: NDArray[np.bool_]
