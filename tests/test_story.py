@@ -91,7 +91,7 @@ def in_mid_call(world: World) -> sqlite3.Row:
         found = branch(
             world,
             "SELECT c.*, r.file FROM calls c JOIN recordings r ON r.call_id = c.id"
-            " WHERE c.state = 'open' AND r.state = 'recording'",
+            " WHERE c.state = 'open' AND r.state = 'recording' AND r.about = 'call'",
         )
         parts = [(row, world.config.recordings_dir / row["file"]) for row in found]
         return next((row for row, part in parts if part.exists() and part.stat().st_size > 7 * 16_000), None)
@@ -111,7 +111,7 @@ def another_call_ends(world: World) -> None:
 def all_at_head_office(world: World) -> None:
     """Wait until what has ended here by now is there, then compare the two, bytes included."""
     calls = {row["id"] for row in branch(world, "SELECT id FROM calls WHERE state = 'ended'")}
-    ready = branch(world, "SELECT * FROM recordings WHERE state = 'ready'")
+    ready = branch(world, "SELECT * FROM recordings WHERE state = 'ready' AND about = 'call'")
 
     def there() -> bool:
         known = {row["id"] for row in head_office(world, "SELECT id FROM calls")}
@@ -174,7 +174,7 @@ def test_branch_page_lists_and_plays_with_seek(world: World) -> None:
     with closing(log_in(world.branch_page, world)) as client:
         page = client.get("/calls")
         assert "王芳" in page.text and "02155500147" in page.text
-        (recording, *_) = branch(world, "SELECT * FROM recordings WHERE state = 'ready'")
+        (recording, *_) = branch(world, "SELECT * FROM recordings WHERE state = 'ready' AND about = 'call'")
         part = client.get(f"/recordings/{recording['id']}/audio", headers={"Range": "bytes=100-299"})
         whole = (world.config.recordings_dir / recording["file"]).read_bytes()
         assert (part.status_code, part.content) == (206, whole[100:300])
@@ -203,7 +203,8 @@ def test_pages_are_closed_to_strangers(world: World) -> None:
 def test_kill_of_the_recorder_costs_at_most_the_last_second(world: World) -> None:
     call = in_mid_call(world)
     part = world.config.recordings_dir / call["file"]
-    (recording,) = branch(world, "SELECT * FROM recordings WHERE call_id = ?", call["id"])
+    query = "SELECT * FROM recordings WHERE call_id = ? AND about = 'call'"
+    (recording,) = branch(world, query, call["id"])
     world.kill("record")
     kept = np.concatenate(list(read_blocks(part)))
     with closing(Ring.open(world.ring)) as card:

@@ -29,7 +29,13 @@ FOLDER = Path(__file__).parents[2] / "build" / "bench"
 MESSAGE_BITS = 8 * 37
 BAND_HZ, BAUD = 4000.0, 1200.0
 SHIFT_HZ = {"bell202": 1000.0, "v23": 800.0}
-COLOURS = {"ours": "#0b6e4f", "spandsp": "#c1440e", "minimodem": "#8c8c8c", "multimon-ng": "#3b6ea5"}
+COLOURS = {
+    "ours": "#0b6e4f",
+    "spandsp": "#c1440e",
+    "libvpb": "#a06cd5",
+    "minimodem": "#8c8c8c",
+    "multimon-ng": "#3b6ea5",
+}
 SAVED = {"svg.hashsalt": "branchline", "svg.fonttype": "none", "font.size": 9}
 
 

@@ -194,7 +194,8 @@ class KilledBox:
 
     def _kept(self, truth: Samples) -> Iterator[Recording]:
         rows = self._rows(
-            "SELECT r.*, c.line FROM recordings r JOIN calls c ON c.id = r.call_id WHERE r.state = 'ready'"
+            "SELECT r.*, c.line FROM recordings r JOIN calls c ON c.id = r.call_id"
+            " WHERE r.state = 'ready' AND r.about = 'call'"
         )
         gaps = {(row["recording_id"], row["start_sample"]): row["length_samples"]
                 for row in self._rows("SELECT * FROM gaps")}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The decoders we compare ourselves with: Debian's libspandsp, minimodem and multimon-ng, run on clips.
+"""The decoders we compare ourselves with: Debian's libspandsp, libvpb, minimodem, multimon-ng, run on clips.
 
 They are installed only for a benchmark. Every peer takes the int16 clips at 8 kHz that we take, resampled
 by soxr where its own format asks for it, and answers with what it read: callers as `Who`, the rest as text.
@@ -21,9 +21,14 @@ import soxr
 from tests.signals.line import RATE_HZ, Clip
 from tests.signals.messages import Who
 
-PACKAGES = ("libspandsp-dev", "minimodem", "multimon-ng", "gcc")
-SOURCE = Path(__file__).parent / "spandsp_peer.c"
-PROGRAM = Path(__file__).parents[3] / "build" / "peers" / "spandsp_peer"
+PACKAGES = ("libspandsp-dev", "libvpb-dev", "minimodem", "multimon-ng", "gcc", "g++")
+HERE, BUILT = Path(__file__).parent, Path(__file__).parents[3] / "build" / "peers"
+PROGRAM, VPB = BUILT / "spandsp_peer", BUILT / "vpb_peer"
+# program -> how it is made of its source
+PROGRAMS: dict[Path, tuple[str, ...]] = {
+    PROGRAM: ("gcc", "-O2", "-Wall", str(HERE / "spandsp_peer.c"), "-lspandsp", "-lm"),
+    VPB: ("g++", "-O2", "-Wall", str(HERE / "vpb_peer.cpp"), "-lvpb", "-lpthread"),
+}
 MULTIMON_HZ = 22050
 PAUSE_S = 0.5  # of silence after a clip, so that a peer that waits for more gets it
 FIELDS = {0x01: "date_time", 0x02: "number", 0x07: "name"}
@@ -34,9 +39,10 @@ Callers = Callable[[Sequence[Clip]], list[list[Who]]]
 def install() -> None:
     """Install what is missing of the peers and build ours; says what it does on standard error."""
     install_packages(PACKAGES)
-    if not PROGRAM.exists() or PROGRAM.stat().st_mtime < SOURCE.stat().st_mtime:
-        PROGRAM.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["gcc", "-O2", "-Wall", "-o", PROGRAM, SOURCE, "-lspandsp", "-lm"], check=True)
+    BUILT.mkdir(parents=True, exist_ok=True)
+    for program, command in PROGRAMS.items():
+        if not program.exists() or program.stat().st_mtime < Path(command[3]).stat().st_mtime:
+            subprocess.run([*command, "-o", program], check=True)
 
 
 def install_packages(packages: Sequence[str]) -> None:
@@ -58,8 +64,7 @@ def _there(package: str) -> bool:
 
 def spandsp(clips: Sequence[Clip], *what: str) -> list[list[str]]:
     """Return the words that our program around libspandsp says about each clip, in order."""
-    sent = b"".join(np.int32(len(clip)).tobytes() + clip.tobytes() for clip in clips)
-    said = subprocess.run([PROGRAM, *what], input=sent, capture_output=True, check=True).stdout
+    said = subprocess.run([PROGRAM, *what], input=_sent(clips), capture_output=True, check=True).stdout
     found: list[list[str]] = [[] for _ in clips]
     for text in said.decode("ascii", "replace").splitlines():
         at, _, words = text.partition(" ")
@@ -69,9 +74,12 @@ def spandsp(clips: Sequence[Clip], *what: str) -> list[list[str]]:
 
 def spandsp_cost_us(lines: Sequence[Clip], block: int) -> float:
     """Return the CPU of everything spandsp has for our lines, in microseconds per second of one line."""
-    sent = b"".join(np.int32(len(clip)).tobytes() + clip.tobytes() for clip in lines)
     command = [PROGRAM, "cost", str(block)]
-    return float(subprocess.run(command, input=sent, capture_output=True, check=True).stdout)
+    return float(subprocess.run(command, input=_sent(lines), capture_output=True, check=True).stdout)
+
+
+def _sent(clips: Sequence[Clip]) -> bytes:
+    return b"".join(np.int32(len(clip)).tobytes() + clip.tobytes() for clip in clips)
 
 
 def spandsp_callers(clips: Sequence[Clip], standard: str) -> list[list[Who]]:
@@ -88,6 +96,16 @@ def spandsp_keys(clips: Sequence[Clip]) -> list[str]:
 def spandsp_tones(clips: Sequence[Clip]) -> list[set[str]]:
     """The Chinese tones super_tone_rx finds."""
     return [set(words) for words in spandsp(clips, "tones")]
+
+
+def vpb_callers(clips: Sequence[Clip]) -> list[list[Who]]:
+    """What vpb_cid_decode2 reads; one caller a clip at most."""
+    said = subprocess.run([VPB], input=_sent(clips), capture_output=True, check=True).stdout
+    found: list[list[Who]] = [[] for _ in clips]
+    for text in said.decode("latin-1").splitlines():
+        at, date_time, number, name = text.split("\t")
+        found[int(at)].append(Who(date_time, number, name.rstrip()))
+    return found
 
 
 def multimon_callers(clips: Sequence[Clip]) -> list[list[Who]]:
@@ -155,6 +173,7 @@ def _who(words: str) -> Who:
 # peer -> its receivers of one message; a peer with two is right when one of them is
 CALLER_PEERS: dict[str, tuple[Callers, ...]] = {
     "spandsp": (lambda clips: spandsp_callers(clips, "bell202"), lambda clips: spandsp_callers(clips, "v23")),
+    "libvpb": (vpb_callers,),
     "minimodem": (minimodem_callers,),
     "multimon-ng": (multimon_callers,),
 }
