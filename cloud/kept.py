@@ -93,6 +93,11 @@ def _original(entry: Entry) -> str | None:
     return sha256 if hashlib.sha256(body).hexdigest() == sha256 else None
 
 
+def is_alias(row: RowMapping) -> bool:
+    """Whether the row only says that an entry came again under another number."""
+    return "~" in row["eid"]
+
+
 def bytes_of(row: RowMapping) -> bytes:
     """The bytes of a row; damage may have made them text."""
     return row["body"].encode() if isinstance(row["body"], str) else bytes(row["body"])

@@ -141,6 +141,20 @@ def upload(options: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def quarantine(options: argparse.Namespace, config: Config) -> int:
+    """How far head office agrees, and what it could not use; --retry or --dismiss an item."""
+    from edge import quarantine as aside
+
+    now_utc, user = to_text(datetime.now(UTC)), getpass.getuser()
+    if options.retry:
+        print(aside.send_again(config, options.retry, user, now_utc))
+    elif options.dismiss:
+        print(aside.dismiss(config, options.dismiss, options.reason, user, now_utc))
+    else:
+        print(aside.show(config, now_utc))
+    return 0
+
+
 def backup(options: argparse.Namespace, config: Config) -> int:
     """Copy the database and all audio to the backup folder; --verify reads all of it again."""
     from edge.backup import run_backup, verify_backup
@@ -183,6 +197,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "evidence": evidence,
     "storage": storage,
     "upload": upload,
+    "quarantine": quarantine,
     "backup": backup,
     "restore": restore,
 }

@@ -120,6 +120,11 @@ class Sender:
         """The outbox may have new entries."""
         self._fresh = set(STREAMS)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in flight."""
+        return not self._flights
+
     def again(self) -> None:
         """Entries that were confirmed are owed again: read from the beginning of what is owed."""
         self._cursor.clear()

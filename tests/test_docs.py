@@ -84,6 +84,7 @@ def test_make_lists_its_targets() -> None:
         "evidence",
         "storage",
         "upload",
+        "quarantine",
         "backup",
         "restore",
     ],

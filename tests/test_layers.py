@@ -82,6 +82,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "edge.opus": ("edge.codec",),
     "edge.storage": ("edge.codec", "edge.config", "edge.opus", "edge.store", "sync"),
     "edge.backup": ("edge.codec", "edge.config", "edge.store", "sync"),
+    "edge.quarantine": ("edge.config", "edge.store", "sync"),
     "edge.restore": ("edge.backup", "edge.config", "edge.store", "sync"),
     "edge.store": ("edge.codec", "edge.line_settings", "edge.samples", "edge.seal", "sync"),
     "edge.web": (

@@ -81,6 +81,18 @@ def m001_manifests(db: Database) -> None:
     )
 
 
+@migrations()
+def m002_set_aside(db: Database) -> None:
+    """What head office could not use is counted on every page."""
+    run_script(
+        db.conn,
+        """
+        CREATE INDEX outbox_set_aside ON outbox (at_utc) WHERE state = 'quarantined';
+        CREATE INDEX outbox_files_set_aside ON outbox_files (recording_id) WHERE state = 'refused'
+        """,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
     """One manifest as it is kept."""

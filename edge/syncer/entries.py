@@ -148,13 +148,24 @@ class EntriesEnd:
         limit = read.limit or MAX_BATCH_ENTRIES
         run = outbox.next_run(self._db, self._epoch, read.stream, read.after_seq, limit)
         if not run:
-            self._sender.nothing(read)
+            if (
+                read.after_seq
+                and self._sender.idle
+                and outbox.next_run(self._db, self._epoch, read.stream, 0, 1)
+            ):
+                self._sender.again()  # somebody wants an entry sent once more
+            else:
+                self._sender.nothing(read)
             return
         if self._must_wrap(read, run[0]):
             self._publish(read, run[:1], now_s, self._wrapped(run[0]))
             return
         sound = next((at for at, row in enumerate(run) if self._must_wrap(read, row)), len(run))
         self._publish(read, run[:sound], now_s)
+
+    def _owes_earlier(self, stream: str) -> bool:
+        """Whether an entry that was confirmed is owed again, because somebody said so."""
+        return bool(outbox.next_run(self._db, self._epoch, stream, 0, 1))
 
     def _must_wrap(self, read: Read, row: EntryRow) -> bool:
         return self._sender.wraps(read.stream, row.seq) or not row.whole

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.store.listing import Problem, problems
+from edge.store.unreconciled import Unreconciled, unreconciled
 from edge.web.site import Visit
 from sync.locale import marked
+from sync.moment import to_text
 from sync.outbox import Waiting, waiting
 
 HEAD_OFFICE = "head_office"
@@ -25,6 +27,8 @@ LOSSES = {
     "upload": marked("A recording could not be sent"),
     "storage": marked("The disk is filling up"),
     "backup": marked("The backup failed"),
+    "reconciling": marked("Head office does not accept what this box says of an hour"),
+    "clock_off": marked("The clock is wrong"),
     HEAD_OFFICE: marked("Head office cannot be reached"),
 }
 
@@ -47,6 +51,7 @@ class Strip:
     troubles: tuple[Trouble, ...]
     office: Trouble | None  # None: head office is reached
     waiting: Waiting
+    agreed: Unreconciled  # how far head office confirms that it has everything
 
 
 def strip(visit: Visit) -> Strip:
@@ -57,6 +62,7 @@ def strip(visit: Visit) -> Strip:
         tuple(_trouble(problem) for problem in found if problem.part != HEAD_OFFICE),
         next((_trouble(problem) for problem in found if problem.part == HEAD_OFFICE), None),
         waiting(visit.db),
+        unreconciled(visit.db, to_text(visit.site.clock.utc())),
     )
 
 

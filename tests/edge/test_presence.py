@@ -157,7 +157,7 @@ def test_calls_of_a_box_whose_clock_is_an_hour_fast_are_corrected_whenever_they_
     for call_id in (before, after):
         moment = from_text(begun(office, call_id)["corrected_utc"])
         assert abs(moment - utc_now()) < timedelta(seconds=10)
-    assert "+3600." in box.troubles("clock")[0]
+    assert "+3600." in box.troubles("clock_off")[0]
 
 
 class Turned(Steps):
