@@ -136,9 +136,9 @@ class RecordService:
         version = data_version(self.db)
         if version == self._version:
             return
-        self._version = version
         changed.update(self.settings.changed())
         asked.update(self._asked(now_utc))
+        self._version = version
 
     def _change(self, board: Board, changed: dict[int, LineRules]) -> list[Action]:
         """Let the board follow the changed settings of its lines."""

@@ -38,6 +38,7 @@ from edge.samples import Gap
 from edge.store.lines import name_line
 from edge.store.schema import open_store
 from edge.timeline import Timeline
+from edge.verify import examine
 from sync.db import write
 from tests.fakes import AtOnce
 
@@ -383,6 +384,7 @@ def test_a_recording_the_disk_never_took_is_lost_and_says_why(box: Box) -> None:
     assert box.one("SELECT state FROM recordings")["state"] == "lost"
     assert box.one("SELECT length_samples, reason FROM gaps")["reason"] == "disk_error"
     assert sorted(box.kinds()) == ["call_ended", "recording_lost"]
+    assert list(examine(box.config.database, folder, settle_s=0)) == []
 
 
 def test_stamps_of_a_call_go_by_the_clock_it_began_by(box: Box) -> None:

@@ -265,6 +265,12 @@ def test_a_file_that_cannot_be_removed_is_said_and_tried_again(branch: Branch) -
     assert branch.files() == set() and troubles(branch) == []
 
 
+def test_a_disk_that_cannot_be_asked_stops_no_recording(branch: Branch) -> None:
+    keeper = branch.keeper()
+    branch.folder.rename(branch.folder.with_name("gone"))
+    assert keeper.audio_allowed
+
+
 def test_an_idle_step_writes_nothing(branch: Branch) -> None:
     branch.record("x", 1)
     keeper = branch.keeper()
