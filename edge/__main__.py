@@ -100,6 +100,18 @@ def doctor(options: argparse.Namespace, config: Config) -> int:
     return print_findings(examine(config), as_json=options.json)
 
 
+def flash(options: argparse.Namespace, config: Config) -> int:
+    """Give a board's microcontroller another program; the last good one is kept and goes back if it must."""
+    from edge.boards import meeting
+    from edge.flash import by_debug_wires, read_release
+    from edge.flash import flash as give
+
+    hat = config.hat(options.board)
+    kept = config.box.data_dir / "firmware"
+    print(give(read_release(options.image), kept, by_debug_wires, meeting(config, hat)))
+    return 0
+
+
 def verify(options: argparse.Namespace, config: Config) -> int:
     """Check every call, recording, link of the chain and outbox entry; name what was changed."""
     from edge.verify import print_key, run_verify
@@ -193,6 +205,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "sync": sync,
     "user": user_add,
     "doctor": doctor,
+    "flash": flash,
     "verify": verify,
     "evidence": evidence,
     "storage": storage,
@@ -233,6 +246,10 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("call_id", metavar="CALL_ID", help="the call's id, as its page shows it")
     pack.add_argument("--out", type=Path, required=True, help="the zip to write")
     pack.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
+    program = commands.add_parser("flash", help=flash.__doc__)
+    program.add_argument("image", type=Path, help="linehat-<board>.uf2, with its .json beside it")
+    program.add_argument("--board", default="", help="its name in the settings, if there are several")
+    program.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
     _storage_parsers(commands)
     play = commands.add_parser("replay", help=replay.__doc__)
     play.add_argument("file", type=Path, help="an audio file; each of its channels is a line")

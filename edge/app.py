@@ -33,8 +33,11 @@ from edge.rules import LineRules
 from edge.settings_watch import SettingsWatch
 from edge.sources.alsa import Capture
 from edge.sources.hat import HatLink
+from edge.sources.hat_events import EventMark, HatEvent
+from edge.sources.hat_status import write_status
 from edge.storage.keeper import StorageKeeper, build_keeper
 from edge.store import lines as line_rows
+from edge.store.hat_events import keep_events, mark_of
 from edge.store.health import begin_trouble, end_trouble
 from edge.store.line_settings import note_file
 from edge.store.requests import new_requests, take_requests
@@ -128,6 +131,7 @@ class RecordService:
         self.writes.attempt(partial(self.ledger.collect, now_utc, now_s), now_utc)
         for parts in self.boards:
             parts.capture.ring.remove()
+            self.config.status_path(parts.settings).unlink(missing_ok=True)
         self.db.close()
         release(self.held)
 
@@ -158,6 +162,8 @@ class RecordService:
 
     def _look(self, now_s: float, now_utc: str) -> None:
         for parts in self.boards:
+            if parts.link:
+                write_status(self.config.status_path(parts.settings), parts.link.status())
             position, at_s = parts.capture.heard
             heard_utc = self.clock.utc() - timedelta(seconds=self.clock.monotonic_s() - at_s)
             if stepped_s := parts.timeline.look(position, heard_utc):
@@ -232,7 +238,7 @@ def build_record_service(config: Config, clock: Clock, new_worker: Callable[[], 
     adopted = adopt_leftovers(ledger, now_utc)
     settings = SettingsWatch(db, ledger.names)
     _note_lines(db, config)
-    boards = [_build_board(config, hat, clock, settings) for hat in config.hats]
+    boards = [_build_board(config, hat, clock, db, settings) for hat in config.hats]
     _name_lines(db, config, settings, now_utc)
     for parts in boards:
         parts.capture.start()
@@ -252,13 +258,15 @@ def _wanted(config: Config) -> Iterator[tuple[Path, str]]:
         yield config.box.ring_dir / f"branchline-card-{card}.lock", f"the card {hat.alsa_device}"
 
 
-def _build_board(config: Config, hat: HatSettings, clock: Clock, settings: SettingsWatch) -> BoardParts:
+def _build_board(
+    config: Config, hat: HatSettings, clock: Clock, db: sqlite3.Connection, settings: SettingsWatch
+) -> BoardParts:
     ring = RingWriter.create(config.ring_path(hat), hat.rate_hz, hat.lines, config.record.ring_s)
     first, timeline = config.first_line(hat), Timeline(hat.rate_hz, clock.utc())
     return BoardParts(
         settings=hat,
         capture=Capture(hat.alsa_device, ring, clock.monotonic_s),
-        link=HatLink(hat.readings_port, first, hat.lines, hat.rate_hz) if hat.readings_port else None,
+        link=_link(db, hat, first, timeline) if hat.readings_port else None,
         board=build_board(config, ring, first, timeline, settings.rules),
         recorder=Recorder(config.recordings_dir, ring, first),
         timeline=timeline,
@@ -272,6 +280,21 @@ def _seen(link: HatLink | None) -> list[LineEvent]:
         event = link.events.popleft()
         found.append(board_event(event.kind, event.line, event.position))
     return [event for event in found if event is not None]
+
+
+def _link(db: sqlite3.Connection, hat: HatSettings, first_line: int, timeline: Timeline) -> HatLink:
+    """The link to a board, which may forget an event once it is in the store."""
+
+    def keep(events: list[HatEvent], mark: EventMark) -> bool:
+        timed = [(one, None if one.position is None else timeline.utc(one.position)) for one in events]
+        try:
+            with write(db):
+                keep_events(db, hat.name, timed, mark)
+        except sqlite3.Error:
+            return False  # the board keeps them and is asked again; the trouble itself is told elsewhere
+        return True
+
+    return HatLink(hat.readings_port, first_line, hat.lines, hat.rate_hz, mark_of(db, hat.name), keep)
 
 
 def _note_lines(db: sqlite3.Connection, config: Config) -> None:

@@ -214,6 +214,18 @@ class Config:
         """The shared ring of one board."""
         return self.box.ring_dir / f"branchline-{self.box.id}-{hat.name}.ring"
 
+    def hat(self, name: str) -> HatSettings:
+        """The board of that name, or the only one; raises ValueError."""
+        found = [one for one in self.hats if name in ("", one.name)]
+        if len(found) != 1:
+            names = ", ".join(one.name for one in self.hats)
+            raise ValueError(f"wanted one of the boards {names}, got {name or 'no name'}")
+        return found[0]
+
+    def status_path(self, hat: HatSettings) -> Path:
+        """Where the recorder shows how a board and the link to it are."""
+        return self.ring_path(hat).with_suffix(".status.json")
+
     def first_line(self, hat: HatSettings) -> int:
         """The number of the board's first line: lines are counted through all boards."""
         return 1 + sum(one.lines for one in self.hats[: self.hats.index(hat)])

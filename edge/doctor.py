@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from edge.boards import status_of
 from edge.clock import SystemClock
 from edge.config import Config, HatSettings
 from edge.ring import RingError, RingReader
@@ -56,15 +57,32 @@ def audio(config: Config, hat: HatSettings) -> Finding:
 
 
 def readings(config: Config, hat: HatSettings) -> Finding:
-    """The microcontroller's port is there."""
+    """The microcontroller answers: board, firmware, voltages, what it holds, errors of the link."""
     part = f"readings {hat.name}"
     if not hat.readings_port:
         return Finding(part, True, "none set: lines are followed by their audio alone")
-    if os.access(hat.readings_port, os.R_OK | os.W_OK):
-        return Finding(part, True, f"{hat.readings_port} can be opened")
-    return Finding(
-        part, False, f"{hat.readings_port} cannot be opened", "is the board plugged in, the UART enabled?"
+    if not os.access(hat.readings_port, os.R_OK | os.W_OK):
+        advice = "is the board plugged in, the UART enabled?"
+        return Finding(part, False, f"{hat.readings_port} cannot be opened", advice)
+    status = status_of(config, hat)
+    if status is None:
+        advice = "calls are followed by their audio meanwhile; is the board's program there? See: edge flash"
+        return Finding(part, False, f"nobody answers at {hat.readings_port}", advice)
+    if status.trouble:
+        return Finding(part, False, status.trouble, "calls are followed by their audio meanwhile")
+    if status.lines not in (None, hat.lines):
+        says = f"{status.board} has {status.lines} lines, the settings say {hat.lines}"
+        return Finding(part, False, says, f"set lines of board {hat.name}")
+    volts = " ".join("-" if one is None else f"{one:.1f}" for one in status.voltages_v)
+    held = ", ".join(map(str, status.held)) or "none"
+    errors = (
+        f"{status.refused} and {status.refused_there} frames refused here and there, {status.missed} missed"
     )
+    return Finding(
+        part, True,
+        f"{status.board}, firmware {status.firmware}, protocol {status.protocol}, start {status.boots};"
+        f" {volts} V; held: {held}; {errors}, {status.events_lost} events lost",
+    )  # fmt: skip
 
 
 def clock(config: Config) -> Finding:

@@ -23,6 +23,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "cloud": ("sync",),
     "cloud.access": ("sync.moment", "sync.locale"),
     "edge": ("hw.wire", "sync"),
+    "edge.flash": ("hw.wire", "hw.uf2"),
+    "edge.store.hat_events": ("edge.sources.hat_events", "edge.store", "sync"),
     "edge.samples": (),
     "edge.clock": (),
     "edge.timeline": ("sync.moment",),

@@ -26,15 +26,15 @@ ACK_S = 1.0  # said again: a board whose greeting was lost learns that it is hea
 TIME_S = 0.2
 EVENTS_KEPT = 256
 
-Keep = Callable[[list[HatEvent], EventMark], None]
+Keep = Callable[[list[HatEvent], EventMark], bool]
 
 
 @dataclass(slots=True)
 class HatLink:
     """The link to one board. Call `step` often; it never waits.
 
-    `keep(events, mark)` is called before the board is told that it may forget them; a box that saves the mark
-    with what the events caused and starts with it again takes each event once.
+    `keep(events, mark)` is called before the board is told that it may forget them; False: not kept.
+    A box that saves the mark with what the events caused, and starts with it again, takes each once.
     """
 
     port: str
@@ -58,6 +58,7 @@ class HatLink:
     _before_earlier: int = 0
     _versions: tuple[int, int] | None = None
     _firmware: str | None = None
+    _lines_there: int | None = None
     _is_met: bool = False  # ABOUT has come since HELLO
     _seq_out: int = 0
     _seq_in: int | None = None
@@ -111,6 +112,7 @@ class HatLink:
             port=self.port,
             trouble=self.trouble,
             board=self.board,
+            lines=self._lines_there,
             protocol=".".join(map(str, self._versions)) if self._versions else None,
             firmware=self._firmware,
             boots=self._boots,
@@ -194,7 +196,9 @@ class HatLink:
         return f"{self.port}: the board speaks protocol {theirs}, this box {ours}: only its readings are used"
 
     def _hello(self, body: bytes) -> None:
-        major, minor, _, self._reset_cause, self._boots, self.board = wire.unpack_hello(body)
+        (major, minor, self._lines_there, self._reset_cause, self._boots, self.board) = wire.unpack_hello(
+            body
+        )
         self._versions = (major, minor)
         self._starts += 1
         self._start_anew()
@@ -269,10 +273,10 @@ class HatLink:
             self._ask_time(newest)
 
     def _keep(self, mark: EventMark) -> None:
-        fresh, self._fresh = self._fresh, []
-        self.events.extend(fresh)
-        if self.keep and (fresh or mark != self.mark):
-            self.keep(fresh, mark)
+        if self.keep and (self._fresh or mark != self.mark) and not self.keep(self._fresh, mark):
+            return
+        self.events.extend(self._fresh)
+        self._fresh = []
         self.mark, self._ack_due = mark, False
         self._send(wire.ACK, wire.pack_ack(wire.MAJOR, mark.journal, mark.number))
 

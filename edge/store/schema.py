@@ -14,6 +14,7 @@ from sqlite_utils import Database, Migrations
 
 from edge.store.communications import migrations as communications_migrations
 from edge.store.customers import migrations as customers_migrations
+from edge.store.hat_events import migrations as hat_events_migrations
 from edge.store.imports import migrations as imports_migrations
 from edge.store.line_settings import migrations as line_settings_migrations
 from edge.store.manifests import migrations as manifests_migrations
@@ -126,6 +127,7 @@ MIGRATIONS = (
     stretches_migrations,
     on_hook_migrations,
     marks_migrations,
+    hat_events_migrations,
 )
 
 

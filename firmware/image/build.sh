@@ -14,7 +14,7 @@ boards="l2 l4 l8"
 export BRANCHLINE_ROOT="$root" BRANCHLINE_BOARD=l2
 
 hash_of() { # of everything that goes into an image
-    (cd "$root" && cat hw/__init__.py hw/wire.py hw/l?.py firmware/__init__.py firmware/linehat/*.py \
+    (cd "$root" && cat hw/__init__.py hw/wire.py hw/uf2.py hw/l?.py firmware/__init__.py firmware/linehat/*.py \
         firmware/ports/__init__.py firmware/ports/rp2/*.py firmware/image/*.py firmware/image/*.sh \
         firmware/image/boot/*.py | sha256sum | cut -d' ' -f1)
 }
@@ -44,7 +44,7 @@ image() { # one board's
         -DMICROPY_BOARD_DIR="$tree/ports/rp2/boards/RPI_PICO" -DPICO_NO_PICOTOOL=1 -DPICO_BUILD_DOCS=0 \
         -DMICROPY_FROZEN_MANIFEST="$root/firmware/image/manifest.py" >"$out/build.log" 2>&1 &&
         ninja -C "$out/cmake" >>"$out/build.log" 2>&1 || { tail -30 "$out/build.log" >&2; exit 1; }
-    "${PYTHON:-python3}" "$root/firmware/image/uf2.py" "$out/cmake/firmware.bin" "$out/linehat-$1.uf2"
+    (cd "$root" && "${PYTHON:-python3}" -m firmware.image.release "$1" "$out/cmake/firmware.bin" "$out/linehat-$1.uf2")
     cp "$out/cmake/firmware.elf.map" "$out/linehat-$1.map"
     (cd "$out" && sha256sum "linehat-$1.uf2" | tee "linehat-$1.uf2.sha256")
 }

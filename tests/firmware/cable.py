@@ -57,9 +57,10 @@ class Cable:
         self.late: list[str] = []
         self.link = self._new_link()
 
-    def keep(self, events: list[HatEvent], mark: EventMark) -> None:
+    def keep(self, events: list[HatEvent], mark: EventMark) -> bool:
         self.kept += events
         self.mark = mark
+        return True
 
     def restart_box(self) -> None:
         """The box's process dies and starts again with what it had stored."""

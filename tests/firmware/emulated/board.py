@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 from types import ModuleType
 
-from firmware.image.uf2 import unwrap
 from hw import wire
+from hw.uf2 import unwrap
 
 ROOT = Path(__file__).parents[3]
 BOOT_ROM = ROOT / "build/micropython/bootrom.bin"

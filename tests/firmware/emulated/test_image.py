@@ -174,8 +174,8 @@ def test_a_hung_program_drops_its_switches_starts_again_and_loses_no_event(power
 def test_eight_busy_lines_fit_into_the_tick(power_on: PowerOn) -> None:
     """All lines ring at 25 Hz while the box renews a lease and asks the time: the loop keeps its 10 ms.
 
-    The garbage collector makes a tick late now and then (26 ms between two readings were seen); no time is lost,
-    a tick knows how long it was.
+    The garbage collector makes a tick late now and then (26 ms between two readings were seen); no time is
+    lost, a tick knows how long it was.
     """
     board = power_on(l8)
     journal = greeted(board)[1][0]

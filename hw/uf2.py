@@ -9,8 +9,6 @@ All little-endian, 512 bytes a block; layout of Microsoft's UF2 specification, f
 from __future__ import annotations
 
 import struct
-import sys
-from pathlib import Path
 
 BLOCK, CARRIED = 512, 256
 HEAD = "<8I"
@@ -59,7 +57,3 @@ def _carried(block: bytes, number: int, count: int) -> bytes:
             f" got block {own_number} of {blocks} with {size} bytes at {address:#x}"
         )
     return block[32 : 32 + CARRIED]
-
-
-if __name__ == "__main__":
-    Path(sys.argv[2]).write_bytes(wrap(Path(sys.argv[1]).read_bytes()))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.image.uf2 import BLOCK, FLASH_BYTES, Uf2Error, unwrap, wrap
+from hw.uf2 import BLOCK, FLASH_BYTES, Uf2Error, unwrap, wrap
 
 
 @given(st.binary(min_size=1, max_size=2000))
