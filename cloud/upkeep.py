@@ -12,13 +12,17 @@ from sqlalchemy import Connection, Engine
 from cloud import quarantine
 from cloud.admin import AdminError, open_database
 from cloud.apply import APPLY
+from cloud.audit import Auditor
 from cloud.config import Settings
 from cloud.quarantine import QuarantineError, Who
+from cloud.reconcile import Reconciler
+from cloud.s3 import open_objects
 from cloud.store import allowed, completeness, presences
 from cloud.store.allowed import EVERY_BOX, Quota
 from cloud.store.database import read, write
 from cloud.store.schema import inbox_tables
 from sync.inbox import Inbox
+from sync.keys import key_in
 from sync.manifest import HOUR
 from sync.moment import to_text
 
@@ -74,6 +78,18 @@ def show_completeness(settings: Settings, _asked: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
+def audit(settings: Settings, asked: argparse.Namespace) -> str:
+    """Look at everything in closed hours; what was altered is mended or asked for again."""
+    inbox = Inbox(inbox_tables, APPLY)
+    objects = open_objects(settings.objects, settings.objects_folder, settings.s3)
+    reconciler = Reconciler(inbox, objects, key_in(settings.data / "witness.key"))
+    auditor = Auditor(reconciler, audio=not asked.rows_only)
+    faults = list(auditor.run(open_database(settings), to_text(datetime.now(UTC))))
+    return "\n".join(
+        [*(f"{one.box_id}  {one.what}  {one.detail}" for one in faults), f"{len(faults)} alterations found"]
+    )
+
+
 def change_quota(settings: Settings, asked: argparse.Namespace) -> str:
     """Show the quotas, or set those that are given."""
     engine, box_id = open_database(settings), asked.box or EVERY_BOX
@@ -122,6 +138,9 @@ def add_parsers(things: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     things.add_parser("completeness", help="items not yet reconciled, per branch").set_defaults(
         run=show_completeness
     )
+    look = things.add_parser("audit", help="whether anything stored was altered; mends what was")
+    look.add_argument("--rows-only", action="store_true", help="do not hash recordings")
+    look.set_defaults(run=audit)
     quota = things.add_parser("quota", help="what a box may send in a day")
     quota.add_argument("--box", help="this box; without it, all that have no quota of their own")
     quota.add_argument("--bytes-a-day", type=int)

@@ -45,6 +45,7 @@ class EntriesEnd:
         self._inbox: list[AnyMessage] = []
         self._now = self._asked = datetime.min.replace(tzinfo=UTC)
         self.exchanged: tuple[datetime, datetime, str] | None = None  # hello, welcome, head office's clock
+        self.marked = False  # rows were marked since somebody looked
         self.busy = False  # stopped before there was nothing left to do
 
     @property
@@ -103,6 +104,7 @@ class EntriesEnd:
         with write(self._db):
             for ack in true:
                 outbox.mark_acked(self._db, self._epoch, ack.stream, ack.upto, ack.ranges, ack.nacks)
+        self.marked = True
         for ack in true:
             self._sender.acked(ack, now_s)
 

@@ -150,6 +150,9 @@ class Syncer:
             self.manifests.woken()
 
     def _reconcile(self, welcome: bool, now_s: float, now: datetime) -> None:
+        if self.entries.marked:
+            self.entries.marked = False
+            self.manifests.woken()
         self.manifests.step(welcome, now_s, to_text(now))
         self.presence.step(welcome, now_s, now)
         exchanged, self.entries.exchanged = self.entries.exchanged, None

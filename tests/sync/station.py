@@ -268,7 +268,7 @@ class Office:
         )
         self.objects = settings.objects
         inbox = Inbox(schema.inbox_tables, APPLY)
-        reconciler = Reconciler(inbox, self.objects, key_in(settings.witness_file))
+        self.reconciler = reconciler = Reconciler(inbox, self.objects, key_in(settings.witness_file))
         leases = Leases(self.engine, settings.worker, settings.lease_s)
         incoming = Incoming(settings.incoming_folder)
         self.ingest = Ingest(
