@@ -45,7 +45,8 @@ class ActivityMeter:
         self._voice = bank.band(VOICE_HZ)
         turns = np.outer(np.arange(SLOT), RING_HZ + HUM_HZ) * HOP_MS / 1000
         blur = np.sinc(np.array(RING_HZ + HUM_HZ) * HOP_MS / 1000)  # of the mean over a hop
-        self._deep = (np.exp(-2j * np.pi * turns) * np.sqrt(2) / SLOT / blur).astype(np.complex64)
+        deep = np.exp(-2j * np.pi * turns) * np.sqrt(2) / SLOT / blur
+        self._deep = (deep - deep.mean(axis=0)).astype(np.complex64)  # DC, however much, is no ringing
         self._most = float((np.abs(self._deep[:, : len(RING_HZ)]) ** 2).sum(axis=0).max())  # of any mean
         self._floor = np.full(lines, MIN_VOICE / OVER_FLOOR, np.float64)
         self._over_floor = np.full(lines, OVER_FLOOR, np.float64)

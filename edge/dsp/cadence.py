@@ -70,6 +70,7 @@ class CadenceFollower:
         self._patterns = patterns
         self._runs: list[_Run] = []
         self._heard: tuple[Pattern, float] | None = None
+        self._over_s = -LONG_PAUSE_S  # when the last tone was
 
     @property
     def quiet(self) -> bool:
@@ -134,8 +135,8 @@ class CadenceFollower:
         """Was the burst before this pause no leftover of another cadence?"""
         if on_s >= LONE_BURST_S or len(cadence_s) > 2:
             return True
-        earlier = [run for run in self._runs[:-2] if run.sound != SILENCE]
-        return not earlier or self._runs[-2].start_s - earlier[-1].end_s >= LONG_PAUSE_S
+        earlier = [run.end_s for run in self._runs[:-2] if run.sound != SILENCE]
+        return self._runs[-2].start_s - max([self._over_s, *earlier]) >= LONG_PAUSE_S
 
     def _fits_whole(self, pattern: Pattern) -> float | None:
         """On, off, on as somewhere in the cadence."""
@@ -160,6 +161,7 @@ class CadenceFollower:
         if any(matches(run.length_s, wanted_s) for wanted_s in allowed):
             return []
         found = self._over()
+        self._over_s = self._runs[-1].start_s
         self._heard, self._runs = None, self._runs[-1:]
         return [found]
 
@@ -174,6 +176,7 @@ class CadenceFollower:
         if run.sound in (SILENCE, pattern.sound) and not too_long:
             return []
         found = self._over()
+        self._over_s = self._runs[-1].start_s
         self._heard, self._runs = None, self._runs[-1:]
         return [found]
 

@@ -9,7 +9,7 @@ were told, so a receiver that learns to misread cannot make its own mistake gold
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from edge.dsp.dtmf import dtmf_signal
 from edge.dsp.fsk import BELL202, V23, FskStandard, fsk_signal
 from edge.dsp.level import amplitude, to_int16
 from edge.dsp.tones import tone_signal
+from tests.data.signals import classes
 
 HERE = Path(__file__).parent
 RATE_HZ = 8000
@@ -130,12 +131,24 @@ SIGNALS: tuple[Callable[[], tuple[Signal, Sent]], ...] = (
 )
 
 
-def main() -> None:
+def made() -> Iterator[tuple[str, NDArray[np.int16], Sent]]:
+    """Name, samples and what was sent of every pair; speaking needs espeak-ng."""
     for make in SIGNALS:
         signal, sent = make()
-        soundfile.write(HERE / f"{make.__name__}.wav", to_int16(signal), RATE_HZ, "PCM_16")
+        yield make.__name__, to_int16(signal), sent
+    for name, make_standard in classes.STANDARDS.items():
+        signal, sent = make_standard()
+        yield name, to_int16(signal), sent
+    for name in classes.SPOILT:
+        samples, sent = classes.spoilt(classes.cell_of(name))
+        yield f"spoilt_{name}", samples, sent
+
+
+def main() -> None:
+    for name, samples, sent in made():
+        soundfile.write(HERE / f"{name}.wav", samples, RATE_HZ, "PCM_16")
         text = json.dumps(sent, ensure_ascii=False, indent=1)
-        (HERE / f"{make.__name__}.json").write_text(text + "\n", "utf-8")
+        (HERE / f"{name}.json").write_text(text + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -114,6 +114,11 @@ def test_the_last_burst_of_a_busy_tone_is_no_call_waiting() -> None:
     assert heard(np.concatenate(bursts), "cn") == [], "0.6 s between them: neither busy nor alone"
 
 
+@pytest.mark.parametrize("seconds", [4.3, 6.0])
+def test_a_tone_cut_off_in_a_burst_is_no_call_waiting(seconds: float) -> None:
+    assert heard(tone_signal("congestion", seconds), "cn") == ["congestion"]
+
+
 def test_a_dial_tone_that_stutters_first_is_both() -> None:
     """As in North America when messages wait: ten short bursts, then the ordinary tone."""
     both = [tone_signal("special_dial", 2, "us"), tone_signal("dial", 3, "us")]
