@@ -88,7 +88,11 @@ class EntriesEnd:
             else:
                 self._sender.lost()
         messages, self._inbox = self._inbox, []
-        self._mark([message for message in messages if isinstance(message, Ack)], now_s)
+        try:
+            self._mark([message for message in messages if isinstance(message, Ack)], now_s)
+        except sqlite3.Error:  # locked, or the disk is full: what was said still holds
+            self._inbox = messages
+            raise
         for message in messages:
             if isinstance(message, Welcome) and self._sender.welcomed(message):
                 self.exchanged = (self._asked, now, message.hq_utc)

@@ -167,12 +167,12 @@ class Syncer:
         """One open health row while there is trouble; "" is well, None not known yet."""
         if failure is None or failure == self._troubles[part]:
             return
-        self._troubles[part] = failure
         with write(self._db):
             if failure:
                 begin_trouble(self._db, part, failure, to_text(now))
             else:
                 end_trouble(self._db, part, to_text(now))
+        self._troubles[part] = failure
         log.info("%s: %s", part, failure or "well")
 
 

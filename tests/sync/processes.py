@@ -1,6 +1,6 @@
 """Starts one end as a process of its own, so that a test may kill it.
 
-`python -m tests.sync.processes box|office FOLDER PORT BIND [WORKER LEASE_S DATABASE]` runs the end until then.
+`python -m tests.sync.processes box|office FOLDER PORT BIND [WORKER LEASE_S DATABASE]` runs it until then.
 """
 
 from __future__ import annotations
