@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from edge.adopt import Adopted, adopt_leftovers
+from edge.alarms import ALARMS
 from edge.assembly import build_board
 from edge.board import Board
 from edge.call import Action, NameLine
@@ -27,6 +28,7 @@ from edge.holding import hold_all, release
 from edge.ledger import Ledger
 from edge.line.board_events import board_event
 from edge.line.events import LineEvent
+from edge.line_memory import memory_of
 from edge.recorder import Recorder
 from edge.ring import RingWriter
 from edge.rules import LineRules
@@ -38,7 +40,7 @@ from edge.sources.hat_status import write_status
 from edge.storage.keeper import StorageKeeper, build_keeper
 from edge.store import lines as line_rows
 from edge.store.hat_events import keep_events, mark_of
-from edge.store.health import begin_trouble, end_trouble
+from edge.store.health import begin_trouble, end_trouble, open_troubles
 from edge.store.line_settings import note_file
 from edge.store.requests import new_requests, take_requests
 from edge.store.schema import open_store
@@ -52,6 +54,8 @@ STEP_S = 0.02
 KEEP_EVERY_S = 30.0  # room on the disk
 LOOK_EVERY_S = 0.5  # at clocks and health
 CLOCK_QUALITY_EVERY_S = 60.0
+# What _note_troubles tells of, by the first word of its part.
+OURS = ("clock", "recording", "audio", "readings", *ALARMS)
 STEPPED_SHOWN_S = 3600.0  # the page says for so long that the clock was set
 
 
@@ -87,8 +91,11 @@ class RecordService:
     _quality_s: float = 0.0
     _stepped: str = ""  # how the clock was last set
     _stepped_until_s: float = 0.0  # that is shown
-    _troubles: dict[str, str] = field(default_factory=dict)
+    _troubles: dict[str, str] = field(init=False)  # as the database has them: some began before this start
     _senses: dict[int, tuple[bool, bool]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._troubles = open_troubles(self.db, OURS)
 
     def step(self) -> None:
         """Take what came in on every board, write down what it means."""
@@ -267,7 +274,9 @@ def _build_board(
         settings=hat,
         capture=Capture(hat.alsa_device, ring, clock.monotonic_s),
         link=_link(db, hat, first, timeline) if hat.readings_port else None,
-        board=build_board(config, ring, first, timeline, settings.rules),
+        board=build_board(
+            config, ring, first, timeline, settings.rules, lambda line: memory_of(db, line, timeline)
+        ),
         recorder=Recorder(config.recordings_dir, ring, first),
         timeline=timeline,
     )

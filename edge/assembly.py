@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+from edge.alarms import LineMemory
 from edge.board import Board
 from edge.config import Config
 from edge.ring import RingReader, RingWriter
@@ -19,6 +20,7 @@ def build_board(
     first_line: int,
     timeline: Timeline,
     rules: Callable[[int], LineRules],
+    memory: Callable[[int], LineMemory] = lambda line: LineMemory(),
 ) -> Board:
     """The board whose lines are the columns of `ring`, counted from `first_line`."""
     zone = ZoneInfo(config.box.time_zone)
@@ -27,5 +29,6 @@ def build_board(
         first_line=first_line,
         new_id=new_id,
         rules_of=rules,
+        memory_of=memory,
         local_time=lambda position: timeline.moment(position).astimezone(zone),
     )

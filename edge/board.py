@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from edge.alarms import LineAlarms
+from edge.alarms import LineAlarms, LineMemory
 from edge.call import Action, EndCall, TakeSettings
 from edge.calls import LineCalls
 from edge.keeping import LineKeeping
@@ -46,6 +46,7 @@ class Board:
     new_id: Callable[[], str]
     rules_of: Callable[[int], LineRules]  # of the box's line
     local_time: Callable[[int], datetime]  # of a position
+    memory_of: Callable[[int], LineMemory] = lambda line: LineMemory()  # of the box's line
     position: int = 0  # everything before it has been looked at
     _arbiter: Arbiter = field(init=False)
     _lines: list[_LineParts] = field(init=False)
@@ -62,7 +63,7 @@ class Board:
         return _LineParts(
             LineCalls(line, rate_hz, self.new_id, rules.calls),
             LineKeeping(rate_hz, rules.keep, self.local_time),
-            LineAlarms(rate_hz, rules.alarms),
+            LineAlarms(rate_hz, rules.alarms, self.memory_of(line)),
             OnHookKeeping(rate_hz),
             rules,
         )

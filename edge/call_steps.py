@@ -135,6 +135,8 @@ def digit_dialled(line: Line, event: LineEvent) -> list[Action]:
     line.since = event.position
     if line.call is None or not isinstance(event, DigitKeyed):
         return []
+    if not line.call.dialled:
+        line.dialled_from = event.position
     known = line.update(dialled=line.call.dialled + event.digit)
     return known + line.mark("key", event.position, event.digit)
 
@@ -190,6 +192,8 @@ def tone_heard(line: Line, event: LineEvent) -> list[Action]:
     if line.call is None or not isinstance(event, ToneHeard) or event.tone not in TOLD_TONES:
         return []
     evidence = line.call.evidence
+    if line.call.direction == "out" and event.position < line.dialled_from:
+        return []  # a dial tone that the first key cut short may look like a burst of another
     known = line.update(evidence=replace(evidence, tones=evidence.tones | {event.tone}))
     return known + line.mark("tone", event.position, event.tone)
 
@@ -197,7 +201,7 @@ def tone_heard(line: Line, event: LineEvent) -> list[Action]:
 def speech_heard(line: Line, event: LineEvent) -> list[Action]:
     """Somebody speaks after the first digit: a person, or an announcement."""
     call = line.call
-    if call is None or not call.dialled or call.evidence.spoken:
+    if call is None or not call.dialled or call.evidence.spoken or event.position < line.dialled_from:
         return []
     known = line.update(evidence=replace(call.evidence, spoken=True))
     return known + line.mark("voice", event.position)

@@ -51,6 +51,7 @@ class LineCallsState:
     call: Call | None = None
     since: int = 0  # position of the last thing that matters to the state's timeout
     early_caller: tuple[int, CallerId] | None = None
+    dialled_from: int = 0  # position of the call's first digit: evidence before it is about the dial tone
 
     def frames(self, seconds: float) -> int:
         """`seconds` as samples."""

@@ -49,6 +49,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "edge.line_settings",
         "edge.schedule",
     ),
+    "edge.line_memory": ("edge.alarms", "edge.store", "edge.timeline", "sync.moment"),
     "edge.settings_watch": ("edge.rules", "edge.store"),
     "edge.on_hook": ("edge.call", "edge.keeping"),
     "edge.keeping": ("edge.call", "edge.line.events", "edge.numbers", "edge.schedule", "edge.triggers"),

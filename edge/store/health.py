@@ -18,3 +18,9 @@ def begin_trouble(db: sqlite3.Connection, part: str, detail: str, now_utc: str) 
 def end_trouble(db: sqlite3.Connection, part: str, now_utc: str) -> None:
     """`part` is well again. Inside `sync.db.write`."""
     db.execute("UPDATE health SET until_utc = ? WHERE part = ? AND until_utc IS NULL", (now_utc, part))
+
+
+def open_troubles(db: sqlite3.Connection, words: tuple[str, ...]) -> dict[str, str]:
+    """part -> detail of all that is lost now whose part begins with one of `words` (before a colon)."""
+    rows = db.execute("SELECT part, detail FROM health WHERE until_utc IS NULL")
+    return {row["part"]: row["detail"] for row in rows if row["part"].partition(":")[0] in words}

@@ -3,15 +3,54 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
+
+from sqlite_utils import Database, Migrations
+
+from sync.db import run_script
+
+migrations = Migrations("lines")
+IN_USE = "('talking', 'dialling', 'calling', 'held', 'left_off', 'released')"
+
+
+@migrations()
+def m001_memory(db: Database) -> None:
+    """What an alarm is counted from, so that a restart does not begin it anew."""
+    run_script(
+        db.conn,
+        """
+        -- rang_utc: last, or since when the line is known; in_use_utc: off hook since, NULL at rest
+        ALTER TABLE lines ADD COLUMN rang_utc TEXT;
+        ALTER TABLE lines ADD COLUMN in_use_utc TEXT
+        """,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LineBefore:
+    """What was known of a line when the recorder stopped."""
+
+    rang_utc: str | None
+    in_use_utc: str | None
+    alarms: frozenset[str]  # parts of health that were lost, such as silent:3
+
+
+def line_before(db: sqlite3.Connection, line: int) -> LineBefore | None:
+    """The line's memory; None for a line that is new."""
+    row = db.execute("SELECT rang_utc, in_use_utc FROM lines WHERE line = ?", (line,)).fetchone()
+    if row is None:
+        return None
+    lost = db.execute("SELECT part FROM health WHERE until_utc IS NULL AND part LIKE ?", (f"%:{line}",))
+    return LineBefore(row["rang_utc"], row["in_use_utc"], frozenset(part["part"] for part in lost))
 
 
 def name_line(db: sqlite3.Connection, line: int, name: str, now_utc: str) -> None:
     """Make sure line `line` has a row, with its name; its state is unknown until something is seen."""
     db.execute(
-        "INSERT INTO lines (line, name, state, since_utc) VALUES (?, ?, 'unknown', ?)"
+        "INSERT INTO lines (line, name, state, since_utc, rang_utc) VALUES (?, ?, 'unknown', ?, ?)"
         " ON CONFLICT (line) DO UPDATE SET name = excluded.name, state = 'unknown', call_id = NULL,"
-        " since_utc = excluded.since_utc",
-        (line, name, now_utc),
+        " since_utc = excluded.since_utc, rang_utc = coalesce(rang_utc, excluded.rang_utc)",
+        (line, name, now_utc, now_utc),
     )
 
 
@@ -28,8 +67,11 @@ def drop_lines_after(db: sqlite3.Connection, last_line: int) -> None:
 def show_line(db: sqlite3.Connection, line: int, state: str, since_utc: str, call_id: str | None) -> None:
     """The line entered `state`."""
     db.execute(
-        "UPDATE lines SET state = ?, since_utc = ?, call_id = ? WHERE line = ?",
-        (state, since_utc, call_id, line),
+        f"""UPDATE lines SET state = :state, since_utc = :since, call_id = :call,
+                rang_utc = iif(:state = 'ringing', :since, rang_utc),
+                in_use_utc = iif(:state IN {IN_USE}, coalesce(in_use_utc, :since), NULL)
+            WHERE line = :line""",
+        {"state": state, "since": since_utc, "call": call_id, "line": line},
     )
 
 

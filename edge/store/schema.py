@@ -17,6 +17,7 @@ from edge.store.customers import migrations as customers_migrations
 from edge.store.hat_events import migrations as hat_events_migrations
 from edge.store.imports import migrations as imports_migrations
 from edge.store.line_settings import migrations as line_settings_migrations
+from edge.store.lines import migrations as lines_migrations
 from edge.store.manifests import migrations as manifests_migrations
 from edge.store.marks import migrations as marks_migrations
 from edge.store.notes import migrations as notes_migrations
@@ -128,6 +129,7 @@ MIGRATIONS = (
     on_hook_migrations,
     marks_migrations,
     hat_events_migrations,
+    lines_migrations,
 )
 
 

@@ -10,10 +10,27 @@ from typing import Any
 
 from hw.virtual.script import Caller
 from hw.virtual.stage import Burst, ScriptedCall, Stage
-from hw.virtual.steps import Dead, Dial, Flash, HangUp, Keys, PickUp, Repeat, Ring, Say, Step, Wait
+from hw.virtual.steps import (
+    CallWaiting,
+    Dead,
+    Dial,
+    Fax,
+    Flash,
+    HangUp,
+    Keys,
+    OpenLoop,
+    PickUp,
+    Repeat,
+    Ring,
+    Say,
+    Step,
+    Wait,
+)
 
 MESSAGE_AFTER_RING_S = 0.6  # caller ID begins 0.5-1.5 s after the first burst (YD/T 1277.1)
 RING_AFTER_MESSAGE_S = 0.4
+ACKNOWLEDGED_S = 0.1  # from the alert to the phone's key
+CALLER_AFTER_KEY_S = 0.2
 RELEASE_S = 0.4  # from the far end's hang-up to busy tone
 CONNECT_S = 0.8  # from the last digit to ringback or busy tone
 RINGBACK_PERIOD_S = 5.0
@@ -85,6 +102,7 @@ def _dial(stage: Stage, step: Dial) -> None:
         stage.update(answered=stage.at, outcome="answered")
         if step.reverses:
             stage.polarity = -1
+            stage.update(reversals=1)
             stage.set_voltage(stage.line.off_hook_v)
     elif step.then == "busy":
         stage.tone = ("busy", stage.at)
@@ -114,12 +132,38 @@ def _flash(stage: Stage, step: Flash) -> None:
     stage.update(flashes=stage.call.flashes + 1)
 
 
+def _open_loop(stage: Stage, step: OpenLoop) -> None:
+    stage.set_voltage(0.0)
+    stage.at += stage.frames(step.ms / 1000)
+    stage.set_voltage(stage.line.off_hook_v)
+    assert stage.call is not None
+    stage.update(open_loops=stage.call.open_loops + 1)
+
+
+def _call_waiting(stage: Stage, step: CallWaiting) -> None:
+    caller = stage.script.callers[step.caller]
+    stage.at += stage.frames(step.after_s)
+    stage.at = stage.place(stage.sounds.alert()) + stage.frames(ACKNOWLEDGED_S)
+    stage.at = stage.place(stage.sounds.keys("staff", "D", 60, 0)) + stage.frames(CALLER_AFTER_KEY_S)
+    stage.at = stage.place(stage.sounds.waiting_caller(caller, stage.exchange_time()))
+    assert stage.call is not None
+    stage.update(waited=(*stage.call.waited, caller))
+
+
+def _fax(stage: Stage, step: Fax) -> None:
+    stage.at += stage.frames(step.after_s)
+    stage.at = stage.place(stage.sounds.fax(step.tone), stage.frames(step.s))
+    stage.update(is_fax=True)
+
+
 def _hang_up(stage: Stage, step: HangUp) -> None:
     if step.who == "far":
         stage.update(far_gone=stage.at)
         if stage.polarity < 0:
             stage.polarity = 1
             stage.set_voltage(stage.line.off_hook_v)
+            assert stage.call is not None
+            stage.update(reversals=stage.call.reversals + 1)
         stage.at += stage.frames(RELEASE_S)
         stage.tone = ("busy", stage.at)
         stage.at += stage.frames(step.staff_after_s)
@@ -127,12 +171,19 @@ def _hang_up(stage: Stage, step: HangUp) -> None:
         name, since = stage.tone
         stage.place(stage.sounds.tone(name), stage.at - since, since)
         stage.tone = None
-    stage.polarity = 1
+    if stage.polarity < 0:
+        stage.polarity = 1
+        assert stage.call is not None
+        stage.update(reversals=stage.call.reversals + 1)
     stage.hook(stage.line.idle_v)
     stage.close(end=stage.at)
 
 
 def _dead(stage: Stage, step: Dead) -> None:
+    if stage.call is not None:  # the line breaks in mid call; the phone is put down before it is back
+        stage.cut()
+        stage.polarity, stage.tone = 1, None
+        stage.close(end=stage.at)
     stage.set_voltage(0.0)
     stage.at += stage.frames(step.s)
     stage.set_voltage(stage.line.idle_v)
@@ -152,6 +203,9 @@ PLAY: dict[type[Step], Callable[[Stage, Any], None]] = {
     Say: _say,
     Keys: _keys,
     Flash: _flash,
+    OpenLoop: _open_loop,
+    CallWaiting: _call_waiting,
+    Fax: _fax,
     HangUp: _hang_up,
     Dead: _dead,
     Repeat: _repeat,

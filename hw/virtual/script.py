@@ -39,7 +39,7 @@ import msgspec
 from msgspec import Meta
 
 from hw.virtual.faults import Fault
-from hw.virtual.steps import NEXT, STEPS, Dial, HangUp, Repeat, Ring, Say, Span, Step, Voice
+from hw.virtual.steps import NEXT, STEPS, CallWaiting, Dial, HangUp, Repeat, Ring, Say, Span, Step, Voice
 
 T = TypeVar("T")
 
@@ -216,13 +216,13 @@ class _Reader:
             return None
         known = {"steps": self._steps(table.get("steps"), where, callers)} if do == "repeat" else None
         step = self.record(STEPS[do], table, where, known)
-        if isinstance(step, Ring):
+        if isinstance(step, Ring | CallWaiting):
             self._check_ring(step, where, callers)
         if isinstance(step, Say) and (step.text is None) == (step.s is None):
             self.problems.append(f"{where}: say either text or s seconds")
         return step
 
-    def _check_ring(self, step: Ring, where: str, callers: Mapping[str, Any]) -> None:
+    def _check_ring(self, step: Ring | CallWaiting, where: str, callers: Mapping[str, Any]) -> None:
         wanted = (step.caller,) if isinstance(step.caller, str) else step.caller or ()
         for name in wanted:
             if name not in callers:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.callerid import CallerId, dtmf, mdmf, sdmf
+from edge.dsp.alert import alert_signal
 from edge.dsp.dtmf import dtmf_signal
+from edge.dsp.fax import answer_signal
 from edge.dsp.fsk import fsk_signal
 from edge.dsp.level import amplitude, to_int16
 from edge.dsp.tones import tone_row, tone_signal
@@ -103,6 +105,29 @@ class Sounds:
         level = float(np.interp(loudness, (0, 1), FSK_DBM0))
         message = mdmf.build(said) if layout == "mdmf" else sdmf.build(said)
         return to_int16(fsk_signal(message, rate_hz=self.rate_hz, level_dbm0=level))
+
+    def waiting_caller(self, caller: Caller, date_time: str) -> Samples:
+        """The message that announces a second caller in a call: no seizure, 80 marks (GR-30-CORE)."""
+        said = CallerId(
+            "bell202", "mdmf", caller.number, caller.name, date_time, presentation=caller.presentation
+        )
+        level = float(np.mean(FSK_DBM0))
+        burst = fsk_signal(
+            mdmf.build(said), rate_hz=self.rate_hz, level_dbm0=level, seizure_bits=0, mark_bits=80
+        )
+        return to_int16(burst)
+
+    def alert(self) -> Samples:
+        """What tells a phone in a call that another caller waits."""
+        return self._once(("alert",), lambda: to_int16(alert_signal(rate_hz=self.rate_hz)))
+
+    def fax(self, tone: str) -> Samples:
+        """One round of a fax machine's tone."""
+        if tone == "ced":
+            return self._once((tone,), lambda: to_int16(answer_signal(1.0, rate_hz=self.rate_hz)))
+        return self._once(
+            (tone,), lambda: to_int16(tone_signal(tone, 3.5, "fax", self.rate_hz, TONE_DBM0 - 5))
+        )
 
     def noise(self, position: int, frames: int, lines: int) -> NDArray[np.int32]:
         """Idle noise of all lines, shape (lines, frames): a function of position alone."""

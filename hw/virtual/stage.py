@@ -47,6 +47,10 @@ class ScriptedCall:
     dialled: str = ""
     keys: tuple[tuple[str, str], ...] = ()  # (who, digits)
     flashes: int = 0
+    waited: tuple[Caller, ...] = ()  # who called meanwhile
+    open_loops: int = 0
+    reversals: int = 0
+    is_fax: bool = False
     far_gone: int | None = None  # the far end hung up
 
 

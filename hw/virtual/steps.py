@@ -85,6 +85,30 @@ class Flash:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenLoop:
+    """The exchange takes the voltage away for a moment: its way, in some countries, of saying it is over."""
+
+    ms: Annotated[int, Meta(ge=20, le=5000)] = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CallWaiting:
+    """Another caller waits: an alert, the phone's key that acknowledges it, then who it is (Bell 202)."""
+
+    caller: str
+    after_s: Span = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Fax:
+    """A fax machine makes itself heard: the calling one (cng) or the answering one (ced)."""
+
+    tone: Literal["cng", "ced"] = "cng"
+    s: Span = 8.0
+    after_s: Span = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """The call ends. If the far end goes first, the staff hear busy tone and follow `staff_after_s` later."""
 
@@ -107,7 +131,9 @@ class Repeat:
     steps: tuple[Step, ...]
 
 
-Step = Wait | Ring | PickUp | Dial | Say | Keys | Flash | HangUp | Dead | Repeat
+Step = (
+    Wait | Ring | PickUp | Dial | Say | Keys | Flash | OpenLoop | CallWaiting | Fax | HangUp | Dead | Repeat
+)
 
 STEPS: dict[str, type[Step]] = {
     "wait": Wait,
@@ -117,6 +143,9 @@ STEPS: dict[str, type[Step]] = {
     "say": Say,
     "keys": Keys,
     "flash": Flash,
+    "open_loop": OpenLoop,
+    "call_waiting": CallWaiting,
+    "fax": Fax,
     "hang_up": HangUp,
     "dead": Dead,
     "repeat": Repeat,
@@ -138,7 +167,11 @@ NEXT: Mapping[tuple[str, str], str] = {
     ("talking", "say"): "talking",
     ("talking", "keys"): "talking",
     ("talking", "flash"): "talking",
+    ("talking", "open_loop"): "talking",
+    ("talking", "call_waiting"): "talking",
+    ("talking", "fax"): "talking",
     ("talking", "hang_up"): "idle",
+    ("talking", "dead"): "idle",
     ("unanswered", "wait"): "unanswered",
     ("unanswered", "hang_up"): "idle",
 }

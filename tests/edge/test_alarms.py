@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edge.alarms import NO_RING, OFF_HOOK, SILENT, AlarmRules, LineAlarms
+from edge.alarms import NO_RING, OFF_HOOK, SILENT, AlarmRules, LineAlarms, LineMemory
 from edge.calls import LineState
-from edge.line.events import LineEvent, OffHook, RingStarted, VoiceStarted, VoiceStopped
+from edge.line.events import LineEvent, OffHook, OnHook, RingStarted, VoiceStarted, VoiceStopped
 
 RATE_HZ = 1000
 RULES = AlarmRules(off_hook_s=60, silent_s=10, no_ring_s=1000)
@@ -36,6 +36,39 @@ def at(seconds: float) -> int:
 )
 def test_which_alarms_hold(story: list[LineEvent], state: LineState, now_s: float, holds: set[str]) -> None:
     alarms = LineAlarms(RATE_HZ, RULES)
+    for event in story:
+        alarms.feed(event)
+    assert alarms.conditions(state, at(now_s)) == holds
+
+
+@pytest.mark.parametrize(
+    ("memory", "story", "state", "now_s", "holds"),
+    [
+        # six days of seven were over before the start
+        (LineMemory(ring_since=at(-900)), [], REST, 99.9, set()),
+        (LineMemory(ring_since=at(-900)), [], REST, 100, {NO_RING}),
+        (LineMemory(ring_since=at(-900)), [RingStarted(1, at(5))], REST, 100, set()),
+        # the phone was off hook before the start, and still is
+        (LineMemory(in_use_since=at(-58)), [OffHook(1, at(1))], TALK, 1.9, set()),
+        (LineMemory(in_use_since=at(-58)), [OffHook(1, at(1))], TALK, 2, {OFF_HOOK}),
+        (
+            LineMemory(in_use_since=at(-58), alarms=frozenset({SILENT})),
+            [OffHook(1, at(1))],
+            TALK,
+            1,
+            {SILENT},
+        ),
+        # it was put down meanwhile
+        (LineMemory(in_use_since=at(-58)), [OnHook(1, 0), OffHook(1, at(1))], TALK, 2, set()),
+        # until the line has been seen, what held holds
+        (LineMemory(alarms=frozenset({OFF_HOOK})), [], LineState.UNKNOWN, 1, {OFF_HOOK}),
+        (LineMemory(alarms=frozenset({OFF_HOOK})), [], REST, 2, set()),
+    ],
+)
+def test_a_restart_begins_no_alarm_anew(
+    memory: LineMemory, story: list[LineEvent], state: LineState, now_s: float, holds: set[str]
+) -> None:
+    alarms = LineAlarms(RATE_HZ, RULES, memory)
     for event in story:
         alarms.feed(event)
     assert alarms.conditions(state, at(now_s)) == holds

@@ -16,9 +16,13 @@ import pytest
 import soundfile
 
 from edge.again import read_again
+from edge.call import Action
 from edge.line_settings import LineBlock
 from edge.replay import Replay, build_replay, replay_config
+from edge.rules import rules_of
 from edge.samples import LineReading
+from edge.store.marks import marks_of
+from edge.web import shown
 from hw.virtual.exchange import Exchange
 from hw.virtual.script import Script, read_script
 from hw.virtual.timeline import ScriptedCall
@@ -46,13 +50,19 @@ def play(
     seconds: float,
     with_readings: bool = True,
     presses: dict[float, bool] | None = None,
+    changes: dict[float, dict[str, object]] | None = None,
     **line_settings: object,
 ) -> Played:
-    """Run `script` through the box for `seconds` of the lines' time; `presses` of line 1's record button."""
+    """Run `script` through the box for `seconds` of the lines' time.
+
+    `presses` of line 1's record button, `changes` of its settings, each at its second.
+    """
     exchange = Exchange(script, lines, RATE_HZ, seed=1)
     settings = tuple(LineBlock(line=line, **line_settings) for line in range(1, lines + 1))
     replay = build_replay(replace(replay_config(folder, RATE_HZ, lines, "cn"), lines=settings))
     pressed = {round(at_s * RATE_HZ) // PERIOD * PERIOD: keep for at_s, keep in (presses or {}).items()}
+    changed = {round(at_s * RATE_HZ) // PERIOD * PERIOD: new for at_s, new in (changes or {}).items()}
+    settings_now = replace(replay.config.line(1))
     end = round(seconds * RATE_HZ)
     for position in range(0, end, PERIOD):
         replay.ring.write(exchange.audio(position, PERIOD))
@@ -60,7 +70,12 @@ def play(
         rows = [LineReading(one.line, one.position, one.voltage_v, one.ring_half_waves) for one in readings]
         now_utc = replay.timeline.utc(position)
         asked = {1: pressed[position]} if position in pressed else {}
-        replay.ledger.carry_out(replay.board.step(rows, asked), replay.recorder, replay.timeline, now_utc)
+        actions: list[Action] = []
+        if position in changed:
+            settings_now = replace(settings_now, **changed[position])
+            actions = replay.board.change(1, rules_of(settings_now, version=position))
+        actions += replay.board.step(rows, asked)
+        replay.ledger.carry_out(actions, replay.recorder, replay.timeline, now_utc)
         replay.ledger.close_parts(replay.recorder.step(), now_utc)
     replay.ledger.worker.shutdown(wait=True)
     replay.ledger.collect(replay.timeline.utc(end), seconds)
@@ -190,6 +205,93 @@ def test_without_readings_calls_are_followed_by_ear_and_say_so(tmp_path: Path) -
     assert row["caller_number"] == "02155500199"
     assert row["hook_known"] == 0
     assert json.loads(json.dumps(row))["direction"] == "in"
+
+
+@pytest.fixture(scope="module")
+def happenings(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return play(
+        tmp_path_factory.mktemp("happenings"), read_script(SCRIPTS / "happenings.toml"), 8, seconds=36
+    )
+
+
+def marks(played: Played, row: dict) -> list[tuple[str, str]]:
+    found = marks_of(played.replay.ledger.db, row["id"])
+    assert [one.at_ms for one in found] == sorted(one.at_ms for one in found)
+    assert all(0 <= one.at_ms <= shown.between_ms(row["started_utc"], row["ended_utc"]) for one in found)
+    return [(one.kind, one.detail) for one in found]
+
+
+def test_happenings_every_call_is_there_and_ends_as_it_did(happenings: Played) -> None:
+    assert len(happenings.calls) == len(happenings.truth) == 9
+    for call, row in pairs(happenings):
+        unproved = call.direction == "out" and call.outcome == "answered" and not call.reversals
+        assert row["outcome"] == ("unknown" if unproved else call.outcome), call
+        assert row["is_fax"] == call.is_fax
+        assert row["dialled"] == (call.dialled or None)
+        assert seconds_of(happenings, row["ended_utc"]) == pytest.approx(call.end / RATE_HZ, abs=NEAR_S)
+        if call.answered is not None and not unproved:
+            answered_s = seconds_of(happenings, row["answered_utc"])
+            assert answered_s == pytest.approx(call.answered / RATE_HZ, abs=NEAR_S)
+
+
+def test_happenings_are_marks_and_nothing_else_is(happenings: Played) -> None:
+    for call, row in pairs(happenings):
+        kinds = [kind for kind, _ in marks(happenings, row)]
+        assert kinds.count("flash") == call.flashes
+        assert kinds.count("reversal") == call.reversals
+        assert kinds.count("loop_open") == call.open_loops
+        assert ("fax" in kinds) == call.is_fax
+        assert ("waiting" in kinds) == bool(call.waited)
+        told = [detail for kind, detail in marks(happenings, row) if kind == "tone"]
+        assert set(told) <= {"ringback", "busy"} and ("busy" in told) == (call.line in (5, 6))
+        pressed = "".join(detail for kind, detail in marks(happenings, row) if kind == "key")
+        assert pressed == call.dialled + "".join(digits for _, digits in call.keys)
+
+
+def test_happenings_who_else_took_part(happenings: Played) -> None:
+    rows = {call.line: row for call, row in pairs(happenings)}
+    second = ("second_number", "second_name", "second_presentation")
+    assert [rows[1][name] for name in second] == ["02155500102", "李强", "available"]
+    assert [rows[2][name] for name in second] == ["8001", None, "dialled"]
+    assert (rows[1]["caller_number"], rows[2]["caller_presentation"]) == ("02155500101", "withheld")
+    assert all(rows[line]["second_number"] is None for line in range(3, 9))
+    assert rows[1]["keys"] is None and rows[2]["keys"] is None, "neither the phone's own key nor dialling"
+
+
+def test_happenings_a_broken_line_ends_its_call_and_the_next_is_whole(happenings: Played) -> None:
+    first, second = (row for _, row in pairs(happenings) if row["line"] == 8)
+    assert (first["end_reason"], second["end_reason"]) == ("line_lost", "hung_up")
+    assert (first["outcome"], second["outcome"]) == ("answered", "answered")
+
+
+def test_happenings_reach_head_office_with_the_call(happenings: Played) -> None:
+    bodies = happenings.replay.ledger.db.execute("SELECT body FROM outbox WHERE kind = 'call_ended'")
+    told = {entry["data"]["call_id"]: entry["data"] for entry in (json.loads(body) for (body,) in bodies)}
+    for _, row in pairs(happenings):
+        sent = [(one["kind"], one["detail"]) for one in told[row["id"]]["marks"]]
+        assert sent == marks(happenings, row)
+
+
+def test_a_changed_setting_costs_the_running_call_nothing_and_holds_for_the_next(tmp_path: Path) -> None:
+    """Two calls; in the middle of the first recording becomes "always" and pre-roll goes from 3 to 1 s."""
+    script = read_script(SCRIPTS / "happenings.toml")
+    line = replace(script.lines[7])
+    changes = {5.5: {"trigger": "always", "pre_roll_s": 1.0}}
+    played = play(tmp_path, replace(script, lines=(line,)), 1, 36, changes=changes, pre_roll_s=3.0)
+    first, second = played.truth
+    (start, end), (next_start, next_end) = spans(played)
+    assert first.answered and first.answered / RATE_HZ < 5.5 < first.end / RATE_HZ, "changed in mid call"
+    assert start == pytest.approx(first.answered / RATE_HZ - 3.0, abs=NEAR_S), "by voltage, 3 s before"
+    assert end == pytest.approx(first.end / RATE_HZ, abs=NEAR_S)
+    assert next_start == pytest.approx(second.begin / RATE_HZ - 1.0, abs=NEAR_S), "from the ring, 1 s before"
+    assert next_end == pytest.approx(second.end / RATE_HZ, abs=NEAR_S)
+    for recording in played.replay.ledger.db.execute(
+        "SELECT * FROM recordings WHERE about = 'call'"
+    ).fetchall():
+        audio, _ = soundfile.read(played.replay.config.recordings_dir / recording["file"], dtype="int16")
+        at = round(seconds_of(played, recording["started_utc"]) * RATE_HZ)
+        truth = played.exchange.audio(at - 8, len(audio) + 16)[:, 0]
+        assert any(np.array_equal(truth[shift : shift + len(audio)], audio) for shift in range(17))
 
 
 def spans(played: Played) -> list[tuple[float, float]]:
