@@ -1,6 +1,6 @@
 """Caller ID as DTMF keys, sent on hook before or between rings: China in part, India, Taiwan, the Nordics.
 
-    A number C       D number C       A number #           nothing but C or # ends it
+    A number C       D number C       A number #           C or # ends it; D too, if a pause follows
     A number D redirecting number B code C                 any part may be left out
     B 0 0 C  not available      B 1 0 C  withheld          codes of absence with an end of C ...
     D 1 #    withheld           D 2 #, D 3 #  not available                 ... and with an end of #
@@ -16,7 +16,7 @@ import re
 from edge.callerid.caller import CallerId, NotPlausible, NotThisStandard, WrongLength
 
 STARTS = "ABCD*#"
-ENDS = "C#"
+ENDS = "CD#"
 CONFIDENCE = 0.9
 MIN_DIGITS, MAX_DIGITS = 3, 20
 REDIRECTING_NUMBER = 0x1A

@@ -224,6 +224,8 @@ DTMF: dict[str, CallerId] = {
     "C5550123C": keyed("5550123"),
     "*123#": keyed("123"),
     "A13800138000D02288881234C": keyed("13800138000", other=((0x1A, b"02288881234"),)),
+    "A5550123D": keyed("5550123"),
+    "A5550123D5550199D": keyed("5550123", other=((0x1A, b"5550199"),)),
     "B00C": keyed(None, "unavailable"),
     "B10C": keyed(None, "withheld"),
     "D1#": keyed(None, "withheld"),
