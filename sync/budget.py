@@ -1,7 +1,7 @@
 """How many bytes may be sent, and for which file: cap, month, share; pure, with time passed in as seconds.
 
-A cap holds over every 10 s, not on average: `Bucket` saves up no more than `SAVED_S` of it. Call records are
-counted and never asked: audio makes up for them.
+A cap holds over every 10 s, not on average: `Bucket` saves up no more than `SAVED_S` of it, 1.5 % of 10 s.
+Call records are counted and never asked: audio makes up for them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 SAVED_S = 0.15  # of the cap, saved up while nothing was sent
 MESSAGE_S = 0.08  # one message takes no more of the cap than this
-USED = 0.985  # of the cap that is aimed at: with what is saved up, 10 s stay below 1.00
 
 TLS_RECORD = 16 * 1024
 TLS_BYTES = 22  # a record's header and tag
@@ -59,7 +58,7 @@ class Bucket:
             self._saved -= bytes_
 
     def _fill(self, now_s: float) -> None:
-        self._saved = min(self.cap * SAVED_S, self._saved + (now_s - self._at_s) * self.cap * USED)
+        self._saved = min(self.cap * SAVED_S, self._saved + (now_s - self._at_s) * self.cap)
         self._at_s = now_s
 
 

@@ -184,7 +184,7 @@ def _hear(client: mqtt.Client) -> None:
     """Say how long each small message took, and nothing of the audio."""
 
     def heard(_client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        if len(message.payload) < 100:
+        if message.topic.endswith("/e") and len(message.payload) < 100:
             say(str(time.monotonic() - float(message.payload)))
 
     client.on_message = heard
