@@ -49,7 +49,7 @@ MAX_STEADY = 6.0  # is not that much stronger than the pair,
 MAX_BEFORE = 0.1  # and was there when the pair was not
 MAX_DEVIATION = 0.021  # of the frequency
 MIN_COHERENCE = 0.75
-MIN_STEADY = 0.3  # weakest hop against strongest, as power
+MIN_STEADY = 0.26  # weakest hop against strongest, as power
 MIN_TONE_MS = 32.0
 HELD = 0.5  # a hop filled less than this ends a key
 
@@ -115,6 +115,7 @@ class DtmfReceiver:
         self._tones = self._bank.rows(self.HZ)
         self._rows = np.array([*self._tones, *map(self._bank.band, self.BANDS)], np.intp)
         self._held: dict[int, _Held] = {}
+        self._last: dict[int, KeyFound] = {}  # column -> its last key
 
     def feed(self, samples: Samples, position: int) -> list[KeyFound]:
         """Take int16 (frames, lines) from `position` on; return the keys that ended."""
@@ -124,6 +125,7 @@ class DtmfReceiver:
         """The same on hops measured by a bank shared with other receivers."""
         if hops.restarted and len(hops):
             self._held.clear()
+            self._last.clear()
         if not len(hops) or not hops.heard.any():
             return []
         recent = hops.recent[self._rows, RECENT_PAST:]
@@ -172,7 +174,12 @@ class DtmfReceiver:
         if length * HOP_MS < MIN_TONE_MS:
             return []
         start = held.start_hop + round((1 - held.filled[0]) * hop)
-        return [KeyFound(column + 1, start, start + round(length * hop), DIGITS[held.key])]
+        found = KeyFound(column + 1, start, start + round(length * hop), DIGITS[held.key])
+        last = self._last.get(column)
+        self._last[column] = found
+        if last is not None and last.digit == found.digit and last.start < start < last.end + hop:
+            return []  # an echo made the key dip: it is the same still
+        return [found]
 
 
 def _weaker(strength: NDArray[np.float32], key: int) -> NDArray[np.float32]:

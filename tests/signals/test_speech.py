@@ -17,6 +17,17 @@ def test_there_are_voices_enough() -> None:
     assert len({name for name, *_ in speech.VOICES}) == len(speech.VOICES)
 
 
+def test_voices_held_out_are_others_and_say_other_things(tmp_path: Path) -> None:
+    names, others = ({name for name, *_ in table} for table in (speech.VOICES, speech.HELD_OUT))
+    assert not names & others and len(others) >= 16
+    (words, seed), (other_words, other_seed) = speech.SAID[speech.VOICES], speech.SAID[speech.HELD_OUT]
+    assert seed != other_seed
+    lines = words.read_text(encoding="utf-8").splitlines()
+    assert not set(lines) & set(other_words.read_text(encoding="utf-8").splitlines())
+    sound = speech.voice(0, 3.0, folder=tmp_path, voices=speech.HELD_OUT)
+    assert len(sound) == 3 * RATE_HZ and np.sqrt(np.mean(sound**2)) > 0.01
+
+
 def test_speech_is_spoken_once_and_kept(tmp_path: Path) -> None:
     first = speech.voice(10, 5.0, folder=tmp_path)
     made = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}

@@ -94,3 +94,22 @@ def test_grammar_allows_every_byte_of_a_message(name: str) -> None:
         assert rules.price[state, byte] > NEVER / 2
         state = int(rules.after[state, byte])
     assert parse_message(message)
+
+
+@pytest.mark.parametrize(("certain", "bit"), [(30, 0), (30, 7), (60, 3)])
+def test_a_checksum_that_was_sent_wrong_is_not_put_right(certain: float, bit: int) -> None:
+    message = MESSAGES["mdmf"]
+    sent = message[:-1] + bytes([message[-1] ^ 1 << bit])
+    likely = likely_message(likelihood(sent, certain))
+    assert likely is None or likely.confidence < 0.5
+
+
+def test_what_had_to_be_mended_is_known() -> None:
+    message = MESSAGES["mdmf"]
+    table = likelihood(message, 12)
+    plain = likely_message(table)
+    assert plain is not None and plain.mended == 0
+    digit = message.index(b"13800138000") + 4
+    table[digit, ord("7")] = table[digit, message[digit]] + 3
+    mended = likely_message(table)
+    assert mended is not None and mended.message == message and mended.mended == pytest.approx(3, abs=1e-3)

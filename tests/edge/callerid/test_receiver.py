@@ -64,6 +64,39 @@ def test_accepts_other_clocks(baud: float, scale: float) -> None:
     assert callers(fsk_signal(MESSAGE, standard)) == [CALLER]
 
 
+def twisted(signal: np.ndarray, space_db: float) -> np.ndarray:
+    """All above 1700 Hz weaker or stronger by `space_db`."""
+    spectrum = np.fft.rfft(signal)
+    hz = np.fft.rfftfreq(len(signal), 1 / RATE_HZ)
+    return np.asarray(np.fft.irfft(spectrum * np.where(hz > 1700, 10 ** (space_db / 20), 1)), np.float32)
+
+
+@pytest.mark.parametrize("space_db", [-10, 10])
+@pytest.mark.parametrize("snr_db", [25, 12])
+def test_reads_when_one_tone_is_much_weaker(space_db: float, snr_db: float) -> None:
+    for seed in range(3):
+        signal = fsk_signal(MESSAGE)
+        signal = signal[: len(signal) // 2 * 2]
+        assert callers(noisy(twisted(signal, space_db), snr_db, POWER / 2, seed)) == [CALLER]
+
+
+def test_reads_with_samples_lost_one_by_one() -> None:
+    signal = fsk_signal(MESSAGE, end_mark_bits=20)
+    first = int(480 / 1200 * RATE_HZ)
+    for seed in range(6):
+        lost = np.random.default_rng(seed).choice(np.arange(first, len(signal) - 200), 8, replace=False)
+        found = callers(in_noise(np.delete(signal, lost), 25, seed))
+        assert found == [CALLER]
+
+
+def test_what_was_mended_in_two_ways_is_not_believed() -> None:
+    one = CallerFound(1, 0, 9, CALLER, "bell202")
+    other = replace(one, caller=replace(CALLER, number="13800138001"))
+    assert one.says_the_same_as(replace(one, caller=replace(CALLER, confidence=0.9)))
+    assert not one.says_the_same_as(other)
+    assert not one.says_the_same_as(replace(one, caller=None, message=b"\x82\x00\x7e"))
+
+
 @pytest.mark.parametrize("snr_db", [12, 6, 3])
 @pytest.mark.parametrize("standard", [BELL202, V23])
 def test_reads_in_noise(standard: FskStandard, snr_db: float) -> None:

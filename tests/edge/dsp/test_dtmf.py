@@ -109,6 +109,21 @@ def test_a_hiss_does_not_excuse_what_lies_below_a_key() -> None:
     assert heard(signal) == ""
 
 
+@pytest.mark.parametrize("delay_ms", [8.0, 15.0, 20.0, 25.0])
+def test_an_echo_is_no_second_key(delay_ms: float) -> None:
+    keys = line(silence(0.05), dtmf_signal(DIGITS * 2, tone_ms=50, gap_ms=50), silence(0.2))[:, 0]
+    late = round(delay_ms * RATE_HZ / 1000)
+    for sign in (1, -1):
+        echo = np.concatenate([np.zeros(late), keys[:-late]]) * sign * 10 ** (-10 / 20)
+        samples = (keys + echo).astype(np.int16)[:, None]
+        assert "".join(key.digit for key in feed(DtmfReceiver(1, RATE_HZ), samples)) == DIGITS * 2
+
+
+@pytest.mark.parametrize("gap_ms", [20, 30])
+def test_the_same_key_again_after_a_short_pause_is_a_second_one(gap_ms: int) -> None:
+    assert heard(dtmf_signal("5566", gap_ms=gap_ms)) == "5566"
+
+
 def test_a_held_key_is_one_key_and_a_repeated_one_is_two() -> None:
     assert heard(dtmf_signal("5", tone_ms=900)) == "5"
     assert heard(dtmf_signal("55", tone_ms=50, gap_ms=40)) == "55"
