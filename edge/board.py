@@ -97,21 +97,18 @@ class Board:
     ) -> list[Action]:
         """Look at what is new in the ring, at `readings`, and at presses of the record button.
 
-        All by the box's line numbers; `asked` says for a line whether to record from now on (lines of other
-        boards in it are passed over); `seen` is what only the board itself knows.
+        Readings count lines as on the board, the others as on the box. `asked` says for a line whether to
+        record from now on (lines of other boards are passed over); `seen` is what only the board knows.
         """
-        local: Sequence[LineReading] = readings
-        if self.first_line != 1:
-            local = [replace(one, line=one.line - self.first_line + 1) for one in readings]
         actions: list[Action] = []
         for line, keep in (asked or {}).items():
             if line in self.lines:
                 actions += self._take(RecordAsked(line, self.position, keep))
-        while (block := self._next_block()) is not None or local:
+        while (block := self._next_block()) is not None or readings:
             if block is None:
                 block = AudioBlock(self.position, self.ring.read(self.position, 0))
-            found = self._arbiter.feed(block, local)
-            local = ()
+            found = self._arbiter.feed(block, readings)
+            readings = ()
             for event in found:
                 actions += self._take(replace(event, line=event.line + self.first_line - 1))
             for parts in self._lines:

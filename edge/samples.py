@@ -37,7 +37,7 @@ class AudioBlock:
 class LineReading:
     """The line voltage as the HAT measured it over one window (10-20 ms)."""
 
-    line: int
+    line: int  # as counted on the board
     position: int
     voltage_v: float  # signed, tip to ring
     ring_half_waves: int  # zero crossings of ringing voltage in the window

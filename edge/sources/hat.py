@@ -175,7 +175,7 @@ class HatLink:
         return []
 
     def _readings(self, body: bytes, now_s: float, newest: int) -> list[LineReading]:
-        """Rows for lines the board is not set up to have are left out."""
+        """By the board's own lines; rows for lines it is not set up to have are left out."""
         mcu_ms, first, rows = wire.unpack_readings(body)
         self._heard_s, self.trouble = now_s, self._strange()
         if self._fit.is_before(mcu_ms):
@@ -186,7 +186,7 @@ class HatLink:
         for line, (voltage_v, half_waves) in enumerate(rows, start=first):
             if 1 <= line <= self.lines:
                 self._volts[line - 1] = voltage_v
-                found.append(LineReading(self.first_line + line - 1, position, voltage_v, half_waves))
+                found.append(LineReading(line, position, voltage_v, half_waves))
         return found
 
     def _strange(self) -> str | None:

@@ -169,7 +169,6 @@ def test_a_database_that_takes_nothing_for_a_while_loses_no_call(service: Record
     (outage,) = rows(service, "SELECT * FROM health WHERE part = 'database'")
     assert outage["since_utc"] < outage["until_utc"] and "readonly" in outage["detail"]
     assert service.writes.trouble is None
-    assert ended(service, recording_call(service))["end_reason"] == "hung_up"
 
 
 # -- a second recorder

@@ -56,19 +56,19 @@ def link(mcu: Mcu) -> Iterator[HatLink]:
     link.close()
 
 
-def test_readings_get_the_boxs_line_numbers(mcu: Mcu, link: HatLink) -> None:
+def test_readings_keep_the_boards_line_numbers(mcu: Mcu, link: HatLink) -> None:
     mcu.readings(1000, (48.0, 0), (-7.5, 2))
     readings = link.step(0.1, 0)
     assert [(one.line, one.voltage_v, one.ring_half_waves) for one in readings] == [
-        (5, 48.0, 0),
-        (6, -7.5, 2),
+        (1, 48.0, 0),
+        (2, -7.5, 2),
     ]
     assert link.trouble is None
 
 
 def test_lines_the_box_was_not_told_of_are_left_out(mcu: Mcu, link: HatLink) -> None:
     mcu.readings(1000, (1.0, 0), (2.0, 0), (3.0, 0), first=2)
-    assert [one.line for one in link.step(0.1, 0)] == [6]
+    assert [one.line for one in link.step(0.1, 0)] == [2]
 
 
 def test_board_is_known_after_hello(mcu: Mcu, link: HatLink) -> None:
