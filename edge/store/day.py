@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from edge.store.listing import CallFilter, conditions
+from edge.store.call_list import CallFilter, source_of
 
 MOST_MARKS = 1500
 
@@ -23,10 +23,10 @@ class Mark:
 
 def day_marks(db: sqlite3.Connection, wanted: CallFilter) -> tuple[Mark, ...]:
     """The newest MOST_MARKS calls that pass; `wanted` should say which day."""
-    where, values = conditions(wanted)
+    source = source_of(db, wanted)
     rows = db.execute(
-        f"""SELECT c.id, c.line, c.started_utc, c.ended_utc, c.outcome FROM calls c WHERE {where}
-            ORDER BY c.started_utc DESC LIMIT ?""",
-        (*values, MOST_MARKS),
+        f"""SELECT c.id, c.line, c.started_utc, c.ended_utc, c.outcome FROM {source.tables}
+            WHERE {source.where} ORDER BY {source.order[0]} DESC LIMIT ?""",
+        (*source.values, MOST_MARKS),
     )
     return tuple(Mark(*row) for row in rows)

@@ -1,7 +1,6 @@
-"""Reads for the pages: lines as they are now, calls by filter and page, one call with all that belongs to it.
+"""Reads for the pages: lines as they are now, a call as the lists show it, one call with all it has.
 
-Every read is one statement or a few over indexes; paging goes by key, never by counting rows, so page 1,000
-costs what page 1 costs and a call that arrives meanwhile moves nothing.
+Every read is one statement or a few over indexes; which calls a list shows is for `edge.store.call_list`.
 """
 
 from __future__ import annotations
@@ -37,44 +36,6 @@ class CallRow:
     starred: bool
     note_count: int
     tags: str  # set apart by commas
-
-    @property
-    def key(self) -> CallKey:
-        """Its place in the order of the list."""
-        return CallKey(self.started_utc, self.id)
-
-
-@dataclass(frozen=True, slots=True)
-class CallKey:
-    """A place in the list of calls, newest first."""
-
-    started_utc: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallFilter:
-    """Which calls; an empty field lets all pass. In `text`, * stands for any characters."""
-
-    text: str = ""
-    line: int | None = None
-    direction: str = ""
-    outcome: str = ""
-    from_utc: str = ""  # included
-    until_utc: str = ""  # not included
-    lines: frozenset[int] | None = None  # of these lines only; None: of all
-    ids: tuple[str, ...] = ()  # these calls only
-    tag: str = ""
-    starred: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CallsPage:
-    """Some calls, newest first, and the keys of the pages beside this one."""
-
-    calls: tuple[CallRow, ...]
-    newer_than: CallKey | None
-    older_than: CallKey | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +111,7 @@ class Problem:
 _STATE = """CASE {recording}.state WHEN 'deleted' THEN 'deleted_' || coalesce(
         (SELECT d.reason FROM deletions d WHERE d.recording_id = {recording}.id), 'erased')
     ELSE {recording}.state END"""
-_CALL_COLUMNS = f"""
+CALL_COLUMNS = f"""
     c.id, c.line, c.line_name, c.state, c.direction, c.outcome, c.started_utc, c.answered_utc, c.ended_utc,
     c.duration_ms, c.ring_count, c.caller_number, c.caller_name, c.caller_presentation, c.dialled,
     (SELECT r.id FROM recordings r WHERE r.call_id = c.id AND r.about = 'call' ORDER BY r.id DESC LIMIT 1),
@@ -199,104 +160,17 @@ def line_names(db: sqlite3.Connection) -> dict[int, str]:
 
 def call_row(db: sqlite3.Connection, call_id: str) -> CallRow | None:
     """One call as the lists show it."""
-    row = db.execute(f"SELECT {_CALL_COLUMNS} FROM calls c WHERE c.id = ?", (call_id,)).fetchone()
+    row = db.execute(f"SELECT {CALL_COLUMNS} FROM calls c WHERE c.id = ?", (call_id,)).fetchone()
     return CallRow(*row) if row else None
 
 
 def _last_call(db: sqlite3.Connection, line: int) -> CallRow | None:
     row = db.execute(
-        f"""SELECT {_CALL_COLUMNS} FROM calls c WHERE c.line = ? AND c.state = 'ended'
+        f"""SELECT {CALL_COLUMNS} FROM calls c WHERE c.line = ? AND c.state = 'ended'
             ORDER BY c.started_utc DESC LIMIT 1""",
         (line,),
     ).fetchone()
     return CallRow(*row) if row else None
-
-
-def newest_calls(db: sqlite3.Connection, wanted: CallFilter, limit: int) -> tuple[CallRow, ...]:
-    """The newest `limit` calls that pass."""
-    return _select(db, wanted, None, "older", limit)
-
-
-def count_calls(db: sqlite3.Connection, wanted: CallFilter, at_most: int) -> int:
-    """How many calls pass, counting no further than `at_most`."""
-    where, values = conditions(wanted)
-    counted = f"SELECT count(*) FROM (SELECT 1 FROM calls c WHERE {where} LIMIT ?)"
-    return int(db.execute(counted, (*values, at_most)).fetchone()[0])
-
-
-def calls_page(
-    db: sqlite3.Connection,
-    wanted: CallFilter,
-    size: int,
-    older_than: CallKey | None = None,
-    newer_than: CallKey | None = None,
-) -> CallsPage:
-    """One page of the calls that pass: the newest, those after `older_than`, or those before `newer_than`."""
-    going_up = newer_than is not None
-    key, way = (newer_than, "newer") if going_up else (older_than, "older")
-    found = _select(db, wanted, key, way, size + 1)
-    more, calls = len(found) > size, found[:size]
-    if going_up:
-        calls = calls[::-1]
-    if not calls:
-        return CallsPage((), None, None)
-    above = more if going_up else older_than is not None
-    below = True if going_up else more
-    return CallsPage(calls, calls[0].key if above else None, calls[-1].key if below else None)
-
-
-_ORDERS = {  # way through the list -> (comparison with the key, order); newest first is "older"
-    "older": ("<", "DESC"),
-    "newer": (">", "ASC"),
-}
-
-
-def _select(
-    db: sqlite3.Connection, wanted: CallFilter, key: CallKey | None, way: str, limit: int
-) -> tuple[CallRow, ...]:
-    where, values = conditions(wanted)
-    comparison, order = _ORDERS[way]
-    if key is not None:
-        where += f" AND (c.started_utc, c.id) {comparison} (?, ?)"
-        values = (*values, key.started_utc, key.id)
-    rows = db.execute(
-        f"""SELECT {_CALL_COLUMNS} FROM calls c WHERE {where}
-            ORDER BY c.started_utc {order}, c.id {order} LIMIT ?""",
-        (*values, limit),
-    )
-    return tuple(CallRow(*row) for row in rows)
-
-
-def conditions(wanted: CallFilter) -> tuple[str, tuple[str | int, ...]]:
-    """The WHERE clause (never empty) and its values."""
-    pattern = _like(wanted.text)
-    lines = tuple(sorted(wanted.lines or ()))
-    candidates: tuple[tuple[str, tuple[str | int, ...], bool], ...] = (
-        (
-            "(c.caller_number LIKE ? ESCAPE '\\' OR c.caller_name LIKE ? ESCAPE '\\' "
-            "OR c.dialled LIKE ? ESCAPE '\\')",
-            (pattern, pattern, pattern),
-            bool(wanted.text),
-        ),
-        ("c.line = ?", (wanted.line or 0,), wanted.line is not None),
-        ("c.direction = ?", (wanted.direction,), bool(wanted.direction)),
-        ("c.outcome = ?", (wanted.outcome,), bool(wanted.outcome)),
-        ("c.started_utc >= ?", (wanted.from_utc,), bool(wanted.from_utc)),
-        ("c.started_utc < ?", (wanted.until_utc,), bool(wanted.until_utc)),
-        (f"c.line IN ({', '.join('?' * len(lines))})", lines, wanted.lines is not None),
-        (f"c.id IN ({', '.join('?' * len(wanted.ids))})", wanted.ids, bool(wanted.ids)),
-        ("c.id IN (SELECT call_id FROM call_tags WHERE tag = ?)", (wanted.tag,), bool(wanted.tag)),
-        ("c.id IN (SELECT call_id FROM call_stars)", (), wanted.starred),
-    )
-    chosen = [(clause, values) for clause, values, asked in candidates if asked]
-    where = " AND ".join(clause for clause, _ in chosen) or "1"
-    return where, tuple(value for _, values in chosen for value in values)
-
-
-def _like(text: str) -> str:
-    """`text` as a LIKE pattern: anywhere within, or, when it has a *, from first to last character."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped.replace("*", "%") if "*" in escaped else f"%{escaped}%"
 
 
 def call_facts(db: sqlite3.Connection, call_id: str) -> CallFacts | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from edge.store.call_search import migrations as call_search_migrations
 from edge.store.communications import migrations as communications_migrations
 from edge.store.customers import migrations as customers_migrations
 from edge.store.hat_events import migrations as hat_events_migrations
@@ -130,6 +131,7 @@ MIGRATIONS = (
     marks_migrations,
     hat_events_migrations,
     lines_migrations,
+    call_search_migrations,
 )
 
 

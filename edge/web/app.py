@@ -12,6 +12,7 @@ from contextlib import closing
 from bottle import Bottle, HTTPError
 
 from edge.clock import Clock, SystemClock
+from edge.store.call_search import catch_up
 from edge.store.imports import finish_undone
 from edge.store.schema import open_store
 from edge.web import (
@@ -208,6 +209,7 @@ def build_app(
     """The application; it brings the database's tables up to date first. `stop` ends the live streams."""
     with closing(open_store(settings.database)) as db:
         finish_undone(db)
+        catch_up(db)
     site = Site.build(settings, clock or SystemClock(), stop or threading.Event())
     app = Bottle()
     for route in ROUTES:

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from bottle import HTTPResponse
 
-from edge.store.listing import CallFilter, CallKey, CallsPage, calls_page, line_names
+from edge.store.call_list import CallFilter, CallKey, CallsPage, calls_page
+from edge.store.listing import line_names
 from edge.store.notes import LONGEST_TAG, all_tags
 from edge.store.operations import Operation, log_play
 from edge.web import shown

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
+from edge.store.call_list import CallFilter
 from edge.store.day import Mark, day_marks
-from edge.store.listing import CallFilter, line_names
+from edge.store.listing import line_names
 from edge.web import shown
 from edge.web.site import Visit
 from sync.moment import from_text, to_text

@@ -18,7 +18,8 @@ from typing import IO
 
 from bottle import HTTPResponse
 
-from edge.store.listing import CallFilter, CallRow, newest_calls, recording
+from edge.store.call_list import CallFilter, newest_calls
+from edge.store.listing import CallRow, recording
 from edge.store.operations import Operation, log_operation
 from edge.web import shown
 from edge.web.calls import AskedBadly, read_search, show_calls

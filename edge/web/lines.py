@@ -9,7 +9,8 @@ from datetime import date
 
 from bottle import HTTPError, HTTPResponse
 
-from edge.store.listing import CallFilter, count_calls, lines_now, newest_calls
+from edge.store.call_list import CallFilter, count_calls, newest_calls
+from edge.store.listing import lines_now
 from edge.store.sessions import session_user
 from edge.store.users import lines_in_scope
 from edge.web import sessions, shown

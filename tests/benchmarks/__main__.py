@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, str] = {
     "sync_events": "tests.benchmarks.sync_events",
     "sync_audio": "tests.benchmarks.sync_audio",
     "sync_link": "tests.benchmarks.sync_link",
+    "branch_calls": "tests.benchmarks.branch_calls",
 }
 
 

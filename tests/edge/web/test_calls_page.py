@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.store.listing import CallFilter, recording
+from edge.store.call_list import CallFilter
+from edge.store.listing import recording
 from edge.web.call import drawn_gaps
 from edge.web.calls import AskedBadly, read_search
 from tests.edge.web.conftest import Branch, Browser
