@@ -19,6 +19,7 @@ from edge.triggers import TRIGGERS
 from edge.triggers.wish import Trigger, Wish
 
 CALLER_WAIT_S = 1.0  # how long after the answer a caller ID may still be on its way
+SPLIT_LATE_S = 2.5  # longer than a hang-up or a dead line takes to be certain
 SECOND_WAIT_S = 4.0  # how long after a hook flash, or the last digit after it, a second number may still come
 
 
@@ -131,10 +132,14 @@ class LineKeeping:
         return [StopRecording(self._call, position)]
 
     def _split(self, position: int) -> list[Action]:
-        """The next part begins with the very sample the last one ended before."""
+        """The next part begins with the very sample the last one ended before.
+
+        It is begun late, from the ring: a hang-up is known only when it has lasted, and leaves no empty part.
+        """
         longest = round(self.rules.longest_part_s * self.rate_hz)
+        late = longest + round(SPLIT_LATE_S * self.rate_hz)
         actions: list[Action] = []
-        while longest and self._part_from is not None and position - self._part_from >= longest:
+        while longest and self._part_from is not None and position - self._part_from >= late:
             end = self._part_from + longest
             assert self._call is not None
             actions += [StopRecording(self._call, end), StartRecording(self._call, end)]

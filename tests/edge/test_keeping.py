@@ -106,6 +106,7 @@ def _with_last_word(keeping: LineKeeping, actions: list[Action]) -> list[Action]
             [(9, 12, True)],
         ),
         (KeepRules(longest_part_s=10), ANSWERED, [(4, 14, True), (14, 24, False), (24, 30, False)]),
+        (KeepRules(longest_part_s=13), ANSWERED, [(4, 17, True), (17, 30, False)]),
     ],
     ids=str,
 )

@@ -16,9 +16,11 @@ import pytest
 from edge.app import RecordService, build_record_service
 from edge.clock import SystemClock
 from edge.config import Config
+from edge.store.line_settings import change, settings_of
 from hw.virtual.build import alsa_config, build
 from hw.virtual.ring import Ring
-from sync.moment import from_text
+from sync.db import connect, write
+from sync.moment import from_text, to_text
 from tests.fakes import AtOnce, wait_for
 from tests.world import World
 
@@ -182,6 +184,28 @@ def second(config: Config, world: World, folder: Path, **changes: str) -> subpro
     (folder / "second.toml").write_text(text)
     command = [sys.executable, "-m", "edge", "record", "--config", str(folder / "second.toml")]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_settings_changed_on_the_page_in_mid_call_hold_from_the_next_call_on(service: RecordService) -> None:
+    call = recording_call(service)
+    (line,) = rows(service, f"SELECT line FROM calls WHERE id = '{call}'")[0]
+    with closing(connect(service.config.database)) as page, write(page):
+        change(page, line, {"pre_roll_s": 0.5, "name": "前台"}, "chief", to_text(datetime.now(UTC)))
+    first = ended(service, call)
+    before_s = from_text(first["started_utc"]) - from_text(first["audio_utc"])
+    assert before_s > timedelta(seconds=1), "the running call goes on as it began"
+    kept_s = before_s.total_seconds() + first["duration_ms"] / 1000
+    assert first["samples"] / 8000 == pytest.approx(kept_s, abs=0.01) and gaps(service, call) == []
+    query = f"SELECT id FROM calls WHERE line = {line} AND started_utc > '{first['ended_utc']}'"
+    until(service, lambda: rows(service, query), "the next call of the line")
+    second = ended(service, rows(service, query)[0][0])
+    before_s = from_text(second["started_utc"]) - from_text(second["audio_utc"])
+    assert before_s.total_seconds() == pytest.approx(0.5, abs=0.01)
+    assert (second["line_name"], rows(service, f"SELECT name FROM lines WHERE line = {line}")[0][0]) == (
+        "前台",
+        "前台",
+    )
+    assert settings_of(service.db, line).taken == 1
 
 
 def test_a_second_recorder_is_told_who_was_first(

@@ -88,6 +88,34 @@ STORIES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         ),
         {"outcome": "answered", "flashes": 1, "end": 2.18},
     ),
+    "open loop": (
+        (
+            'do = "dial", digits = "1", dial_tone_s = 1, ringbacks = 0, reverses = true',
+            'do = "open_loop", ms = 500',
+            'do = "hang_up", who = "staff"',
+        ),
+        {"outcome": "answered", "open_loops": 1, "reversals": 2, "end": 2.48},
+    ),
+    "call waiting": (
+        (
+            'do = "dial", digits = "1", dial_tone_s = 1, ringbacks = 0',
+            'do = "call_waiting", caller = "wang"',
+            'do = "hang_up", who = "staff"',
+        ),
+        {"outcome": "answered", "keys": ()},
+    ),
+    "fax": (
+        (
+            'do = "dial", digits = "1", dial_tone_s = 1, ringbacks = 0',
+            'do = "fax", tone = "ced", s = 3',
+            'do = "hang_up", who = "staff"',
+        ),
+        {"is_fax": True, "end": 5.28},
+    ),
+    "the line breaks in mid call": (
+        ('do = "dial", digits = "1", dial_tone_s = 1, ringbacks = 0', 'do = "dead", s = 3'),
+        {"outcome": "answered", "end": 1.98},
+    ),
 }
 
 
