@@ -27,7 +27,8 @@ from tests.sync.station import AT, BOX, Station, call_ended
 
 EVENTS = 20_000
 EVENT_BYTES = 500  # about what a call record has as JSON
-COMMITS = 400
+COMMITS, BATCHES = 400, 100
+HASH = "0" * 64
 BACKLOG, TRUE = 1_000_000, 20_000
 
 
@@ -108,16 +109,20 @@ def commits() -> list[Figure]:
         alone = fsyncs(Path(folder))
         db = sqlite_db.connect(Path(folder) / "outbox.db")
         sqlite_db.migrate(db, outbox.migrations)
-        ours = timed(COMMITS, lambda: put(db, 1))
-        batch_s = sum(timed(100, lambda: put(db, 100)))
         bare = sqlite_db.connect(Path(folder) / "bare.db")
-        bare.execute("CREATE TABLE t (epoch, stream, seq, eid, kind, at, body, prev, h)")
-        bare_s = sum(timed(100, lambda: put_bare(bare, 100)))
+        bare.execute("CREATE TABLE entries (stream, seq, eid, kind, at, body, prev, h, UNIQUE (stream, seq))")
+        for one in (db, bare):
+            one.execute("CREATE TABLE facts (id, body)")
+        ours = timed(COMMITS, lambda: put(db, 1))
+        batch_s = bare_s = 0.0
+        for number in range(BATCHES):  # in turn, for the disk is not ours alone
+            batch_s += sum(timed(1, lambda: put(db, 100)))
+            bare_s += sum(timed(1, lambda number=number: put_bare(bare, 100, number)))
     return [
         Figure("outbox commit p50; against fdatasync", percentile(ours, 50) * 1000, "ms",
                percentile(alone, 50) * 1000, ratio_target=1.3),
-        Figure("entries a second, 100 to a commit; against a bare table", 10_000 / batch_s, "1/s",
-               10_000 / bare_s, ratio_target=0.8, at_least=True),
+        Figure("facts with their entries a second, 100 to a commit; against bare rows with one index",
+               100 * BATCHES / batch_s, "1/s", 100 * BATCHES / bare_s, ratio_target=0.8, at_least=True),
     ]  # fmt: skip
 
 
@@ -143,19 +148,31 @@ def fsyncs(folder: Path) -> list[float]:
 
 
 def put(db: sqlite3.Connection, count: int) -> None:
-    """So many call records in one transaction."""
+    """So many calls and their entries in one transaction."""
     with write(db):
         for _ in range(count):
-            outbox.put(db, call_ended(), AT)
+            call = call_ended()
+            db.execute("INSERT INTO facts VALUES (?, ?)", (call.call_id, bytes(EVENT_BYTES)))
+            outbox.put(db, call, AT)
 
 
-def put_bare(db: sqlite3.Connection, count: int) -> None:
-    """As many rows of that size without a number, a chain or an index."""
-    row = ("0" * 16, "evt", 1, "0" * 36, "call_ended", AT, bytes(EVENT_BYTES), "0" * 64, "0" * 64)
+def put_bare(db: sqlite3.Connection, count: int, batch: int) -> None:
+    """As many rows of that size, made without JSON, hash or chain."""
     with write(db):
-        for _ in range(count):
-            call_ended()
-            db.execute("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        for number in range(count):
+            call = call_ended()
+            db.execute("INSERT INTO facts VALUES (?, ?)", (call.call_id, bytes(EVENT_BYTES)))
+            row = (
+                "evt",
+                batch * count + number,
+                call.call_id,
+                "call_ended",
+                AT,
+                bytes(EVENT_BYTES),
+                HASH,
+                HASH,
+            )
+            db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def memory() -> Figure:
