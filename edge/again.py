@@ -99,6 +99,9 @@ def main(arguments: list[str], default_config: Path) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    if not config.database.exists():
+        sys.stderr.write(f"decode: there is no {config.database}: this box has taken no call yet\n")
+        return 2
     db = open_store(config.database)
     try:
         return _run(db, config, options)

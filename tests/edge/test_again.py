@@ -192,6 +192,17 @@ def test_wrong_settings_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureF
     assert "none.toml" in capsys.readouterr().err
 
 
+def test_a_box_without_calls_is_not_made_by_looking(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "box.toml").write_text(CONFIG.format(tmp_path / "box"))
+    assert again(tmp_path, capsys)[::2] == (
+        2,
+        f"decode: there is no {tmp_path}/box/branch.db: this box has taken no call yet\n",
+    )
+    assert not (tmp_path / "box").exists()
+
+
 def test_one_call_and_all_that_failed_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--again", "--call", "x", "--failed"], Path("/nowhere"))
