@@ -39,6 +39,26 @@ PAGES = {
 }
 
 
+def happen(branch: Branch, call_id: str) -> None:  # noqa: F811
+    """Keys, a second caller and a fax tone in the call."""
+    marks = [
+        (400, "key", "1"), (600, "key", "0"), (800, "key", "2"), (1200, "waiting", "alert"),
+        (1500, "waiting", "01062345678"), (1900, "flash", ""), (2400, "fax", "cng"), (2800, "tone", "busy"),
+    ]  # fmt: skip
+    for at_ms, kind, detail in marks:
+        branch.insert("call_marks", call_id=call_id, at_ms=at_ms, kind=kind, detail=detail)
+    branch.db.execute(
+        "UPDATE calls SET is_fax = 1, second_number = '01062345678', second_name = '李强',"
+        " second_presentation = 'available' WHERE id = ?",
+        (call_id,),
+    )
+    branch.db.execute(
+        "UPDATE recordings SET started_utc = (SELECT started_utc FROM calls WHERE id = call_id)"
+        " WHERE call_id = ?",
+        (call_id,),
+    )
+
+
 @pytest.fixture
 def admin(branch: Branch, chromium: Browser, address: str) -> Iterator[Page]:  # noqa: F811
     """The page of an administrator, with two calls to look at."""
@@ -46,6 +66,7 @@ def admin(branch: Branch, chromium: Browser, address: str) -> Iterator[Page]:  #
     branch.insert("groups", id="g1", name="前台")
     ring(branch, "call-1", "13800138000")
     hang_up(branch, "call-1")
+    happen(branch, "call-1")
     branch.call("call-2", 3600, outcome="missed", line=2, line_name="Line 2", caller_number="01062345678")
     with write(branch.db):
         note_file(branch.db, [LineSettings(line=line, name=f"Line {line}") for line in (1, 2)], 60.0)

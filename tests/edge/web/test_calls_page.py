@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from edge.store.call_list import CallFilter
-from edge.store.listing import recording
-from edge.web.call import drawn_gaps
+from edge.store.listing import call_facts, recording
+from edge.store.marks import marks_of
+from edge.web.call import drawn_gaps, drawn_marks, timeline
 from edge.web.calls import AskedBadly, read_search
+from sync.moment import to_text
 from tests.edge.web.conftest import Branch, Browser
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -304,3 +307,51 @@ def test_a_recording_without_samples_draws_no_gaps(branch: Branch) -> None:
     branch.insert("gaps", recording_id="rec-1", start_sample=0, length_samples=10, reason="overrun")
     row = recording(branch.db, "rec-1")
     assert row is not None and drawn_gaps(row) == ()
+
+
+def test_what_happened_in_the_call(branch: Branch, staff: Browser) -> None:
+    began = branch.clock.utc() - timedelta(seconds=60)
+    branch.call("call-1", answered_utc=to_text(began), ended_utc=to_text(began + timedelta(seconds=20)))
+    branch.recording("rec-1", "call-1", started_utc=to_text(began - timedelta(seconds=5)))
+    marks = [
+        (0, "answered", ""), (1000, "key", "1"), (1400, "key", "2"), (9000, "key", "3"),
+        (10_000, "flash", ""), (11_000, "waiting", "withheld"), (12_000, "tone", "busy"),
+        (13_000, "new_kind", "x\x00"),
+    ]  # fmt: skip
+    for at_ms, kind, detail in marks:
+        branch.insert("call_marks", call_id="call-1", at_ms=at_ms, kind=kind, detail=detail)
+    facts = call_facts(branch.db, "call-1")
+    assert facts is not None
+    happened = marks_of(branch.db, "call-1")
+    moments = [(one.text, one.detail, one.after_ms) for one in timeline(facts, happened)]
+    assert moments == [
+        ("The line rang", "", 0), ("Answered", "", 0), ("Keys pressed", "12", 1000),
+        ("Keys pressed", "3", 9000), ("Hook flash", "", 10_000),
+        ("Another call waits", "Number withheld", 11_000), ("Tone heard", "busy", 12_000),
+        ("new_kind", "x\N{REPLACEMENT CHARACTER}", 13_000), ("The call ended", "", 20_000),
+    ]  # fmt: skip
+    (row,) = facts.recordings
+    ticks = [(one.x, one.kind) for one in drawn_marks(facts, row, happened)]
+    assert ticks == [(500.0, "Answered"), (600.0, "Keys pressed"), (640.0, "Keys pressed")]
+    page = staff.get("/calls/call-1").text
+    assert page.count('class="tick"') == 3 and "Another call waits" in page and "Number withheld" in page
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"second_number": "8001", "second_presentation": "dialled"}, "8001"),
+        ({"second_presentation": "withheld"}, "Number withheld"),
+        ({"second_presentation": "failed"}, "Caller ID not readable"),
+        ({"is_fax": 1}, "Fax"),
+        ({"outcome": "voicemail"}, "Voicemail"),
+        ({"outcome": "busy", "direction": "out"}, "Was busy"),
+        ({"outcome": "no_answer", "direction": "out"}, "Did not answer"),
+        ({"end_reason": "loop_opened"}, "The exchange let the line go"),
+    ],
+)
+def test_words_for_what_a_call_became(branch: Branch, staff: Browser, values: dict, words: str) -> None:
+    branch.call("call-1", **values)
+    assert words in staff.get("/calls/call-1").text
+    branch.db.execute("UPDATE users SET language = 'zh'")
+    assert words == "8001" or words not in staff.get("/calls/call-1").text

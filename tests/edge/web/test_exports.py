@@ -207,3 +207,19 @@ def test_a_user_without_the_right_sees_no_player_and_no_buttons(branch: Branch) 
     for path in ("/calls", "/calls/a", "/lines"):
         page = browser.get(path).text
         assert "/recordings/" not in page and "/calls/zip" not in page and "/calls/xlsx" not in page
+
+
+@pytest.mark.parametrize(
+    ("presentation", "words"),
+    [
+        ("withheld", "Number withheld"),
+        ("unavailable", "Number not available"),
+        ("failed", "Caller ID not readable"),
+        (None, "No number"),
+    ],
+)
+def test_why_there_is_no_number(
+    branch: Branch, leader: Browser, presentation: str | None, words: str
+) -> None:
+    branch.call("call-1", caller_number=None, caller_presentation=presentation)
+    assert words in leader.post("/calls/csv", {"form_token": leader.form_token()}).body.decode()
