@@ -111,8 +111,7 @@ class EntriesDesk:
                 size, entries = sent.get(topic.box_id, (0, 0))
                 sent[topic.box_id] = size + len(payload), entries + len(one.entries)
                 received.append((Origin(topic.box_id, now_utc), one))
-        for box_id, (size, entries) in sent.items():
-            allowed.count(db, box_id, now_utc, size, entries)
+        allowed.count_all(db, now_utc, sent)
         return iter(self.inbox.accept_all(db, received) if received else [])
 
     def _aside(self, db: Connection, origin: Origin, channel: str, payload: bytes) -> list[tuple[str, bytes]]:
@@ -157,4 +156,4 @@ def _refusals(db: Connection, box_ids: set[str], now_utc: str) -> dict[str, str 
     seen = {"last_seen_utc": now_utc, "first_seen_utc": func.coalesce(boxes.c.first_seen_utc, now_utc)}
     if known:
         db.execute(boxes.update().where(boxes.c.id.in_(known)).values(seen))
-    return {box_id: allowed.refusal(db, box_id, now_utc) for box_id in known}
+    return allowed.refusals(db, known, now_utc)

@@ -93,7 +93,7 @@ class PostgresServer:
     def stop(self) -> None:
         """End it and remove its folder."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGINT)  # fast: does not wait for clients
+            self.process.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
             self.process.wait(timeout=20)
             self.process = None
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, func, select
 
 from cloud.store import schema, troubles
+from sync import bulk
 from sync.session import HELD_BACK, OVER_QUOTA
 
 EVERY_BOX = "*"
@@ -31,9 +32,22 @@ def held_back(db: Connection, box_id: str) -> bool:
 
 def refusal(db: Connection, box_id: str, now_utc: str) -> str | None:
     """Why nothing is taken from a registered box now; None: it is."""
-    if held_back(db, box_id):
-        return HELD_BACK
-    used, quota = usage_of(db, box_id, now_utc), quota_of(db, box_id)
+    return refusals(db, [box_id], now_utc)[box_id]
+
+
+def refusals(db: Connection, box_ids: Sequence[str], now_utc: str) -> dict[str, str | None]:
+    """The same for many boxes, with as many statements as for one."""
+    table = schema.presence
+    query = select(table.c.box_id).where(table.c.box_id.in_(box_ids), table.c.held.is_not(None))
+    held = set(db.execute(query).scalars())
+    used, allowed = usages(db, box_ids, now_utc), _quotas_of(db, box_ids)
+    return {
+        box_id: HELD_BACK if box_id in held else _over(db, box_id, used[box_id], allowed[box_id], now_utc)
+        for box_id in box_ids
+    }
+
+
+def _over(db: Connection, box_id: str, used: Quota, quota: Quota, now_utc: str) -> str | None:
     over = used.bytes_a_day >= quota.bytes_a_day or used.entries_a_day >= quota.entries_a_day
     if not over and used.quarantine_rows < quota.quarantine_rows:
         return None
@@ -47,34 +61,58 @@ def refusal(db: Connection, box_id: str, now_utc: str) -> str | None:
 
 def count(db: Connection, box_id: str, now_utc: str, size_bytes: int, entries: int) -> None:
     """Note what a box has sent."""
-    table, day = schema.usage, now_utc[:DAY]
-    mine = (table.c.box_id == box_id, table.c.day == day)
-    added = {"bytes": table.c.bytes + size_bytes, "entries": table.c.entries + entries}
-    if db.execute(table.update().where(*mine).values(added)).rowcount == 0:
-        row = {"box_id": box_id, "day": day, "bytes": size_bytes, "entries": entries}
-        db.execute(table.insert().values(row))
+    count_all(db, now_utc, {box_id: (size_bytes, entries)})
+
+
+def count_all(db: Connection, now_utc: str, sent: Mapping[str, tuple[int, int]]) -> None:
+    """Note what boxes have sent: bytes and entries."""
+    used = usages(db, list(sent), now_utc)
+    rows = [
+        (box_id, now_utc[:DAY], used[box_id].bytes_a_day + size, used[box_id].entries_a_day + entries)
+        for box_id, (size, entries) in sent.items()
+    ]
+    bulk.upsert(db, schema.usage, ("box_id", "day", "bytes", "entries"), rows)
 
 
 def usage_of(db: Connection, box_id: str, now_utc: str) -> Quota:
     """What a box has used of its quota."""
+    return usages(db, [box_id], now_utc)[box_id]
+
+
+def usages(db: Connection, box_ids: Sequence[str], now_utc: str) -> dict[str, Quota]:
+    """What boxes have used of their quotas."""
     table, aside = schema.usage, schema.inbox_tables.quarantine
-    today = select(table.c.bytes, table.c.entries).where(
-        table.c.box_id == box_id, table.c.day == now_utc[:DAY]
+    today = select(table).where(table.c.box_id.in_(box_ids), table.c.day == now_utc[:DAY])
+    sent = {row["box_id"]: row for row in db.execute(today).mappings()}
+    waiting = (
+        select(aside.c.box_id, func.count())
+        .where(aside.c.box_id.in_(box_ids), aside.c.state == "waiting")
+        .group_by(aside.c.box_id)
     )
-    row = db.execute(today).first()
-    waiting = select(func.count()).where(aside.c.box_id == box_id, aside.c.state == "waiting")
-    return Quota(row.bytes if row else 0, row.entries if row else 0, db.execute(waiting).scalar_one())
+    waits = {box_id: int(count) for box_id, count in db.execute(waiting)}
+    return {
+        box_id: Quota(
+            sent[box_id]["bytes"] if box_id in sent else 0,
+            sent[box_id]["entries"] if box_id in sent else 0,
+            waits.get(box_id, 0),
+        )
+        for box_id in box_ids
+    }
 
 
 def quota_of(db: Connection, box_id: str) -> Quota:
     """The quota of a box: its own, else that of all, else the default."""
+    return _quotas_of(db, [box_id])[box_id]
+
+
+def _quotas_of(db: Connection, box_ids: Sequence[str]) -> dict[str, Quota]:
     table = schema.quotas
+    query = select(table).where(table.c.box_id.in_([*box_ids, EVERY_BOX]))
     rows = {
-        row["box_id"]: row
-        for row in db.execute(select(table).where(table.c.box_id.in_((box_id, EVERY_BOX)))).mappings()
+        row["box_id"]: Quota(row["bytes_a_day"], row["entries_a_day"], row["quarantine_rows"])
+        for row in db.execute(query).mappings()
     }
-    row = rows.get(box_id) or rows.get(EVERY_BOX)
-    return Quota(row["bytes_a_day"], row["entries_a_day"], row["quarantine_rows"]) if row else Quota()
+    return {box_id: rows.get(box_id) or rows.get(EVERY_BOX) or Quota() for box_id in box_ids}
 
 
 def set_quota(db: Connection, box_id: str, quota: Quota) -> None:

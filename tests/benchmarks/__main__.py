@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, str] = {
     "sync_audio": "tests.benchmarks.sync_audio",
     "sync_link": "tests.benchmarks.sync_link",
     "branch_calls": "tests.benchmarks.branch_calls",
+    "sync_ingest": "tests.benchmarks.sync_ingest",
 }
 
 

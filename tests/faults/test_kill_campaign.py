@@ -1,0 +1,78 @@
+"""SIGKILL of box, broker and ingest in turn, at random moments, while calls keep coming: each arrives once.
+
+The victims are processes of their own with real sockets and databases; what is counted at the end is read
+past our own code. KILLS says how many the nightly run has; the victim is started anew after each.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sync.transport import wait
+from tests.edge.test_syncer_kills import VICTIMS, Installation
+from tests.sync.station import call_ended
+
+QUICK = 10
+NIGHTLY = 1000
+SEED = 20261122
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(tmp_path)
+    yield installation
+    installation.close()
+
+
+def campaign(installation: Installation, kills: int) -> Counter[str]:
+    """Kill so many times; how often each."""
+    choice, killed = random.Random(SEED), Counter[str]()
+    box = installation.looking_at_box
+    told: set[str] = set()
+    for number in range(kills):
+        events = [call_ended() for _ in range(choice.randint(50, 400))]
+        told |= {event.call_id for event in events}
+        box.put(*events)
+        wait([], choice.uniform(0.0, 0.8))  # somewhere between the first byte and the last ack
+        victim = VICTIMS[number % len(VICTIMS)] if number < len(VICTIMS) else choice.choice(VICTIMS)
+        installation.kill(victim)
+        installation.start(victim)
+        killed[victim] += 1
+        if number % 20 == 19:  # what is owed does not grow without end
+            installation.until(lambda: box.owes == 0)
+    installation.until(lambda: box.owes == 0)
+    everything_once(installation.station.folder / "head-office.db", told)
+    return killed
+
+
+def everything_once(database: Path, told: set[str]) -> None:
+    """No call is missing, none is there twice, nothing was set aside, no stream has a hole."""
+    db = sqlite3.connect(database)
+    try:
+        assert {call for (call,) in db.execute("SELECT id FROM calls")} == told
+        eids = Counter(eid for (eid,) in db.execute("SELECT eid FROM inbox WHERE kind = 'call_ended'"))
+        assert len(eids) == len(told) and set(eids.values()) == {1}
+        assert db.execute("SELECT count(*) FROM quarantine").fetchone() == (0,)
+        streams = "SELECT count(*) FROM inbox_streams WHERE ranges <> '[]' OR broken_seq IS NOT NULL"
+        assert db.execute(streams).fetchone() == (0,)
+    finally:
+        db.close()
+
+
+@pytest.mark.xdist_group("kill campaign")
+def test_ten_kills_lose_nothing_and_double_nothing(installation: Installation) -> None:
+    assert set(campaign(installation, QUICK)) == set(VICTIMS)
+
+
+@pytest.mark.faults
+def test_a_thousand_kills(installation: Installation) -> None:
+    killed = campaign(installation, int(os.environ.get("KILLS", NIGHTLY)))
+    sys.stderr.write(f"killed: {dict(killed)}\n")
