@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, select
+from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from cloud.access.log import Action
@@ -133,3 +133,23 @@ def test_an_address_is_known_to_its_own_user_only(house: House) -> None:
             for pair in (("wang", "10.0.0.1"), ("wang", "10.0.0.2"), ("li", "10.0.0.1"))
         ]
     assert known == [True, False, False]
+
+
+def test_an_upgrade_that_is_cut_off_leaves_the_version_before(database_url: str) -> None:
+    """DDL is part of the transaction on both databases: a crash in the middle is as if it never began."""
+    engine = open_engine(database_url)
+    before = _shape(engine)
+    with pytest.raises(RuntimeError, match="power"), write(engine) as connection:
+        connection.execute(text("ALTER TABLE boxes ADD COLUMN half TEXT"))
+        connection.execute(text("CREATE TABLE half (id TEXT)"))
+        raise RuntimeError("the power goes")
+    assert _shape(engine) == before
+    engine.dispose()
+
+
+def _shape(engine: Engine) -> dict[str, list[str]]:
+    with read(engine) as connection:
+        found = inspect(connection)
+        return {
+            name: [column["name"] for column in found.get_columns(name)] for name in found.get_table_names()
+        }

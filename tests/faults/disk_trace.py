@@ -197,8 +197,19 @@ class Disk:
             return content
         if mode == "all":
             return _written(content, pending)
-        moments = [choice.randint(0, len(pending)) for _ in range(WRITEBACKS)]
+        first, last = choice.choice(_between_cuts(pending))
+        moments = [choice.randint(first, last) for _ in range(WRITEBACKS)]
         return _mixed([_written(content, pending[:moment]) for moment in moments], choice)
+
+
+def _between_cuts(pending: list[Step]) -> list[tuple[int, int]]:
+    """Stretches of moments whose pages may lie side by side on the disk.
+
+    A file that is cut shorter gives its blocks back; what is written there later lies elsewhere, so a page of
+    before the cut and one of after it are never both in the file.
+    """
+    cuts = [at for at, step in enumerate(pending) if step.kind == "truncate"]
+    return list(zip([0, *(cut + 1 for cut in cuts)], [*cuts, len(pending)], strict=True))
 
 
 def states(steps: list[Step], seed: int, most: int) -> Iterator[tuple[list[bytes], dict[str, bytes]]]:
