@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from edge.callerid import CallerId
 from edge.calls import (
@@ -18,7 +19,9 @@ from edge.calls import (
     EndCall,
     LineCalls,
     LineState,
+    MarkCall,
     ShowLine,
+    UpdateCall,
 )
 from edge.line import events as line_events
 from edge.line.events import (
@@ -287,3 +290,68 @@ def test_any_story_begins_and_ends_calls_in_pairs(steps: list[tuple[int, LineEve
                 assert action.call.outcome != "open" and action.call.end_reason
     assert begun[: len(over)] == over
     assert len(begun) - len(over) == (calls.call is not None)
+
+
+OUTCOMES_KNOWN = ("answered", "missed", "voicemail", "busy", "no_answer", "unknown")
+
+
+class AnyLine(RuleBasedStateMachine):
+    """A line on which anything may happen, under any rules; whatever state it is in, it gets out again."""
+
+    @initialize(ends=st.booleans(), believes=st.booleans(), longest_s=st.sampled_from([5.0, 12 * 3600.0]))
+    def begin(self, ends: bool, believes: bool, longest_s: float) -> None:
+        numbers = count(1)
+        rules = CallRules(open_loop_ends=ends, reversal_is_answer=believes, longest_call_s=longest_s)
+        self.calls = LineCalls(3, RATE_HZ, lambda: f"call-{next(numbers)}", rules)
+        self.now, self.open, self.shown = 0, [], LineState.UNKNOWN
+
+    @rule(tenths=st.integers(0, 200), event=st.sampled_from(EVERY_EVENT))
+    def happens(self, tenths: int, event: LineEvent) -> None:
+        self.now += at(tenths / 10)
+        self.look(self.calls.tick(self.now))
+        extra = [getattr(event, name) for name in type(event).__slots__]
+        self.look(self.calls.feed(type(event)(3, self.now, *extra)))
+
+    @rule(seconds=st.integers(0, 100))
+    def time_passes(self, seconds: int) -> None:
+        self.now += at(seconds)
+        self.look(self.calls.tick(self.now))
+
+    def look(self, actions: list) -> None:
+        for action in actions:
+            if isinstance(action, BeginCall):
+                assert not self.open, "one call at a time"
+                self.open.append(action.call.id)
+            elif isinstance(action, EndCall):
+                assert self.open == [action.call.id]
+                assert action.call.outcome in (
+                    "answered",
+                    "missed",
+                    "voicemail",
+                    "busy",
+                    "no_answer",
+                    "unknown",
+                )
+                assert action.call.ended is not None and action.call.ended >= action.call.started
+                self.open.clear()
+            elif isinstance(action, ShowLine):
+                self.shown = action.state
+            elif isinstance(action, UpdateCall | MarkCall):
+                assert [action.call.id] == self.open
+
+    @invariant()
+    def a_call_is_open_while_its_state_says_so(self) -> None:
+        assert self.shown is self.calls.state
+        assert (self.calls.call is None) == (self.calls.state in AT_REST) == (not self.open)
+
+    def teardown(self) -> None:
+        """The way out, the same from everywhere: the line is there, the phone is down, nobody rings."""
+        if hasattr(self, "calls"):
+            for event in (LineFound(3, self.now + 1), OnHook(3, self.now + 2)):
+                self.look(self.calls.feed(event))
+            self.look(self.calls.tick(self.now + at(30)))
+            assert self.calls.state is LineState.IDLE and not self.open
+
+
+AnyLine.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
+TestAnyLine = AnyLine.TestCase
