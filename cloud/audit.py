@@ -27,7 +27,7 @@ from cloud.store.database import read, write
 from sync.envelope import EnvelopeError, unpack_entry
 from sync.events import EVENT_TYPES, CallEnded, RecordingLost, RecordingReady
 from sync.inbox import Origin, Told
-from sync.manifest import WITNESS, ManifestError, Statement, digest, holds, read_statement
+from sync.manifest import BOX_KEY, WITNESS, ManifestError, Statement, digest, holds, read_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,9 @@ class Auditor:
         boxes are served meanwhile."""
         table = schema.manifests
         with read(engine) as db:
-            query = select(table.c.box_id, table.c.epoch, table.c.n).where(table.c.state == "closed")
+            query = select(table.c.box_id, table.c.epoch, table.c.n).where(
+                table.c.state.not_in(("open", "waiting"))  # closed, or a word that damage made of it
+            )
             keys = db.execute(query.order_by(table.c.box_id, table.c.epoch, table.c.n)).all()
         for box_id, epoch, n in keys:
             mine = (table.c.box_id == box_id, table.c.epoch == epoch, table.c.n == n)
@@ -186,8 +188,9 @@ def _statement(row: RowMapping) -> Statement | None:
         return None
     fits = (row["epoch"], row["n"], row["span"]) == (statement.epoch, statement.n, statement.span)
     whole = digest(body) == row["h"] and row["items"] == 0
+    signed = holds(statement.key, BOX_KEY, row["h"], row["sig"])
     witnessed = holds(row["witness_key"] or "", WITNESS, row["h"], row["witness_sig"] or "")
-    return statement if fits and whole and witnessed else None
+    return statement if fits and whole and signed and witnessed and row["state"] == "closed" else None
 
 
 def _set(db: Connection, row: RowMapping, **values: object) -> None:

@@ -173,21 +173,29 @@ def find(db: sqlite3.Connection, epoch: str, n: int) -> ManifestRow | None:
     return ManifestRow(*row) if row else None
 
 
-def to_send(db: sqlite3.Connection, epoch: str, ask_waiting: bool) -> ManifestRow | None:
+def to_send(
+    db: sqlite3.Connection, epoch: str, ask_waiting: bool, made_before_utc: str
+) -> ManifestRow | None:
     """The oldest manifest whose entries head office has all confirmed and that it has not closed.
+
+    One made since `made_before_utc` is not sent while its audio is on the way: once is enough. None is
+    sent before those that it follows.
 
     One that waits for audio is sent again once that was sent, and then only if `ask_waiting`.
     """
     rows = db.execute(
         f"""SELECT {_COLUMNS} FROM manifests m WHERE epoch = ?
-              AND (state = 'open' OR (state = 'waiting' AND (? OR code = '' AND NOT EXISTS (
-                  SELECT 1 FROM manifest_files f JOIN outbox_files o ON o.recording_id = f.recording_id
-                  WHERE f.epoch = m.epoch AND f.n = m.n AND o.state = 'new'))))
+              AND (state = 'open' AND made_utc < ? OR state = 'waiting' AND ?
+                  OR (state = 'open' OR state = 'waiting' AND code = '') AND NOT EXISTS (
+                      SELECT 1 FROM manifest_files f JOIN outbox_files o ON o.recording_id = f.recording_id
+                      WHERE f.epoch = m.epoch AND f.n = m.n AND o.state = 'new'))
               AND NOT EXISTS (SELECT 1 FROM manifest_parts p JOIN outbox o
                   ON o.epoch = p.epoch AND o.stream = p.stream AND o.seq BETWEEN p.first AND p.last
                   WHERE p.epoch = m.epoch AND p.n = m.n AND o.state = 'new')
+              AND NOT EXISTS (SELECT 1 FROM manifests e WHERE e.epoch = m.epoch AND e.n < m.n
+                  AND e.state IN ('open', 'refused'))
             ORDER BY n LIMIT 1""",
-        (epoch, ask_waiting),
+        (epoch, made_before_utc, ask_waiting),
     ).fetchone()
     return ManifestRow(*rows) if rows else None
 

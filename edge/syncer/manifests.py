@@ -42,6 +42,7 @@ LOOK_EVERY_S = 60.0  # whether an hour is over, or rows are damaged
 PATIENCE_S = 15.0
 TRY_EVERY_S = 0.5  # while some manifest is not closed: its entries may have been confirmed
 ASK_AGAIN_S = 120.0  # about a manifest that waits for audio which this box has sent or cannot send
+AUDIO_FIRST = timedelta(minutes=5)  # a fresh manifest lets its recordings go before it
 MOST_WANTED = MOST_RANGES
 AUDIT_MANIFESTS = 4  # of the closed ones, per look
 KEEP_DAYS = 30  # entries stay this long after they were closed: head office's backups are younger
@@ -96,7 +97,7 @@ class ManifestsEnd:
             return
         if self._flight is not None or self._may_send or now_s >= self._ask_s or self._is_time(now_s):
             self._flight = None
-            self._send(now_s)
+            self._send(now_s, now_utc)
 
     def _is_time(self, now_s: float) -> bool:
         if now_s < self._try_s:
@@ -131,7 +132,8 @@ class ManifestsEnd:
         for epoch, stream, seqs in wanted:
             self._say(Want(epoch=epoch, stream=stream, seqs=tuple(seqs[:MOST_WANTED])))
 
-    def _send(self, now_s: float) -> None:
+    def _send(self, now_s: float, now_utc: str) -> None:
+        before_utc = to_text(from_text(now_utc) - AUDIO_FIRST)
         ask_waiting = now_s >= self._ask_s
         if ask_waiting:
             self._ask_s = now_s + ASK_AGAIN_S
@@ -141,7 +143,7 @@ class ManifestsEnd:
                 self._await(epoch, 0, now_s)
                 self._say(Standing(epoch=epoch, top=n, h=h))
                 return
-            row = manifests.to_send(self.db, epoch, ask_waiting)
+            row = manifests.to_send(self.db, epoch, ask_waiting, before_utc)
             if row is not None:
                 self._await(epoch, row.n, now_s)
                 self._say(row.message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from edge.store.listing import Problem, problems
 from edge.store.unreconciled import Unreconciled, unreconciled
@@ -12,6 +13,7 @@ from sync.moment import to_text
 from sync.outbox import Waiting, waiting
 
 HEAD_OFFICE = "head_office"
+CLOSES_WITHIN = timedelta(minutes=15)  # of its end an hour is closed; until then it is no trouble
 
 # kind of part, before the colon of its name -> what its loss means
 LOSSES = {
@@ -62,7 +64,7 @@ def strip(visit: Visit) -> Strip:
         tuple(_trouble(problem) for problem in found if problem.part != HEAD_OFFICE),
         next((_trouble(problem) for problem in found if problem.part == HEAD_OFFICE), None),
         waiting(visit.db),
-        unreconciled(visit.db, to_text(visit.site.clock.utc())),
+        unreconciled(visit.db, to_text(visit.site.clock.utc() - CLOSES_WITHIN)),
     )
 
 

@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, str] = {
     "sync_link": "tests.benchmarks.sync_link",
     "branch_calls": "tests.benchmarks.branch_calls",
     "sync_ingest": "tests.benchmarks.sync_ingest",
+    "sync_manifest": "tests.benchmarks.sync_manifest",
 }
 
 

@@ -83,6 +83,10 @@ SPOOFS = {
     "another box's bulk connection": up(OTHER, "c", bulk=True),
     "head office": down(OTHER),
     "head office to itself": down(BOX),
+    "head office closing its own hour": topics.build(BOX, "dn", "m"),
+    "head office mending its own entry": topics.build(BOX, "dn", "e"),
+    "the birth of another box": up(OTHER, "b"),
+    "the manifest of another box": up(OTHER, "m"),
     "another root": f"y/1/0/{BOX}/up/e",
     "a level too many": f"x/1/0/0/{BOX}/up/e",
     "no level": "x",
@@ -105,7 +109,19 @@ def test_a_box_cannot_speak_as(station: Station, head_office: Client, spoof: str
 
 @pytest.mark.parametrize(
     "wanted",
-    ["#", "x/#", "+/+/+/+/dn/#", down(OTHER), up(OTHER), up(BOX), "$SYS/#", f"$share/g/{down(OTHER)}"],
+    [
+        "#",
+        "x/#",
+        "+/+/+/+/dn/#",
+        topics.build(OTHER, "dn", "m"),
+        topics.build(OTHER, "dn", "e"),
+        up(OTHER, "b"),
+        down(OTHER),
+        up(OTHER),
+        up(BOX),
+        "$SYS/#",
+        f"$share/g/{down(OTHER)}",
+    ],
 )
 def test_a_box_cannot_read(station: Station, wanted: str) -> None:
     """The broker grants the subscription and delivers nothing of it."""
@@ -122,6 +138,44 @@ def test_a_box_cannot_read(station: Station, wanted: str) -> None:
     assert [arrived.topic for arrived in thief.heard] == []
     if "$share" not in wanted:
         assert [arrived.payload for arrived in other.heard] == [b"an answer"]
+
+
+@pytest.mark.parametrize("group", ["ingest", "g", "head-office", "$share"])
+def test_a_box_that_joins_a_shared_subscription_takes_nothing_from_head_office(
+    station: Station, head_office: Client, group: str
+) -> None:
+    thief = _try(station, BOX, f"$share/{group}/x/1/+/+/up/#")
+    other = Client(station, OTHER, down(OTHER))
+    for number in range(20):
+        other.link.publish(up(OTHER), b"%d" % number)
+    for client in (other, head_office, *([thief] if thief else [])):
+        client.listen(0.3)
+    assert sorted(int(arrived.payload) for arrived in head_office.heard) == list(range(20))
+    assert thief is None or thief.heard == []
+
+
+def test_a_retained_birth_in_another_name_is_not_kept(station: Station) -> None:
+    box = Client(station, BOX, down(BOX))
+    box.link.publish(up(OTHER, "b"), b"spoof", retain=True)
+    box.link.publish(up(BOX, "b"), b"honest", retain=True)
+    box.listen(0.3)
+    late = Client(station, "head-office", "x/1/+/+/up/#")
+    late.listen(0.3)
+    assert [arrived.payload for arrived in late.heard] == [b"honest"]
+    box.link.publish(up(BOX, "b"), b"", retain=True)  # nothing is left for the others here
+    box.listen(0.2)
+    late.link.close()
+
+
+def test_the_bulk_connection_cannot_read_the_answers_of_the_other(station: Station) -> None:
+    thief = _try(station, BOX + ".b", f"x/1/+/{BOX}/dn/#")
+    office = Client(station, "head-office", "x/1/+/+/up/#")
+    box = Client(station, BOX, down(BOX))
+    office.link.publish(down(BOX), b"an answer")
+    for client in (office, box, *([thief] if thief else [])):
+        client.listen(0.3)
+    assert [arrived.payload for arrived in box.heard] == [b"an answer"]
+    assert thief is None or thief.heard == []
 
 
 def test_a_false_client_id_does_not_help(station: Station, head_office: Client, tmp_path: Path) -> None:

@@ -138,6 +138,11 @@ def test_an_hour_waits_for_its_audio(box: Box, office: Office) -> None:
     _, ready = box.record(b"audio")
     file = box.settings.recordings_dir / f"{ready.recording_id}.flac"
     file.rename(file.with_suffix(".away"))
+    until(lambda: outbox.waiting(box.db).entries == 0, box, office)
+    box.step()
+    assert office.rows("manifests") == [], "a fresh manifest lets its recordings go first"
+    with sqlite_db.write(box.db):
+        box.db.execute("UPDATE manifests SET made_utc = '2026-11-22T05:00:00.000Z'")
     until(lambda: [row["state"] for row in office.rows("manifests")] == ["waiting"], box, office)
     assert unreconciled(box.db, to_text(utc_now())).files == 1
     file.with_suffix(".away").rename(file)
