@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from edge.store.communications import KINDS as COMMUNICATION_KINDS
 from edge.store.communications import Communication, Told
-from edge.store.customers import KINDS, Contact, Customer, Particulars
+from edge.store.customers import Customer
+from edge.store.particulars import KINDS, Contact, Particulars
 
 KIND_CELLS = {"individual": "个人", "enterprise": "企业"}
 TOLD_CELLS = {"call": "电话", "sms": "短信", "visit": "拜访", "email": "邮件", "other": "其他"}

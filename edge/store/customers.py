@@ -4,8 +4,7 @@ A record is one row; beside it stand its numbers as keys (`sync.phone`) and each
 A delete leaves the row and its history; only search and pop-up no longer know it. Whoever asks says in which
 scope (`edge.store.scope`): a record outside it is not there.
 
-    CustomerError
-      Unfit           a field that cannot be so; the message is a word for why, of FAULTS
+    CustomerError     (`edge.store.particulars`, with the check of what people write)
       NoSuchCustomer  none of that id in this scope
       ChangedSince    somebody else saved it meanwhile
 """
@@ -19,95 +18,18 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database, Migrations
-
 from edge.store.operations import Operation, add_operation
+from edge.store.particulars import Contact, CustomerError, Particulars, check
 from edge.store.popup_settings import NumberRules
 from edge.store.scope import Author, Scope
-from sync.db import run_script, write
+from sync.db import write
 from sync.ids import new_id
 from sync.moment import to_text
 from sync.phone import Number, read_number, same_line
-from sync.search import index_script, match, terms
+from sync.search import match, terms
 
-KINDS = ("individual", "enterprise")
-LONGEST = {"name": 120, "address": 300, "industry": 60, "remark": 4000}
-LONGEST_NUMBER = 40
-MOST_NUMBERS = 20
-MOST_CONTACTS = 50
-MOST_TAGS = 20
-LONGEST_TAG = 30
 MOST_MATCHES = 20
 MOST_LOOKED_AT = 200  # local numbers of other areas share a key
-_SEPARATORS = frozenset(";；|\n\r\t")  # between values of one cell of a sheet
-
-migrations = Migrations("customers")
-
-
-@migrations()
-def m001_customers(db: Database) -> None:
-    """Customers, their numbers, their changes."""
-    run_script(
-        db.conn,
-        """
-        CREATE TABLE customers (
-            no              INTEGER PRIMARY KEY AUTOINCREMENT,
-            id              TEXT NOT NULL UNIQUE,
-            kind            TEXT NOT NULL,          -- individual | enterprise
-            name            TEXT NOT NULL,
-            numbers         TEXT NOT NULL,          -- JSON list, as people wrote them
-            contacts        TEXT NOT NULL,          -- JSON list of {name, title, numbers}
-            address         TEXT NOT NULL,
-            industry        TEXT NOT NULL,
-            tags            TEXT NOT NULL,          -- JSON list
-            remark          TEXT NOT NULL,
-            creator_name    TEXT NOT NULL,
-            creator_number  TEXT NOT NULL,          -- employee number when it was added (POP-10)
-            creator_group_id TEXT,                  -- group when it was added
-            creator_group   TEXT NOT NULL,          -- its name then
-            created_utc     TEXT NOT NULL,
-            changed_utc     TEXT NOT NULL,
-            revision        INTEGER NOT NULL DEFAULT 1,
-            import_id       TEXT,
-            deleted_utc     TEXT,
-            terms           TEXT NOT NULL
-        );
-        CREATE INDEX customers_by_creator ON customers (creator_number, no) WHERE deleted_utc IS NULL;
-        CREATE INDEX customers_by_group ON customers (creator_group_id, no) WHERE deleted_utc IS NULL;
-        CREATE INDEX customers_by_import ON customers (import_id) WHERE import_id IS NOT NULL;
-        CREATE TABLE customer_numbers (
-            key             TEXT NOT NULL,          -- sync.phone.Number.keys
-            customer_no     INTEGER NOT NULL REFERENCES customers (no) ON DELETE CASCADE,
-            said            TEXT NOT NULL,
-            PRIMARY KEY (key, customer_no, said)
-        ) WITHOUT ROWID;
-        CREATE INDEX customer_numbers_by_customer ON customer_numbers (customer_no);
-        CREATE TABLE customer_changes (
-            id              INTEGER PRIMARY KEY,
-            customer_id     TEXT NOT NULL,
-            at_utc          TEXT NOT NULL,
-            user_name       TEXT NOT NULL,
-            what            TEXT NOT NULL,          -- changed | deleted
-            fields          TEXT NOT NULL           -- JSON: {field: [old, new]}
-        );
-        CREATE INDEX customer_changes_by_customer ON customer_changes (customer_id, id);
-        """
-        + index_script("customers", "no"),
-    )
-
-
-FAULTS = (
-    "no_name", "no_such_kind", "too_long", "too_many", "separator", "contact_without_name", "too_many_tags",
-    "not_a_number",
-)  # fmt: skip
-
-
-class CustomerError(ValueError):
-    """A customer that cannot be as asked."""
-
-
-class Unfit(CustomerError):
-    """A field that cannot be so; the message is one of FAULTS."""
 
 
 class NoSuchCustomer(CustomerError):
@@ -116,34 +38,6 @@ class NoSuchCustomer(CustomerError):
 
 class ChangedSince(CustomerError):
     """Somebody else saved it meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Somebody to speak with at a customer's."""
-
-    name: str
-    title: str = ""
-    numbers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Particulars:
-    """What people write of a customer."""
-
-    name: str
-    kind: str = "individual"
-    numbers: tuple[str, ...] = ()
-    contacts: tuple[Contact, ...] = ()
-    address: str = ""
-    industry: str = ""
-    tags: tuple[str, ...] = ()
-    remark: str = ""
-
-    @property
-    def all_numbers(self) -> tuple[str, ...]:
-        """Its own and its contacts' numbers."""
-        return self.numbers + tuple(number for contact in self.contacts for number in contact.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,44 +75,6 @@ class Match:
 _COLUMNS = """no, id, kind, name, numbers, contacts, address, industry, tags, remark, creator_name,
               creator_number, creator_group_id, creator_group, created_utc, changed_utc, revision,
               import_id"""
-
-
-def check(particulars: Particulars) -> Particulars:
-    """The particulars with spaces trimmed; Unfit says what cannot be so."""
-    name, contacts = particulars.name.strip(), particulars.contacts
-    if not name:
-        raise Unfit("no_name")
-    if particulars.kind not in KINDS:
-        raise Unfit("no_such_kind")
-    if any(len(getattr(particulars, field).strip()) > most for field, most in LONGEST.items()):
-        raise Unfit("too_long")
-    if len(contacts) > MOST_CONTACTS or len(particulars.all_numbers) > MOST_NUMBERS * (1 + len(contacts)):
-        raise Unfit("too_many")
-    one_line = (
-        name,
-        particulars.industry,
-        *particulars.tags,
-        *(c.name for c in contacts),
-        *(c.title for c in contacts),
-    )
-    if any(_SEPARATORS & set(text) for text in (*one_line, *particulars.all_numbers)):
-        raise Unfit("separator")
-    if any(not contact.name.strip() for contact in contacts):
-        raise Unfit("contact_without_name")
-    if len(particulars.tags) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in particulars.tags):
-        raise Unfit("too_many_tags")
-    _check_numbers(particulars.all_numbers)
-    return Particulars(
-        name, particulars.kind, particulars.numbers, contacts, particulars.address.strip(),
-        particulars.industry.strip(), particulars.tags, particulars.remark.strip().replace("\r\n", "\n"),
-    )  # fmt: skip
-
-
-def _check_numbers(numbers: Iterable[str]) -> None:
-    for number in numbers:
-        read = read_number(number)
-        if len(number) > LONGEST_NUMBER or not (read.normal or read.local):
-            raise Unfit("not_a_number")
 
 
 def add_customer(

@@ -14,7 +14,7 @@ from sqlite_utils import Database, Migrations
 
 from edge.store.call_search import migrations as call_search_migrations
 from edge.store.communications import migrations as communications_migrations
-from edge.store.customers import migrations as customers_migrations
+from edge.store.customers_tables import migrations as customers_migrations
 from edge.store.hat_events import migrations as hat_events_migrations
 from edge.store.imports import migrations as imports_migrations
 from edge.store.line_settings import migrations as line_settings_migrations
@@ -28,7 +28,7 @@ from edge.store.requests import migrations as requests_migrations
 from edge.store.retention import migrations as retention_migrations
 from edge.store.seals import migrations as seals_migrations
 from edge.store.stretches import migrations as stretches_migrations
-from edge.store.users import migrations as users_migrations
+from edge.store.users_tables import migrations as users_migrations
 from sync.db import connect, migrate, run_script
 from sync.outbox import migrations as outbox_migrations
 from sync.uploads import migrations as uploads_migrations

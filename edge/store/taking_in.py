@@ -16,7 +16,8 @@ from functools import partial
 from edge.store import communications, customers
 from edge.store.cells import Source, read_communication, read_customer
 from edge.store.communications import UnfitCommunication
-from edge.store.customers import Unfit
+from edge.store.particulars import Unfit
+from edge.store.particulars import check as check_particulars
 from edge.store.popup_settings import NumberRules
 from edge.store.scope import Author
 from sync.ids import new_id
@@ -62,7 +63,7 @@ class Judge:
         """A row of `sync.sheets.CUSTOMERS`."""
         what, source = read_customer(cells)
         try:
-            what = customers.check(what)
+            what = check_particulars(what)
             author, created_utc = self._author(source)
             row_id = self._id(source, "customers")
         except (Unfit, _Fault) as error:

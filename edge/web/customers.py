@@ -16,8 +16,9 @@ from bottle import HTTPError, HTTPResponse
 from edge.store import customers as store
 from edge.store.cells import contacts_cell, read_contacts, split
 from edge.store.communications import Communication, CommunicationFilter, communications_page
-from edge.store.customers import Change, ChangedSince, Contact, Customer, NoSuchCustomer, Particulars, Unfit
+from edge.store.customers import Change, ChangedSince, Customer, NoSuchCustomer
 from edge.store.operations import log_operation, log_play
+from edge.store.particulars import LONGEST_NUMBER, Contact, Particulars, Unfit
 from edge.store.popup_settings import number_rules
 from edge.store.scope import communications_scope, customers_scope
 from edge.web.communications import recordings_of
@@ -71,7 +72,7 @@ def asked(visit: Visit) -> tuple[str, str, int | None]:
 
 def blank(visit: Visit) -> HTTPResponse:
     """The empty form."""
-    number = visit.query.get("number", "")[: store.LONGEST_NUMBER]
+    number = visit.query.get("number", "")[:LONGEST_NUMBER]
     return _form(visit, None, Particulars("", numbers=(number,) if number else ()))
 
 

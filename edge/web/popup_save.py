@@ -10,7 +10,8 @@ import json
 from bottle import HTTPError, HTTPResponse
 
 from edge.store.communications import Told, UnfitCommunication, add_communication, check
-from edge.store.customers import Customer, CustomerError, Particulars, add_customer
+from edge.store.customers import Customer, add_customer
+from edge.store.particulars import CustomerError, Particulars
 from edge.store.popup_settings import number_rules
 from edge.web.popup import Card, card_of_call
 from edge.web.records import author, by, fault_words, translated

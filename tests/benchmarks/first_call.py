@@ -41,12 +41,12 @@ WATCH = """() => {
 }"""
 
 
-def script() -> str:
+def script(lines: int = LINES) -> str:
     """Short answered calls on every line, each line out of step with the others."""
     text = "loop = true\n"
-    for line in range(1, LINES + 1):
+    for line in range(1, lines + 1):
         text += f'[callers.c{line}]\nnumber = "0215550010{line}"\nname = "顾客{line}"\n'
-    for line in range(1, LINES + 1):
+    for line in range(1, lines + 1):
         text += f"""[[lines]]
 steps = [
   {{ do = "wait", s = [{1 + line}, {2 + line}] }},
@@ -86,7 +86,7 @@ def _watch(world: World) -> list[Figure]:
         branch, head_office = _playable(world)
         seen = page.evaluate("() => window.seen")
         browser.close()
-    calls = _story(world)
+    calls = true_calls(world)
     shown = [
         ms / 1000 - call["caller_id_end_wall"]
         for call in calls
@@ -121,7 +121,7 @@ def _playable(world: World) -> tuple[list[tuple[int, float]], list[tuple[int, fl
             "api/recordings/{}/audio",
         ),
     )
-    clients = [_client(address, world) for address, *_ in places]
+    clients = [sign_in(address, world) for address, *_ in places]
 
     def look() -> bool:
         for at, (_, database, state, path) in enumerate(places):
@@ -144,14 +144,14 @@ def _playable(world: World) -> tuple[list[tuple[int, float]], list[tuple[int, fl
     return found
 
 
-def _client(address: str, world: World) -> httpx.Client:
+def sign_in(address: str, world: World) -> httpx.Client:
     client = httpx.Client(base_url=address, follow_redirects=True, timeout=10)
     origin = {"Origin": address.rstrip("/")}
     client.post("/log-in", data={"name": USER, "password": world.password}, headers=origin).raise_for_status()
     return client
 
 
-def _story(world: World) -> list[dict]:
+def true_calls(world: World) -> list[dict]:
     """The true calls, with wall-clock times added."""
     monotonic_is_wall = time.time() - time.monotonic()
     calls = [json.loads(line) for line in (world.folder / "story.jsonl").read_text().splitlines()]

@@ -77,7 +77,7 @@ def _run(lines: int, seconds: float, beside: bool = False) -> tuple[Load, dict[s
             world.start("hat", "record")
             pid = world.programs["record"].pid
             cpu = _cpu_of(lambda: _family(pid), seconds)
-            memory_mb = sum(_pss_mb(one) for one in _family(pid))
+            memory_mb = sum(pss_mb(one) for one in _family(pid))
             with closing(Ring.open(world.ring)) as card:
                 starved = card.starved
             world.stop("record")
@@ -128,7 +128,7 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def _pss_mb(pid: int) -> float:
+def pss_mb(pid: int) -> float:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024

@@ -12,8 +12,8 @@ from typing import Any
 from bottle import HTTPResponse
 
 from edge.store.communications import UnfitCommunication
-from edge.store.customers import CustomerError
 from edge.store.groups import GroupError
+from edge.store.particulars import CustomerError
 from edge.store.popup_settings import NoSuchRule
 from edge.store.users import UserError
 from edge.web import groups, number_settings, operators

@@ -12,9 +12,10 @@ import pytest
 
 from edge.store import users
 from edge.store.communications import Communication, Told, add_communication
-from edge.store.customers import Customer, Particulars, add_customer
+from edge.store.customers import Customer, add_customer
 from edge.store.groups import LineRule, save_group, set_line_rules
 from edge.store.operations import Operation
+from edge.store.particulars import Particulars
 from edge.store.popup_settings import NumberRules, number_rules
 from edge.store.rights import RIGHTS
 from edge.store.scope import Author

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edge.store import imports
-from edge.store.customers import Contact
+from edge.store.particulars import Contact
 from edge.web.server import MOST_BODY_BYTES, small_bodies
 from sync.sheets import COMMUNICATIONS, CUSTOMERS, Layout, read_sheet, write_sheet
 from tests.edge.customers.conftest import BY, Shop, token
