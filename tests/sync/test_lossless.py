@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -275,3 +276,21 @@ Weather.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TestLossless = Weather.TestCase
+
+
+def test_what_was_said_while_nothing_could_be_written_still_holds() -> None:
+    world = World()
+    world.put(call_ended())
+    world.up = True
+    for _ in range(2):  # hello and welcome, batch and ack
+        world.step()
+        world.deliver_up()
+        world.deliver_down()
+    world.db.execute("PRAGMA query_only = ON")
+    with pytest.raises(sqlite3.OperationalError):
+        world.step()
+    world.db.execute("PRAGMA query_only = OFF")
+    world.step()
+    assert outbox.waiting(world.db).entries == 0
+    assert world.link.sent == []  # nothing had to be asked again
+    world.close()
