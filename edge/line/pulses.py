@@ -27,7 +27,6 @@ from edge.line.events import DigitKeyed
 from edge.samples import LineReading
 
 MIN_BREAK_S, MAX_BREAK_S = 0.026, 0.0925
-MIN_MAKE_S = 0.010
 PAUSE_S = 0.2  # closed for so long, the digit is over; the standards say 250 ms and more
 MIN_PERIOD_S, MAX_PERIOD_S = 0.043, 0.14
 MIN_SHARE, MAX_SHARE = 0.40, 0.80  # of the break in the period
@@ -119,7 +118,6 @@ class PulseDigits:
         periods_s = [(after.start - one.start) / self.rate_hz for one, after in pairwise(breaks)]
         mean_s = sum(periods_s) / len(periods_s)
         share = sum(one.end - one.start for one in breaks[:-1]) / self.rate_hz / sum(periods_s)
-        shortest_s = min((after.start - one.end) / self.rate_hz for one, after in pairwise(breaks))
         even = all(abs(one - mean_s) <= UNEVEN * mean_s for one in periods_s)
         speed = MIN_PERIOD_S <= mean_s <= MAX_PERIOD_S
-        return even and speed and MIN_SHARE <= share <= MAX_SHARE and shortest_s >= MIN_MAKE_S
+        return even and speed and MIN_SHARE <= share <= MAX_SHARE

@@ -163,6 +163,14 @@ def test_messages_that_name_nobody_are_handed_on_as_bytes(said: Waiting) -> None
     assert found.caller is None and waiting.parse(found.message) == said
 
 
+def test_they_are_handed_on_at_once() -> None:
+    message = waiting.build(Waiting("mdmf", True, 3, "02155501234", "11220446"))
+    signal = line(silence(0.3), fsk_signal(message, end_mark_bits=0), silence(0.5))
+    receiver, last_bit = CallerIdReceiver(1, RATE_HZ), len(signal) - RATE_HZ // 2
+    blocks = ((at + 160, receiver.feed(signal[at : at + 160], at)) for at in range(0, len(signal), 160))
+    assert next(end for end, found in blocks if found) - last_bit <= 0.15 * RATE_HZ
+
+
 def test_one_that_is_damaged_is_neither_handed_on_nor_refused() -> None:
     broken = waiting.build(Waiting("mdmf", True))[:-1] + b"\x00"
     assert read(fsk_signal(broken)) == []
