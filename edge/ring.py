@@ -23,6 +23,7 @@ from edge.samples import Samples, SamplesError
 
 MAGIC = 0x474E495248434E42  # "BNCHRING" read as a little-endian number
 HEADER_BYTES = 64
+CLEAR_S = 2  # twice what the writer writes before it says so
 _WRITTEN = 4
 
 
@@ -54,8 +55,8 @@ class _Ring:
 
     @property
     def first(self) -> int:
-        """The oldest frame that is surely still there (one eighth is kept clear for the writer)."""
-        return max(0, self.position - self.frames * 7 // 8)
+        """The oldest frame that is surely still there (`CLEAR_S` are kept clear for the writer)."""
+        return max(0, self.position - self.frames + CLEAR_S * self.rate_hz)
 
     def read(self, position: int, frames: int) -> Samples:
         """A copy of `frames` frames from `position`, int16 (frames, lines); RingOvertaken if one is gone."""
@@ -93,8 +94,8 @@ class RingWriter(_Ring):
 
     @classmethod
     def create(cls, path: Path, rate_hz: int, lines: int, seconds: float) -> RingWriter:
-        """Make a ring of `seconds` (kept whole plus one eighth) at `path`."""
-        frames = int(rate_hz * seconds * 8 / 7) + rate_hz
+        """Make a ring at `path` that keeps `seconds` whole."""
+        frames = round(rate_hz * (seconds + CLEAR_S))
         fresh = path.with_name(path.name + ".new")
         size = HEADER_BYTES + frames * lines * 2
         with fresh.open("wb+") as file:
@@ -111,7 +112,11 @@ class RingWriter(_Ring):
         self.path.unlink(missing_ok=True)
 
     def write(self, samples: Samples) -> None:
-        """Append frames, int16 (n, lines), n at most the ring's length."""
+        """Append frames, int16 (n, lines), a second at a time: a reader trusts that no more is under way."""
+        for first in range(0, len(samples), self.rate_hz):
+            self._write(samples[first : first + self.rate_hz])
+
+    def _write(self, samples: Samples) -> None:
         start = self.position
         at = start % self.frames
         head = min(len(samples), self.frames - at)
