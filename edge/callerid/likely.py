@@ -23,9 +23,7 @@ NOT_A_MESSAGE = 4.0  # log odds, before looking, that it is not one
 LEFTOVER = 3.0  # log odds against each character more than two after the checksum
 NEVER = -1e9
 HOPELESS = 45.0  # log odds behind the best beginning: not to be made up for
-SENT_BROKEN = (
-    12.0  # log odds, before looking, against a message whose checksum was not right when it was sent
-)
+SENT_BROKEN = 12.0  # log odds, before looking, against a checksum that was wrong when it was sent
 LONGEST_VALUE = 60
 
 

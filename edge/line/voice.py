@@ -63,9 +63,9 @@ class SpeechWatcher:
             self._slots.clear()  # nothing was heard for a while
             self._said = False
         self._slots.append((position, length, active and not tonal))
-        oldest = list(self._slots)[:SPEECH_SLOTS]
         if self._said or len(self._slots) < SLOTS_KEPT:
             return []
+        oldest = list(self._slots)[:SPEECH_SLOTS]
         if not all(loud and not self._is_key(start, size) for start, size, loud in oldest):
             return []
         self._said = True

@@ -16,6 +16,7 @@ from edge.callerid.waiting import Waiting
 from edge.dsp.fsk import BELL202, V23, FskStandard, fsk_signal
 from edge.dsp.level import amplitude
 from tests.edge.signals import RATE_HZ, feed, line, noisy, same_however_cut, silence
+from tests.signals.fsk_cells import CELLS
 
 CALLER = CallerId("bell202", "mdmf", "13800138000", "WANG LI", "11220446")
 MESSAGE = mdmf.build(CALLER)
@@ -78,6 +79,14 @@ def test_reads_when_one_tone_is_much_weaker(space_db: float, snr_db: float) -> N
         signal = fsk_signal(MESSAGE)
         signal = signal[: len(signal) // 2 * 2]
         assert callers(noisy(twisted(signal, space_db), snr_db, POWER / 2, seed)) == [CALLER]
+
+
+@pytest.mark.parametrize("clip", [17, 34, 37])
+def test_reads_a_first_byte_that_is_mostly_the_weaker_tone(clip: int) -> None:
+    (cell,) = (one for one in CELLS if one.name == "space -10 dB, SNR 25")
+    who, samples = cell.clip(clip)
+    (found,) = feed(CallerIdReceiver(1, RATE_HZ), samples[:, None])
+    assert found.caller is not None and found.caller.number == who.number
 
 
 def test_reads_with_samples_lost_one_by_one() -> None:

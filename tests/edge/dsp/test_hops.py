@@ -76,6 +76,14 @@ def test_a_line_is_measured_for_some_time_after_it_was_loud() -> None:
     assert heard == [True] * HANGOVER + [False] * 2
 
 
+def test_what_is_not_measured_is_zero_where_something_loud_was_before() -> None:
+    one = bank()
+    one.feed(sine(697.0, seconds=1.0)[:, None], 0)
+    for at in range(HANGOVER + 10):
+        hops = one.feed(np.zeros((80, 1), np.int16), RATE_HZ + 80 * at)
+    assert not hops.heard.any() and not hops.power[:, PAST:].any() and not hops.tones[:, :, PAST:].any()
+
+
 def test_what_a_line_carries_does_not_change_its_neighbours() -> None:
     quiet, loud = sine(697.0, -58.5), sine(2100.0)
     alone = bank().feed(beside(sine(697.0)), 0)
