@@ -11,6 +11,7 @@ from sync.budget import Bucket, Month, wire_bytes
 from sync.db import write
 from sync.uploads import Pause, month_bytes, note_month, pause_of
 
+LEAST_BYTES = 1000  # on the line: with less left of a month nothing is begun
 CapAt = Callable[[datetime], float]  # local time -> bytes a second, 0 = no cap
 
 
@@ -45,14 +46,14 @@ class Allowance:
         """Why no audio may be sent, for the page; "" if some may."""
         if self.paused:
             return f"the upload of audio was paused by {self.paused.by}"
-        if not self.month.may(1):
+        if not self.month.may(LEAST_BYTES):
             return f"this month's {self.month.limit / 1e9:g} GB for uploads are used up: audio waits"
         return ""
 
     def largest(self, most: int) -> int:
         """The most bytes of audio in one message."""
-        largest = self.bucket.largest
-        return most if largest is None else max(1, min(most, int(largest * 0.9) - wire_bytes(100)))
+        rooms = [self.bucket.largest, self.month.limit - self.month.used if self.month.limit else None]
+        return max(1, min([most, *(int(room * 0.9) - wire_bytes(100) for room in rooms if room is not None)]))
 
     def may(self, now_s: float) -> bool:
         """Whether audio may be sent now."""
