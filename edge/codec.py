@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,9 @@ def settle_worker() -> None:
     """Called once in the worker process: it yields to the recorder, and does not outlive it."""
     os.nice(NICENESS)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    recorder = parent_process()
+    if recorder is not None and os.getppid() != recorder.pid:  # it was killed while we were being started
+        os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which then ends us in order
 
 

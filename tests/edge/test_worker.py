@@ -26,6 +26,16 @@ if __name__ == "__main__":
     threading.Event().wait()
 """
 
+KILLED_AT_ONCE = """
+import os, signal
+from edge.app import encoding_worker
+if __name__ == "__main__":
+    worker = encoding_worker()
+    worker.submit(os.getpid)
+    os.write(1, b"%d" % next(iter(worker._processes)))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
 
 def test_worker_encodes_with_low_priority(tmp_path: Path) -> None:
     samples = np.arange(8000, dtype="<i2")
@@ -48,6 +58,14 @@ def test_worker_dies_with_a_killed_recorder(tmp_path: Path) -> None:
         worker = int(recorder.stdout.readline())
         assert Path(f"/proc/{worker}").exists()
         recorder.send_signal(signal.SIGKILL)
+    wait_for(lambda: not is_running(worker), what="the worker's end")
+
+
+def test_a_worker_whose_recorder_died_before_it_was_up_ends_too(tmp_path: Path) -> None:
+    (tmp_path / "recorder.py").write_text(KILLED_AT_ONCE)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(tmp_path / "recorder.py")]
+    worker = int(subprocess.run(command, stdout=subprocess.PIPE, env=environment, timeout=30).stdout)
     wait_for(lambda: not is_running(worker), what="the worker's end")
 
 
