@@ -191,6 +191,12 @@ def test_a_bomb_is_refused_before_it_inflates() -> None:
         (KEY.public, WITNESS, "not hex"),
         ("", WITNESS, sign(KEY, WITNESS, GENESIS)),
     ],
+    ids=[
+        "another key",
+        "said as another",
+        "no signature",
+        "no key",
+    ],  # keys are new each time, names must not be
 )
 def test_a_countersignature_that_does_not_hold(public: str, says: str, sig: str) -> None:
     assert not holds(public, says, GENESIS, sig)
