@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -100,28 +99,6 @@ def test_the_command_shows_pauses_and_resumes(tmp_path: Path) -> None:
 
 
 # At a real broker.
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    station = Station(tmp_path_factory.mktemp("broker"))
-    station.start_broker()
-    yield station
-    station.kill_broker()
-
-
-@pytest.fixture
-def station(broker: Station, tmp_path: Path) -> Station:
-    (tmp_path / "pki").symlink_to(broker.pki)
-    return Station(tmp_path, broker.port)
-
-
-@pytest.fixture
-def office(station: Station) -> Iterator[Office]:
-    office = station.office()
-    until(lambda: office.ingest.ready, office)
-    yield office
-    office.close()
 
 
 def test_paused_audio_waits_and_call_records_go(station: Station, office: Office) -> None:

@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.proxy import Fault, Proxy
 from tests.sync.station import Station, call_ended, until
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    station = Station(tmp_path_factory.mktemp("broker"))
-    station.start_broker()
-    yield station
-    station.kill_broker()
-
-
-@pytest.fixture
-def station(broker: Station, tmp_path: Path) -> Station:
-    (tmp_path / "pki").symlink_to(broker.pki)
-    return Station(tmp_path, broker.port)
 
 
 def carried(station: Station, fault: Fault, audio: bytes, calls: int) -> tuple[float, int, int]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,35 +70,6 @@ class Call:
             finish_recording(self.db, self.id, encoded, AT)
         self.part.unlink()
         return (self.folder / encoded.file).read_bytes()
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    station = Station(tmp_path_factory.mktemp("broker"))
-    station.start_broker()
-    yield station
-    station.kill_broker()
-
-
-@pytest.fixture
-def station(broker: Station, tmp_path: Path) -> Station:
-    (tmp_path / "pki").symlink_to(broker.pki)
-    return Station(tmp_path, broker.port)
-
-
-@pytest.fixture
-def box(station: Station) -> Iterator[Box]:
-    box = station.box()
-    yield box
-    box.close()
-
-
-@pytest.fixture
-def office(station: Station) -> Iterator[Office]:
-    office = station.office()
-    until(lambda: office.ingest.ready, office)
-    yield office
-    office.close()
 
 
 def early_bytes(office: Office, call: Call) -> int:

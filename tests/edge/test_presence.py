@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,29 +21,6 @@ from sync.transport import utc_now
 from tests.sync.station import BOX, Box, Office, Station, Steps, call_ended, until
 
 BOOTED_1970 = datetime.fromisoformat("1970-01-01T00:00:10+00:00")
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    station = Station(tmp_path_factory.mktemp("broker"))
-    station.start_broker()
-    yield station
-    station.kill_broker()
-
-
-@pytest.fixture
-def station(broker: Station, tmp_path: Path) -> Station:
-    """Fresh databases at the shared broker."""
-    (tmp_path / "pki").symlink_to(broker.pki)
-    return Station(tmp_path, broker.port)
-
-
-@pytest.fixture
-def office(station: Station) -> Iterator[Office]:
-    office = station.office()
-    until(lambda: office.ingest.ready, office)
-    yield office
-    office.close()
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,36 +20,6 @@ from sync.manifest import WITNESS, holds
 from sync.moment import to_text
 from sync.transport import utc_now
 from tests.sync.station import BOX, Box, Office, Station, call_ended, until
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    station = Station(tmp_path_factory.mktemp("broker"))
-    station.start_broker()
-    yield station
-    station.kill_broker()
-
-
-@pytest.fixture
-def station(broker: Station, tmp_path: Path) -> Station:
-    """Fresh databases at the shared broker."""
-    (tmp_path / "pki").symlink_to(broker.pki)
-    return Station(tmp_path, broker.port)
-
-
-@pytest.fixture
-def box(station: Station) -> Iterator[Box]:
-    box = station.box()
-    yield box
-    box.close()
-
-
-@pytest.fixture
-def office(station: Station) -> Iterator[Office]:
-    office = station.office()
-    until(lambda: office.ingest.ready, office)
-    yield office
-    office.close()
 
 
 def rows(db: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:

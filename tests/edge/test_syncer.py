@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,36 +20,6 @@ from sync.db import data_version
 from tests.sync.station import BOX, Box, Office, Station, call_ended, days, free_port, until
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    station = Station(tmp_path_factory.mktemp("broker"))
-    station.start_broker()
-    yield station
-    station.kill_broker()
-
-
-@pytest.fixture
-def station(broker: Station, tmp_path: Path) -> Station:
-    """Fresh databases and certificates of the shared authority, at the shared broker."""
-    (tmp_path / "pki").symlink_to(broker.pki)
-    return Station(tmp_path, broker.port)
-
-
-@pytest.fixture
-def box(station: Station) -> Iterator[Box]:
-    box = station.box()
-    yield box
-    box.close()
-
-
-@pytest.fixture
-def office(station: Station) -> Iterator[Office]:
-    office = station.office()
-    until(lambda: office.ingest.ready, office)
-    yield office
-    office.close()
 
 
 def test_a_call_and_its_recording_arrive(box: Box, office: Office) -> None:
