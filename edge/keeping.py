@@ -115,6 +115,8 @@ class LineKeeping:
         elif wish is not None and not wish.keep and not self._by_hand:
             actions += self._stop(wish.position)
             self._wanted_from = None
+        if self._part_from is not None and self._is_never(self._call):
+            return actions + self._stop(position)  # a later reading of the caller is the surer one
         if self._wanted_from is not None and self._part_from is None and self._may_keep(position, state):
             actions += self._start(self._wanted_from)
         return actions + self._split(position)

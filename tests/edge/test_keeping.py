@@ -173,6 +173,22 @@ def test_nothing_is_begun_while_digits_may_still_make_it_a_number_on_the_list() 
     assert begun == [4], "not before the 8 makes 95555 impossible"
 
 
+def test_a_caller_who_turns_out_to_be_on_the_list_is_kept_no_longer() -> None:
+    """Parts are split too; what was read first had been allowed."""
+    calls = LineCalls(1, RATE_HZ, lambda: "call")
+    calls.feed(OnHook(1, 0))
+    rules = KeepRules(trigger="always", longest_part_s=2.0, never=NEVER.never)
+    keeping = LineKeeping(RATE_HZ, rules, lambda position: NINE)
+    told: list[Action] = []
+    for event in (RingStarted(1, 1000), CallerIdRead(1, 1500, WANG), CallerIdRead(1, 1800, BANK)):
+        calls.feed(event)
+        told += keeping.feed(event, calls.call, calls.state)
+    for position in range(2000, 12_000, 500):
+        told += keeping.tick(position, calls.call, calls.state)
+    assert [type(action) for action in told] == [StartRecording, StopRecording]
+    assert [told[1].position] == [1800]  # type: ignore[union-attr]
+
+
 EVENTS: list[Callable[[int], LineEvent]] = [
     lambda at: RingStarted(1, at), lambda at: RingStopped(1, at), lambda at: OffHook(1, at),
     lambda at: OnHook(1, at), lambda at: VoiceStarted(1, at), lambda at: VoiceStopped(1, at),
