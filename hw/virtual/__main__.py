@@ -26,7 +26,9 @@ from hw.virtual.player import CHUNK_S, LEAD_S, WINDOW_MS, Player
 from hw.virtual.ring import Ring, RingError
 from hw.virtual.script import Script, ScriptError, read_script
 from hw.virtual.speech import SpeechError
+from hw.virtual.unix_board import UnixBoard
 
+BOARDS: dict[str, type[Board]] = {"cpython": Board, "unix": UnixBoard}
 ALSA_BUFFER_S = 2.0  # of card time that the recorder may be behind
 
 
@@ -56,6 +58,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="picks the random waits")
     parser.add_argument("--loop", action="store_true", help="start again after the last step")
+    parser.add_argument("--firmware", choices=BOARDS, default="cpython", help="which Python runs it")
     parser.add_argument("--orders", type=Path, help="make a FIFO here that takes faults: noise line=2")
     parser.add_argument("--story", type=Path, help="write what truly happened here, one JSON object per call")
     return parser.parse_args(arguments)
@@ -83,7 +86,8 @@ def _play(script: Script, options: argparse.Namespace) -> None:
         orders = stack.enter_context(closing(Orders(options.orders))) if options.orders else None
         rings = _make_rings(stack, options, lines)
         link = stack.enter_context(closing(Link(options.readings)))
-        player = Player(exchange, rings, link, Board(lines, options.seed), faults, story)
+        board = stack.enter_context(closing(BOARDS[options.firmware](lines, options.seed)))
+        player = Player(exchange, rings, link, board, faults, story)
         player.write_ahead()
         print(
             f"virtual HAT: {lines} lines at {options.rate} Hz, ring {rings[0].path}, port {options.readings}",

@@ -44,7 +44,13 @@ class Board:
         self._booted_ms, self._is_hung = self.ms, False
         board = self.board
         self.hal = Hal(lambda: self.ms - self._booted_ms, board.LINES, board.OFFSET_COUNTS, board.GAIN_UV)
-        self._app = App(self.hal, board, self._memory, self._rng.getrandbits(32), cause)
+        self._app = App(self.hal, board, self._memory, self._rng.getrandbits(30), cause)
+
+    def _step(self) -> None:
+        self._app.step()
+
+    def close(self) -> None:
+        """Nothing is left to end."""
 
     def live(self, until_ms: int, volts: Sequence[float], half_waves: Sequence[int]) -> None:
         """Live on to `until_ms` with these voltages; the half-waves came in since the last call."""
@@ -56,7 +62,7 @@ class Board:
             if self._is_off:
                 continue
             if not self._is_hung:
-                self._app.step()
+                self._step()
             if self.ms - self._booted_ms - self.hal.fed_ms >= WATCHDOG_MS:
                 self._start(BY_WATCHDOG)
 
