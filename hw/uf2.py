@@ -46,8 +46,8 @@ def unwrap(data: bytes) -> bytes:
 
 
 def _carried(block: bytes, number: int, count: int) -> bytes:
-    *magics, flags, address, size, own_number, blocks, family = struct.unpack_from(HEAD, block)
-    if (*magics, *struct.unpack_from("<I", block, BLOCK - 4)) != MAGICS:
+    one, two, flags, address, size, own_number, blocks, family = struct.unpack_from(HEAD, block)
+    if (one, two, struct.unpack_from("<I", block, BLOCK - 4)[0]) != MAGICS:
         raise Uf2Error(f"block {number}: not a UF2 block")
     if not flags & FAMILY_GIVEN or family != RP2040:
         raise Uf2Error(f"block {number}: wanted an image for the RP2040, got family {family:#010x}")

@@ -42,7 +42,7 @@ class UnixBoard(Board):
 
     def _launch(self) -> subprocess.Popen[str]:
         board = self.board
-        command = [MICROPYTHON, "-X", "heapsize=192k", "-m", "firmware.ports.unix.boot", board.ID]
+        command = [str(MICROPYTHON), "-X", "heapsize=192k", "-m", "firmware.ports.unix.boot", board.ID]
         numbers = [str(number) for number in (board.LINES, board.OFFSET_COUNTS, board.GAIN_UV)]
         environment = os.environ | {"MICROPYPATH": f"{ROOT}:.frozen"}
         return subprocess.Popen(

@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PURE = sorted((ROOT / "firmware/linehat").glob("*.py"))
-COMPILED = [*PURE, *sorted((ROOT / "firmware/ports/rp2").glob("*.py")), *sorted((ROOT / "hw").glob("*.py"))]
+PORTS = [*(ROOT / "firmware/ports/rp2").glob("*.py"), *(ROOT / "firmware/ports/unix").glob("*.py")]
+COMPILED = [*PURE, *sorted(PORTS), *sorted((ROOT / "hw").glob("*.py"))]
 ALLOWED = {"struct", "binascii"}
 
 

@@ -2,7 +2,7 @@
 
     in    start CAUSE JOURNAL_ID MS                         the program begins, memory as it was
           tick MS BYTES_HEX|- COUNTS.. WAVES..              one number a line each
-    out   BYTES_HEX|- SWITCHES KICKED FED                   switches as bits; whether one-shot, watchdog got theirs
+    out   BYTES_HEX|- SWITCHES KICKED FED              switches as bits; 1 if one-shot, watchdog got theirs
 
     micropython -m firmware.ports.unix.boot BOARD_ID LINES OFFSET GAIN
 
