@@ -63,7 +63,8 @@ def _due(table: str, column: str, *whens: str) -> str:
         made += f"""
         CREATE TRIGGER {table}_due_{at} AFTER {when} ON {table} BEGIN
             INSERT INTO call_terms_due SELECT {row}.{column}
-            WHERE NOT EXISTS (SELECT 1 FROM call_terms_due WHERE call_id = {row}.{column});
+            WHERE {row}.{column} IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM call_terms_due WHERE call_id = {row}.{column});
         END;
         """
     return made

@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloud import broker, pki
 from sync.reasons import LinkError, check_certificate
-from sync.topics import TopicError
+from sync.topics import MOST_WORKERS, TopicError
 
 NOW = datetime(2026, 11, 22, 4, 5, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -136,11 +136,10 @@ def test_the_brokers_configuration_denies_by_default(folder: Path, tmp_path: Pat
     rules = [
         line for line in (tmp_path / "broker" / "mosquitto.acl").read_text().splitlines() if line[:1] != "#"
     ]
+    ours = ["head-office", *(f"head-office.{number}" for number in range(2, MOST_WORKERS + 1))]
+    reads_and_writes = ["topic read x/1/+/+/up/#", "topic write x/1/+/+/dn/#", ""]
     assert rules == [
-        "user head-office",
-        "topic read x/1/+/+/up/#",
-        "topic write x/1/+/+/dn/#",
-        "",
+        *(rule for name in ours for rule in (f"user {name}", *reads_and_writes)),
         "pattern write x/1/+/%u/up/#",
         "pattern read x/1/+/%u/dn/#",
     ]

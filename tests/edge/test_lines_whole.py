@@ -64,7 +64,7 @@ def run(
     for position in range(0, 28 * rate_hz, period):
         replay.ring.write(exchange.audio(position, period))
         readings = [
-            LineReading(one.line + FIRST_LINE - 1, one.position, one.voltage_v, one.ring_half_waves)
+            LineReading(one.line, one.position, one.voltage_v, one.ring_half_waves)
             for one in exchange.readings(position, position + period)
         ]
         seen = each_second(replay, position) if each_second and position % rate_hz == 0 else []

@@ -118,7 +118,9 @@ def test_a_damaged_row_is_known_as_such(db: sqlite3.Connection, change: str) -> 
 
 
 def test_a_run_ends_at_a_hole_at_100_entries_and_at_64_kb(db: sqlite3.Connection) -> None:
-    put(db, 250)
+    with write(db):
+        for _ in range(250):
+            outbox.put(db, CallEnded(new_id(), 1, "short", "in", "missed", AT, AT, 0), AT)
     assert run(db) == list(range(1, 101))
     assert run(db, 100) == list(range(101, 201))
     assert run(db, 250) == []
