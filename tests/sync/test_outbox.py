@@ -120,14 +120,19 @@ def test_a_damaged_row_is_known_as_such(db: sqlite3.Connection, change: str) -> 
 def test_a_run_ends_at_a_hole_at_100_entries_and_at_64_kb(db: sqlite3.Connection) -> None:
     with write(db):
         for _ in range(250):
-            outbox.put(db, CallEnded(new_id(), 1, "short", "in", "missed", AT, AT, 0), AT)
-    assert run(db) == list(range(1, 101))
-    assert run(db, 100) == list(range(101, 201))
-    assert run(db, 250) == []
-    mark(db, 0, [(50, 60)])
-    assert run(db) == list(range(1, 50))
-    assert run(db, 49) == list(range(61, 161))
-    assert run(db, stream="meta") == []
+            outbox.put(db, lost(), AT)
+    assert run(db, stream="meta") == list(range(1, 101))
+    assert run(db, 100, "meta") == list(range(101, 201))
+    assert run(db, 250, "meta") == []
+    with write(db):
+        outbox.mark_acked(db, outbox.epoch_of(db), "meta", 0, [(50, 60)])
+    assert run(db, stream="meta") == list(range(1, 50))
+    assert run(db, 49, "meta") == list(range(61, 161))
+    assert run(db) == []
+    put(db, 250)
+    rows = outbox.next_run(db, outbox.epoch_of(db), "evt", 0)
+    sizes = [len(row.body) for row in rows]
+    assert len(rows) < 100 and sum(sizes) <= MAX_BATCH_BYTES < sum(sizes) + max(sizes)
 
 
 def test_a_large_entry_travels_alone(db: sqlite3.Connection) -> None:
