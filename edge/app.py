@@ -171,17 +171,23 @@ class RecordService:
         for parts in self.boards:
             if parts.link:
                 write_status(self.config.status_path(parts.settings), parts.link.status())
-            position, at_s = parts.capture.heard
-            heard_utc = self.clock.utc() - timedelta(seconds=self.clock.monotonic_s() - at_s)
-            if stepped_s := parts.timeline.look(position, heard_utc):
-                self._stepped = f"it was set by {stepped_s:+.1f} s at {now_utc}"
-                self._stepped_until_s, self._quality_s = now_s + STEPPED_SHOWN_S, now_s
+            self._compare_clocks(parts, now_s, now_utc)
         if now_s >= self._quality_s:
             self._quality_s = now_s + CLOCK_QUALITY_EVERY_S
             self.ledger.clock_quality = self.clock.quality()
         self._note_outage(now_utc)
         self._note_troubles(now_s, now_utc)
         self._note_senses()
+
+    def _compare_clocks(self, parts: BoardParts, now_s: float, now_utc: str) -> None:
+        """Where the samples lie in UTC; before the first one there is nothing to compare."""
+        if parts.capture.heard is None:
+            return
+        position, at_s = parts.capture.heard
+        heard_utc = self.clock.utc() - timedelta(seconds=self.clock.monotonic_s() - at_s)
+        if stepped_s := parts.timeline.look(position, heard_utc):
+            self._stepped = f"it was set by {stepped_s:+.1f} s at {now_utc}"
+            self._stepped_until_s, self._quality_s = now_s + STEPPED_SHOWN_S, now_s
 
     def _note_outage(self, now_utc: str) -> None:
         """The database takes what it is given again: when it did not becomes a row."""

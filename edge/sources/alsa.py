@@ -62,7 +62,9 @@ class Capture:
     ring: RingWriter
     monotonic_s: Callable[[], float]
     trouble: str | None = "not opened yet"
-    heard: tuple[int, float] = (0, 0.0)  # position of the newest sample, and when it came (monotonic seconds)
+    heard: tuple[int, float] | None = (
+        None  # position of the newest sample, and when it came (monotonic seconds)
+    )
     _gaps: deque[Gap] = field(default_factory=deque)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -117,11 +119,10 @@ class Capture:
                 self.trouble = None
                 self.ring.write(np.frombuffer(data, np.int16).reshape(frames, lines))
                 self.heard = (self.ring.position, self.monotonic_s())
-                self._follow_card()
+                self._follow_card(*self.heard)
 
-    def _follow_card(self) -> None:
+    def _follow_card(self, position: int, at_s: float) -> None:
         """The card's clock is not ours: follow it slowly, so that a later loss is measured from here."""
-        position, at_s = self.heard
         seen_s = at_s - position / self.ring.rate_hz
         self._origin_s += (seen_s - self._origin_s) * CLOCK_SHARE
 

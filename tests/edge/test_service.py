@@ -238,3 +238,21 @@ def test_a_second_recorder_is_told_who_was_first(
     world.kill("record")
     world.start("record")
     world.stop("record")
+
+
+def test_a_card_that_is_not_there_says_nothing_of_the_clock(
+    world: World, clock: SetClock, tmp_path: Path
+) -> None:
+    """Calls would have the time of the machine's start, and the page a clock that nobody set."""
+    config = world.config
+    hats = tuple(replace(hat, alsa_device="nowhere0") for hat in config.hats)
+    box = replace(config.box, data_dir=tmp_path / "box", ring_dir=tmp_path)
+    service = build_record_service(replace(config, box=box, hats=hats), clock, AtOnce)
+    try:
+        shown = config.status_path(hats[0]).name
+        until(service, lambda: (tmp_path / shown).exists(), "a look at health")
+        timeline = service.boards[0].timeline
+        assert abs(timeline.moment(0) - clock.utc()) < timedelta(seconds=30) and timeline.steps == 0
+        assert rows(service, "SELECT 1 FROM health WHERE part = 'clock'") == []
+    finally:
+        service.close()
