@@ -46,6 +46,8 @@ def _run_web(settings: Settings, _asked: argparse.Namespace) -> None:
 
 
 def _run_ingest(settings: Settings, asked: argparse.Namespace) -> None:
+    if asked.worker > 1 and not settings.database_url.startswith("postgresql"):
+        raise AdminError(f"worker {asked.worker} needs PostgreSQL (database_url); SQLite serves one only")
     app.run_ingest(settings, asked.worker)
 
 

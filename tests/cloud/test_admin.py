@@ -94,6 +94,13 @@ def test_a_user_that_is_refused(
     assert not (config.parent / "data").exists()
 
 
+def test_a_second_worker_on_sqlite_is_refused(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that stops inside a transaction would stop them all."""
+    assert run(config, "ingest", "--worker", "2") == 2
+    assert "worker 2 needs PostgreSQL" in capsys.readouterr().err
+    assert not (config.parent / "data").exists()
+
+
 def test_a_name_can_be_given_once(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(config, "admin", "user", "add", "li", "--role", "agent") == 0
     before = stored_hash(config, "li")
