@@ -12,12 +12,22 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.sync import test_protocol as protocol
+
 from tests.databases import POSTGRESQL, SQLITE, Emptied, new_sqlite
 from tests.postgres import PostgresServer
 from tests.s3 import S3Server
 
 settings.register_profile("branchline", deadline=None)
 settings.load_profile("branchline")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How much of the protocol is shown by tests, after every run."""
+    shown, sentences = protocol.shown(), len(protocol.LINES)
+    terminalreporter.write_line(
+        f"protocol: {shown} of {sentences} numbered sentences have a test ({shown / sentences:.0%})"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,6 +24,16 @@ def names(path: Path) -> set[str]:
     return found
 
 
+def shown() -> int:
+    """How many sentences name a test that is there."""
+    matches = [match for line in LINES if (match := SENTENCE.match(line))]
+    return sum(match[4] in names(ROOT / match[3]) for match in matches)
+
+
+def test_every_sentence_is_shown() -> None:
+    assert shown() == len(LINES)
+
+
 def test_there_are_sentences() -> None:
     assert len(LINES) >= 40
 
