@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.sync import test_protocol as protocol
-
 from tests.databases import POSTGRESQL, SQLITE, Emptied, new_sqlite
 from tests.postgres import PostgresServer
 from tests.s3 import S3Server
+from tests.sync import test_protocol as protocol
 
 settings.register_profile("branchline", deadline=None)
 settings.load_profile("branchline")
