@@ -15,16 +15,8 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    BigInteger,
-    Column,
     Connection,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
     RowMapping,
-    Table,
-    Text,
     select,
     tuple_,
 )
@@ -34,22 +26,13 @@ from sync import ranges as spans
 from sync.envelope import KIND_VERSION, Batch, Entry, EnvelopeError, chained, genesis, unpack_entry
 from sync.events import EVENT_TYPES
 from sync.ids import new_id
+from sync.inbox_tables import InboxTables
 from sync.messages import Refused
 from sync.ranges import Ranges
 from sync.session import Accepted
 
 MAX_RANGES = 64  # runs of entries beyond a hole; a box sends at most a window of batches out of order
 MAX_DETAIL = 500
-
-
-@dataclass(frozen=True, slots=True)
-class InboxTables:
-    """The tables of this module, made for one MetaData."""
-
-    streams: Table
-    inbox: Table
-    quarantine: Table
-    transfers: Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,77 +55,6 @@ class Told:
 
 # All events of a run or none: what raises is called again with fewer, and at last the culprit is set aside.
 Apply = Callable[[Connection, Sequence[Told]], None]
-
-
-def add_tables(metadata: MetaData) -> InboxTables:
-    """Define the inbox tables in `metadata`."""
-    streams = Table(
-        "inbox_streams",
-        metadata,
-        Column("box_id", Text, primary_key=True),
-        Column("epoch", Text, primary_key=True),  # another one after the box's database was made anew
-        Column("stream", Text, primary_key=True),
-        Column("upto", BigInteger, nullable=False),  # every entry up to here is in
-        Column("head", Text, nullable=False),  # chain value after upto
-        Column("ranges", Text, nullable=False),  # JSON [[first, last], ...] beyond a hole
-        Column("broken_seq", BigInteger),  # first entry whose chain value did not join
-        Column("broken_utc", Text),
-        Column("updated_utc", Text, nullable=False),
-    )
-    inbox = Table(
-        "inbox",
-        metadata,
-        Column("eid", Text, primary_key=True),  # UUIDv7: makes a repeat harmless; first, so new rows are last
-        Column("box_id", Text, primary_key=True),
-        Column("epoch", Text, nullable=False),
-        Column("stream", Text, nullable=False),
-        Column("seq", BigInteger, nullable=False),
-        Column("kind", Text, nullable=False),
-        Column("at_utc", Text, nullable=False),  # the box's clock
-        Column("received_utc", Text, nullable=False),
-        Column("h", Text, nullable=False),
-        Column("code", Text),  # why it is in quarantine; None: applied
-        Column("body", LargeBinary, nullable=False),  # as sent, unknown fields included
-        Index("inbox_by_seq", "box_id", "epoch", "stream", "seq"),
-    )
-    return InboxTables(streams, inbox, _quarantine(metadata), _transfers(metadata))
-
-
-def _quarantine(metadata: MetaData) -> Table:
-    return Table(
-        "quarantine",
-        metadata,
-        Column("id", Text, primary_key=True),
-        Column("box_id", Text, nullable=False),
-        Column("topic", Text, nullable=False),  # stream, or the message's topic if it was not a batch
-        Column("eid", Text),
-        Column("kind", Text),
-        Column("code", Text, nullable=False),
-        Column("detail", Text, nullable=False),
-        Column("body", LargeBinary, nullable=False),
-        Column("received_utc", Text, nullable=False),
-        Column("state", Text, nullable=False, server_default="waiting"),  # waiting | released | dismissed
-        Column("settled_utc", Text),
-        Column("settled_by", Text),
-        Column("reason", Text),  # why it was dismissed
-        Index("quarantine_by_box", "box_id", "received_utc"),
-        Index("quarantine_waiting", "state", "box_id"),
-    )
-
-
-def _transfers(metadata: MetaData) -> Table:
-    return Table(
-        "transfers",
-        metadata,
-        Column("recording_id", Text, primary_key=True),
-        Column("box_id", Text, primary_key=True),
-        Column("size_bytes", BigInteger, nullable=False),
-        Column("sha256", Text, nullable=False),
-        Column("state", Text, nullable=False),  # growing (no size, no hash yet) | open | stored | refused
-        Column("failures", Integer, nullable=False),  # times the whole file did not match its hash
-        Column("opened_utc", Text, nullable=False),
-        Column("done_utc", Text),
-    )
 
 
 @dataclass(slots=True)
@@ -396,7 +308,7 @@ class Inbox:
             )
             for arrival in fresh
         ]
-        bulk.insert(db, self.tables.inbox, _INBOX_COLUMNS, rows)
+        bulk.insert(db, self.tables.inbox, tuple(self.tables.inbox.columns.keys()), rows)
 
     def _join(
         self, db: Connection, stream: _Stream, one: _Taken, nacks: tuple[tuple[int, str], ...], fresh: int
@@ -441,33 +353,7 @@ class Inbox:
             )
             for key, stream in streams.items()
         ]
-        bulk.upsert(db, self.tables.streams, _STREAM_COLUMNS, rows)
-
-
-_INBOX_COLUMNS = (
-    "eid",
-    "box_id",
-    "epoch",
-    "stream",
-    "seq",
-    "kind",
-    "at_utc",
-    "received_utc",
-    "h",
-    "code",
-    "body",
-)
-_STREAM_COLUMNS = (
-    "box_id",
-    "epoch",
-    "stream",
-    "upto",
-    "head",
-    "ranges",
-    "broken_seq",
-    "broken_utc",
-    "updated_utc",
-)
+        bulk.upsert(db, self.tables.streams, tuple(self.tables.streams.columns.keys()), rows)
 
 
 def _stream_key(origin: Origin, batch: Batch) -> StreamKey:

@@ -134,7 +134,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "bottle": ("edge.web",),
     "cheroot": ("edge.web",),
     "fastapi": ("cloud",),
-    "sqlalchemy": ("cloud", "sync.inbox", "sync.bulk"),
+    "sqlalchemy": ("cloud", "sync.inbox", "sync.inbox_tables", "sync.bulk"),
     "psycopg": ("cloud.store", "sync.bulk"),
     "termios": ("edge.sources.hat_port", "hw.virtual"),
     "machine": ("firmware.ports.rp2",),

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from sync.inbox import add_tables
+from sync.inbox_tables import add_tables
 
 metadata = MetaData(
     naming_convention={
