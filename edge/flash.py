@@ -19,6 +19,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from hw.uf2 import FLASH, Uf2Error, unwrap
 from hw.wire import MAJOR
@@ -106,17 +107,16 @@ def last_good(kept: Path, board: str) -> Release | None:
 
 def by_debug_wires(image: bytes) -> None:
     """Program the chip through the header's SWD pins; raises FlashError with openocd's last words."""
-    file = Path("/dev/shm/branchline-flash.bin")
-    file.write_bytes(image)
-    command = (*OPENOCD, "-c", f"program {file} {FLASH:#x} verify reset exit")
-    try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM_TIMEOUT_S)
-    except FileNotFoundError:
-        raise FlashError("openocd is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise FlashError(f"openocd did not come back within {PROGRAM_TIMEOUT_S} s") from None
-    finally:
-        file.unlink(missing_ok=True)
+    with NamedTemporaryFile(suffix=".bin") as file:
+        file.write(image)
+        file.flush()
+        command = (*OPENOCD, "-c", f"program {file.name} {FLASH:#x} verify reset exit")
+        try:
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM_TIMEOUT_S)
+        except FileNotFoundError:
+            raise FlashError("openocd is not installed") from None
+        except subprocess.TimeoutExpired:
+            raise FlashError(f"openocd did not come back within {PROGRAM_TIMEOUT_S} s") from None
     if ran.returncode != 0:
         raise FlashError("openocd: " + (ran.stderr.strip().splitlines() or ["no word"])[-1])
 
