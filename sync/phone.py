@@ -92,6 +92,19 @@ def same_line(one: Number, other: Number) -> str:
     return "likely" if one.local and one.local == other.local else ""
 
 
+def plain_number(asked: str) -> str:
+    """`asked`, or, when it is a whole number of this country in any dress, its digits as they are indexed."""
+    number = read_number(asked)
+    return indexed_digits(number) if number.kind in ("mobile", "fixed") and number.normal else asked
+
+
+def indexed_digits(number: Number) -> str:
+    """The digits people search by: 138..., 0871..., without a country code."""
+    if number.normal.startswith("+86"):
+        return ("0" if number.kind == "fixed" else "") + number.normal[3:]
+    return number.normal.lstrip("+") or number.local
+
+
 def _plain_area(area: str) -> str:
     match = _AREA.match(area.strip())
     return match[1] if match else ""

@@ -1,4 +1,4 @@
-"""Search of names, companies and numbers by any two characters: text -> terms, words asked -> FTS5 match.
+"""Search of names, companies and numbers by any two characters: text -> terms, words asked -> match.
 
 Standard tokenizers take a whole Chinese sentence for one word. Runs of Han characters and of digits become
 overlapping pairs instead, so the table's own full-text index answers in milliseconds at a million rows:
@@ -6,7 +6,8 @@ overlapping pairs instead, so the table's own full-text index answers in millise
     王小明 0871-65123456  ->  王小 小明 明 08 87 71 16 65 51 12 23 34 45 56 6
     asked: 小明 512       ->  "小明" AND "51 12"          (pairs of one run must follow each other)
 
-Contentless index: the terms stand in a column of the table itself, and triggers keep both as one.
+The terms stand in a column of the table itself: SQLite's FTS5 keeps an index over it by triggers, PostgreSQL
+one over `to_tsvector('simple', terms)`; both find the same.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ def match(asked: str, *marks: str) -> str | None:
     return " AND ".join([*(_phrase(run) for run in runs), *(f'"{one}"' for one in marks)]) if runs else None
 
 
+def ts_match(asked: str, *marks: str) -> str | None:
+    """The same as a tsquery of PostgreSQL, over `to_tsvector('simple', terms)`; finds what `match` finds."""
+    runs = _runs(asked[:LONGEST_ASKED])[:MOST_RUNS]
+    return " & ".join([*(_ts_phrase(run) for run in runs), *(f"'{one}'" for one in marks)]) if runs else None
+
+
 def index_script(table: str, key: str, column: str = "terms") -> str:
     """SQL that makes `<table>_search`, the index over `column` of `table` with integer key `key`."""
     index = f"{table}_search"
@@ -71,3 +78,9 @@ def _phrase(run: str) -> str:
     if not _PAIRED.match(run) or len(run) == 1:
         return f'"{run}" *'
     return '"' + " ".join(run[at : at + 2] for at in range(len(run) - 1)) + '"'
+
+
+def _ts_phrase(run: str) -> str:
+    if not _PAIRED.match(run) or len(run) == 1:
+        return f"'{run}':*"
+    return "(" + " <-> ".join(f"'{run[at : at + 2]}'" for at in range(len(run) - 1)) + ")"

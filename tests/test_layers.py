@@ -22,6 +22,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "sync": (),
     "cloud": ("sync",),
     "cloud.access": ("sync.moment", "sync.locale"),
+    "cloud.customers": ("cloud.access", "sync"),
     "edge": ("hw.wire", "sync"),
     "edge.flash": ("hw.wire", "hw.uf2"),
     "edge.store.hat_events": ("edge.sources.hat_events", "edge.store", "sync"),
@@ -120,7 +121,8 @@ PURE = (
     "edge.storage.policy", "edge.storage.ladder", "edge.seal", "edge.timeline", "edge.popup",
     "sync.session", "sync.chunks", "sync.upload", "sync.pace", "sync.spans", "sync.budget", "sync.envelope",
     "sync.topics", "sync.manifest", "sync.presence", "sync.skew", "sync.phone", "sync.search", "sync.sheets",
-    "sync.marked", "cloud.access", "hw.wire", "firmware.linehat",
+    "sync.marked", "sync.particulars", "sync.cells", "cloud.access", "cloud.customers", "hw.wire",
+    "firmware.linehat",
 )  # fmt: skip
 WORLDLY = {
     "time", "threading", "socket", "select", "sqlite3", "sqlalchemy", "sqlite_utils", "logging", "subprocess",

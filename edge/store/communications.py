@@ -14,13 +14,12 @@ from typing import Any
 
 from sqlite_utils import Database, Migrations
 
-from edge.store.customers import indexed_digits, plain_number
 from edge.store.operations import Operation, add_operation
 from edge.store.scope import Author, Scope
 from sync.db import run_script, write
 from sync.ids import new_id
 from sync.moment import from_text, to_text
-from sync.phone import read_number
+from sync.phone import indexed_digits, plain_number, read_number
 from sync.search import index_script, match, terms
 
 KINDS = ("call", "sms", "visit", "email", "other")

@@ -4,7 +4,7 @@ A record is one row; beside it stand its numbers as keys (`sync.phone`) and each
 A delete leaves the row and its history; only search and pop-up no longer know it. Whoever asks says in which
 scope (`edge.store.scope`): a record outside it is not there.
 
-    CustomerError     (`edge.store.particulars`, with the check of what people write)
+    CustomerError     (`sync.particulars`, with the check of what people write)
       NoSuchCustomer  none of that id in this scope
       ChangedSince    somebody else saved it meanwhile
 """
@@ -19,13 +19,13 @@ from datetime import datetime
 from typing import Any
 
 from edge.store.operations import Operation, add_operation
-from edge.store.particulars import Contact, CustomerError, Particulars, check
 from edge.store.popup_settings import NumberRules
 from edge.store.scope import Author, Scope
 from sync.db import write
 from sync.ids import new_id
 from sync.moment import to_text
-from sync.phone import Number, read_number, same_line
+from sync.particulars import Contact, CustomerError, Particulars, check
+from sync.phone import Number, indexed_digits, plain_number, read_number, same_line
 from sync.search import match, terms
 
 MOST_MATCHES = 20
@@ -224,19 +224,6 @@ def changes_of(db: sqlite3.Connection, customer_id: str) -> tuple[Change, ...]:
     return tuple(Change(row[0], row[1], row[2], json.loads(row[3])) for row in rows)
 
 
-def plain_number(asked: str) -> str:
-    """`asked`, or, when it is a whole number of this country in any dress, its digits as they are indexed."""
-    number = read_number(asked)
-    return indexed_digits(number) if number.kind in ("mobile", "fixed") and number.normal else asked
-
-
-def indexed_digits(number: Number) -> str:
-    """The digits people search by: 138..., 0871..., without a country code."""
-    if number.normal.startswith("+86"):
-        return ("0" if number.kind == "fixed" else "") + number.normal[3:]
-    return number.normal.lstrip("+") or number.local
-
-
 def index_terms(particulars: Particulars, author: Author) -> str:
     """What the search index is given of a record."""
     people = " ".join(f"{contact.name} {contact.title}" for contact in particulars.contacts)
@@ -328,7 +315,10 @@ def _customer(row: Any) -> Customer:
     (no, customer_id, kind, name, numbers, contacts, address, industry, tags, remark, *rest) = tuple(row)
     particulars = Particulars(
         name, kind, tuple(json.loads(numbers)),
-        tuple(Contact(one["name"], one["title"], tuple(one["numbers"])) for one in json.loads(contacts)),
+        tuple(
+            Contact(one["name"], one["title"], tuple(one["numbers"]), one.get("level", 0))
+            for one in json.loads(contacts)
+        ),
         address, industry, tuple(json.loads(tags)), remark,
     )  # fmt: skip
     creator, number, group_id, group, created_utc, changed_utc, revision, import_id = rest

@@ -14,14 +14,15 @@ from datetime import datetime
 from functools import partial
 
 from edge.store import communications, customers
-from edge.store.cells import Source, read_communication, read_customer
+from edge.store.cells import read_communication
 from edge.store.communications import UnfitCommunication
-from edge.store.particulars import Unfit
-from edge.store.particulars import check as check_particulars
 from edge.store.popup_settings import NumberRules
 from edge.store.scope import Author
+from sync.cells import Source, read_customer
 from sync.ids import new_id
 from sync.moment import from_text, to_text
+from sync.particulars import Unfit
+from sync.particulars import check as check_particulars
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 

@@ -14,11 +14,9 @@ from urllib.parse import urlencode
 from bottle import HTTPError, HTTPResponse
 
 from edge.store import customers as store
-from edge.store.cells import contacts_cell, read_contacts, split
 from edge.store.communications import Communication, CommunicationFilter, communications_page
 from edge.store.customers import Change, ChangedSince, Customer, NoSuchCustomer
 from edge.store.operations import log_operation, log_play
-from edge.store.particulars import LONGEST_NUMBER, Contact, Particulars, Unfit
 from edge.store.popup_settings import number_rules
 from edge.store.scope import communications_scope, customers_scope
 from edge.web.communications import recordings_of
@@ -26,6 +24,8 @@ from edge.web.records import COMMUNICATION_KINDS, CUSTOMER_KINDS, FIELD_WORDS, a
 from edge.web.rights import Right
 from edge.web.site import Visit, see_other
 from edge.web.strip import strip
+from sync.cells import contacts_cell, read_contacts, split
+from sync.particulars import LONGEST_NUMBER, Contact, Particulars, Unfit
 
 PAGE_SIZE = 50
 LONGEST_ASKED = 64

@@ -11,13 +11,13 @@ from bottle import HTTPError, HTTPResponse
 
 from edge.store.communications import Told, UnfitCommunication, add_communication, check
 from edge.store.customers import Customer, add_customer
-from edge.store.particulars import CustomerError, Particulars
 from edge.store.popup_settings import number_rules
 from edge.web.popup import Card, card_of_call
 from edge.web.records import author, by, fault_words, translated
 from edge.web.rights import Right
 from edge.web.site import Visit
 from sync.moment import to_text
+from sync.particulars import CustomerError, Particulars
 
 
 def save(visit: Visit, call_id: str) -> HTTPResponse:

@@ -13,7 +13,6 @@ from bottle import HTTPResponse
 
 from edge.store.communications import UnfitCommunication
 from edge.store.groups import GroupError
-from edge.store.particulars import CustomerError
 from edge.store.popup_settings import NoSuchRule
 from edge.store.users import UserError
 from edge.web import groups, number_settings, operators
@@ -27,6 +26,7 @@ from edge.web.plain import json_answer
 from edge.web.record_sheets import HEADER, NO_SHEET
 from edge.web.records import fault_words as record_fault_words
 from edge.web.site import Visit
+from sync.particulars import CustomerError
 from sync.sheets import NotASheet, WrongHeader
 
 # refusal -> (status, its words as a marked text)

@@ -15,12 +15,12 @@ from edge.store.communications import Communication, Told, add_communication
 from edge.store.customers import Customer, add_customer
 from edge.store.groups import LineRule, save_group, set_line_rules
 from edge.store.operations import Operation
-from edge.store.particulars import Particulars
 from edge.store.popup_settings import NumberRules, number_rules
 from edge.store.rights import RIGHTS
 from edge.store.scope import Author
 from edge.store.users import User
 from sync.moment import to_text
+from sync.particulars import Particulars
 from tests.edge.web.conftest import PASSWORD, Branch, Browser
 
 BY = Operation("test", "done", "192.0.2.1", "test")

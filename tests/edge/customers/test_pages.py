@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from edge.store.particulars import Contact
+from sync.particulars import Contact
 from tests.edge.customers.conftest import Shop
 
 HOSTILE = '<script>alert("王")</script>'

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from edge.store import imports
-from edge.store.particulars import Contact
 from edge.web.server import MOST_BODY_BYTES, small_bodies
+from sync.particulars import Contact
 from sync.sheets import COMMUNICATIONS, CUSTOMERS, Layout, read_sheet, write_sheet
 from tests.edge.customers.conftest import BY, Shop, token
 from tests.edge.web.conftest import Answer, Browser

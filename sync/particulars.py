@@ -1,4 +1,4 @@
-"""What people write of a customer, and the one check of it, for forms, sheets and pop-ups alike.
+"""What people write of a customer, and the one check of it, for forms, sheets and pop-ups of both ends.
 
 CustomerError
   Unfit           a field that cannot be so; the message is a word for why, of FAULTS
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sync.phone import read_number
 
 KINDS = ("individual", "enterprise")
+LEVELS = (0, 1, 2, 3)  # 联系人层级: not said, decides, recommends, day to day
 LONGEST = {"name": 120, "address": 300, "industry": 60, "remark": 4000}
 LONGEST_NUMBER = 40
 MOST_NUMBERS = 20
@@ -41,6 +42,7 @@ class Contact:
     name: str
     title: str = ""
     numbers: tuple[str, ...] = ()
+    level: int = 0  # one of LEVELS
 
 
 @dataclass(frozen=True, slots=True)
