@@ -9,6 +9,8 @@ process of low priority, like `edge.codec`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
@@ -22,6 +24,38 @@ LEAST_KBIT_S, RANGE_KBIT_S = 6, 250  # libsndfile, ogg_opus.c: bitrate = 6 + 250
 
 class NotPacked(OSError):
     """The original is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file to be packed, of that hash and length."""
+
+    source: Path
+    target: Path
+    sha256: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What became of one file. Neither `encoded` nor `fault`: the disk did not take it, it is tried again."""
+
+    encoded: Encoded | None = None
+    fault: str = ""
+
+
+def pack_files(jobs: Sequence[Job], kbit_s: int) -> list[Packed]:
+    """Pack each file; what became of each, in their order."""
+    return [_pack_file(job, kbit_s) for job in jobs]
+
+
+def _pack_file(job: Job, kbit_s: int) -> Packed:
+    try:
+        return Packed(encode_opus(job.source, job.target, job.sha256, job.samples, kbit_s))
+    except (NotPacked, FileNotFoundError) as error:
+        return Packed(fault=str(error))
+    except OSError:
+        return Packed()
 
 
 def encode_opus(source: Path, target: Path, sha256: str, samples: int, kbit_s: int) -> Encoded:

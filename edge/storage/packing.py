@@ -9,13 +9,12 @@ A kill anywhere leaves `begun` rows, which are done again, or a removal, which t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.codec import Encoded
-from edge.opus import PACKED, NotPacked, encode_opus
+from edge.opus import PACKED, Job, Packed, pack_files
 from edge.storage.policy import Audio
 from edge.store.conversions import (
     Conversion,
@@ -30,30 +29,6 @@ MOST_FILES = 8  # in one job of the worker: finished calls wait for it
 MOST_SAMPLES = 8000 * 600
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """What became of one file. Neither `encoded` nor `fault`: the disk did not take it, it is tried again."""
-
-    one: Conversion
-    encoded: Encoded | None = None
-    fault: str = ""
-
-
-def pack_files(folder: Path, jobs: Sequence[Conversion], kbit_s: int) -> list[Packed]:
-    """Pack each file; runs in the worker."""
-    return [_pack_file(folder, one, kbit_s) for one in jobs]
-
-
-def _pack_file(folder: Path, one: Conversion, kbit_s: int) -> Packed:
-    source, target = folder / one.from_file, folder / one.to_file
-    try:
-        return Packed(one, encode_opus(source, target, one.from_sha256, one.samples, kbit_s))
-    except (NotPacked, FileNotFoundError) as error:
-        return Packed(one, fault=str(error))
-    except OSError:
-        return Packed(one)
-
-
 @dataclass(slots=True)
 class Packing:
     """What waits to be packed and what the worker has."""
@@ -64,15 +39,17 @@ class Packing:
     kbit_s: int
     alone: bool
     waiting: list[Audio] = field(default_factory=list)  # oldest last
-    _job: Future[list[Packed]] | None = None
+    _at_work: list[Conversion] = field(default_factory=list)
+    _job: Future[list[Packed]] | None = None  # what becomes of them
 
     def step(self, now_utc: str) -> None:
         """Write down what the worker has done, and give it more."""
         if self._job is None:
             self._begin(now_utc)
-            jobs = _one_job(conversions_begun(self.db))
-            if jobs:
-                self._job = self.worker().submit(pack_files, self.folder, jobs, self.kbit_s)
+            self._at_work = _one_job(conversions_begun(self.db))
+            if self._at_work:
+                jobs = [self._job_of(one) for one in self._at_work]
+                self._job = self.worker().submit(pack_files, jobs, self.kbit_s)
         if self._job is not None and self._job.done():
             job, self._job = self._job, None
             try:
@@ -80,8 +57,8 @@ class Packing:
             except BrokenExecutor:  # its rows say begun: they are done again
                 return
             with write(self.db):
-                for packed in done:
-                    self._note(packed, now_utc)
+                for one, packed in zip(self._at_work, done, strict=True):
+                    self._note(one, packed, now_utc)
 
     def _begin(self, now_utc: str) -> None:
         if not self.waiting or conversions_begun(self.db):
@@ -91,11 +68,14 @@ class Packing:
                 recording_id = self.waiting.pop().recording_id
                 begin_conversion(self.db, recording_id, PACKED[1:], recording_id + PACKED, now_utc)
 
-    def _note(self, packed: Packed, now_utc: str) -> None:
+    def _job_of(self, one: Conversion) -> Job:
+        return Job(self.folder / one.from_file, self.folder / one.to_file, one.from_sha256, one.samples)
+
+    def _note(self, one: Conversion, packed: Packed, now_utc: str) -> None:
         if packed.encoded is not None:
-            finish_conversion(self.db, packed.one, packed.encoded, self.alone, now_utc)
+            finish_conversion(self.db, one, packed.encoded, self.alone, now_utc)
         elif packed.fault:
-            fail_conversion(self.db, packed.one, packed.fault, now_utc)
+            fail_conversion(self.db, one, packed.fault, now_utc)
 
 
 def _one_job(jobs: list[Conversion]) -> list[Conversion]:

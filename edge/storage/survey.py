@@ -17,7 +17,7 @@ from pathlib import Path
 from edge.config import KeepSettings
 from edge.storage import policy
 from edge.storage.policy import Audio, Doomed
-from edge.store.retention import audio_by_age, bytes_made_since
+from edge.store.finished_audio import audio_by_age, bytes_made_since
 from sync.moment import from_text, to_text
 
 MOST = 512  # of each kind; the rest is found by the next survey
