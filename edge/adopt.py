@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from edge.codec import ENCODING, FINISHED, sync_folder
+from edge.finished import ENCODING, FINISHED, sync_folder
 from edge.ledger import Ledger
 from edge.part import SUFFIX, part_name, samples_in
 from edge.store import recordings as recording_rows

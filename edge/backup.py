@@ -26,8 +26,8 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from edge.codec import sync_folder
 from edge.config import Config
+from edge.finished import sync_folder
 from edge.store.health import begin_trouble, end_trouble
 from edge.store.retention import note_backup
 from edge.store.schema import open_store

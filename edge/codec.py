@@ -7,37 +7,24 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import hashlib
 import os
 import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from edge.finished import ENCODING, Encoded, settle_file
 from edge.part import read_blocks
 from edge.samples import Samples
 
 BLOCK_SAMPLES = 1 << 16
-ENCODING = ".encoding"  # the worker's file until it is whole
-FINISHED = ".flac"
 NICENESS = 15
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A finished file."""
-
-    file: str
-    samples: int
-    size_bytes: int
-    sha256: str  # of the file, lower-case hex
 
 
 def settle_worker() -> None:
@@ -117,16 +104,6 @@ def _flac_sink(target: Path | int, rate_hz: int) -> soundfile.SoundFile:
     return soundfile.SoundFile(target, "w", rate_hz, 1, subtype="PCM_16", format="FLAC", closefd=False)
 
 
-def settle_file(unfinished: Path, target: Path, samples: int) -> Encoded:
-    """Hash and fsync what was written, give it its name, make the name durable."""
-    with unfinished.open("rb+") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())
-    unfinished.rename(target)
-    sync_folder(target.parent)
-    return Encoded(target.name, samples, target.stat().st_size, sha256)
-
-
 def _write_flac(part: Path, target: Path, rate_hz: int, most: int) -> int:
     written = 0
     with _flac_sink(target, rate_hz) as sink:
@@ -147,12 +124,3 @@ def _larger(blocks: Iterator[Samples]) -> Iterator[Samples]:
             waiting = []
     if waiting:
         yield np.concatenate(waiting)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable: a rename without this can be taken back by a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -26,8 +26,9 @@ from edge.call import (
     TakeSettings,
 )
 from edge.callerid import CallerId
-from edge.codec import FINISHED, Encoded, encode_flac
+from edge.codec import encode_flac
 from edge.config import Config
+from edge.finished import FINISHED, Encoded
 from edge.part import part_name
 from edge.recorder import Part, Recorder
 from edge.store import calls as call_rows

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import soundfile
 
-from edge.codec import BLOCK_SAMPLES, ENCODING, Encoded, settle_file
+from edge.codec import BLOCK_SAMPLES
+from edge.finished import ENCODING, Encoded, settle_file
 
 PACKED = ".opus"
 RATES_HZ = (8000, 12000, 16000, 24000, 48000)  # RFC 6716, 2.1.3

@@ -18,10 +18,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from edge.codec import sync_folder
+from edge.finished import sync_folder
+from edge.gaps import Gap, joined, without
 from edge.part import pack_blocks, part_name
 from edge.ring import RingOvertaken, RingReader, RingWriter
-from edge.samples import Gap, Samples, joined, without
+from edge.samples import Samples
 
 SYNC_EVERY_S = 1.0
 CATCH_UP_S = 60  # of audio written in one step when the disk is back

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
-
 BUSY_TIMEOUT_S = 10.0
+
+Step = Callable[[sqlite3.Connection], None]
 
 
 def connect(path: Path | str) -> sqlite3.Connection:
@@ -43,13 +45,59 @@ def write(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
+@dataclass(slots=True)
+class Migrations:
+    """The steps by which one set of tables came to be as it is, in order; only ever appended to."""
+
+    name: str
+    steps: dict[str, Step] = field(default_factory=dict)
+
+    def __call__(self) -> Callable[[Step], Step]:
+        """Add the function below as the next step; its name is what databases remember."""
+        return self._add
+
+    def _add(self, step: Step) -> Step:
+        if step.__name__ in self.steps:
+            raise ValueError(f"the tables of {self.name} have a step {step.__name__} already")
+        self.steps[step.__name__] = step
+        return step
+
+
 def migrate(db: sqlite3.Connection, *sets: Migrations) -> None:
-    """Bring the database up to date; two processes may call it at once."""
-    wrapped = Database(db)
-    if any(migrations.pending(wrapped) for migrations in sets):
-        with write(db):
-            for migrations in sets:
-                migrations.apply(wrapped)
+    """Bring the database up to date, all of it or nothing; two processes may call it at once."""
+    if not _pending(db, sets):
+        return
+    with write(db):
+        run_script(db, _STEPS)
+        for name, step_name, step in _pending(db, sets):
+            step(db)
+            row = (name, step_name, str(datetime.now(UTC)))
+            db.execute(
+                "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES (?, ?, ?)", row
+            )
+
+
+# As sqlite-utils makes it, so that boxes that began with that library go on where they are.
+_STEPS = """
+    CREATE TABLE IF NOT EXISTS _sqlite_migrations (
+        id              INTEGER PRIMARY KEY,
+        migration_set   TEXT,
+        name            TEXT,
+        applied_at      TEXT
+    );
+    CREATE UNIQUE INDEX IF NOT EXISTS idx__sqlite_migrations_migration_set_name
+        ON _sqlite_migrations (migration_set, name)
+"""
+
+
+def _pending(db: sqlite3.Connection, sets: tuple[Migrations, ...]) -> list[tuple[str, str, Step]]:
+    done: set[tuple[str, ...]] = set()
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone():
+        done = {
+            (name, step) for name, step in db.execute("SELECT migration_set, name FROM _sqlite_migrations")
+        }
+    steps = [(one.name, step_name, step) for one in sets for step_name, step in one.steps.items()]
+    return [step for step in steps if step[:2] not in done]
 
 
 def run_script(db: sqlite3.Connection, script: str) -> None:

@@ -17,9 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
-from sqlite_utils import Database, Migrations
-
-from sync.db import run_script
+from sync.db import Migrations, run_script
 from sync.envelope import (
     MAX_BATCH_BYTES,
     MAX_BATCH_ENTRIES,
@@ -86,10 +84,10 @@ class FileRow:
 
 
 @migrations()
-def m001_outbox(db: Database) -> None:
+def m001_outbox(db: sqlite3.Connection) -> None:
     """Streams with their counters, entries, files."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE outbox_streams (
             stream          TEXT PRIMARY KEY,
@@ -126,7 +124,7 @@ def m001_outbox(db: Database) -> None:
     epoch = secrets.token_hex(8)
     for stream in STREAMS:
         row = (stream, epoch, 0, genesis(epoch, stream))
-        db.conn.execute("INSERT INTO outbox_streams VALUES (?, ?, ?, ?)", row)
+        db.execute("INSERT INTO outbox_streams VALUES (?, ?, ?, ?)", row)
 
 
 def put(db: sqlite3.Connection, event: SyncEvent, at_utc: str) -> int:

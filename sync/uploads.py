@@ -8,18 +8,16 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from sqlite_utils import Database, Migrations
-
-from sync.db import run_script
+from sync.db import Migrations, run_script
 
 migrations = Migrations("uploads")
 
 
 @migrations()
-def m001_uploads(db: Database) -> None:
+def m001_uploads(db: sqlite3.Connection) -> None:
     """The pause, the months."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE upload_pause (     -- at most one row: there is one while audio is to wait
             id              INTEGER PRIMARY KEY CHECK (id = 1),

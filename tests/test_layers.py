@@ -55,7 +55,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "edge.on_hook": ("edge.call", "edge.keeping"),
     "edge.keeping": ("edge.call", "edge.line.events", "edge.numbers", "edge.schedule", "edge.triggers"),
     "edge.answering": ("edge.line.events", "edge.call", "edge.calls"),
-    "edge.sources": ("edge.samples", "edge.ring", "hw.wire"),
+    "edge.sources": ("edge.gaps", "edge.samples", "edge.ring", "hw.wire"),
     "edge.alarms": ("edge.call", "edge.line.events"),
     "edge.board": (
         "edge.alarms",
@@ -74,8 +74,10 @@ MAY: dict[str, tuple[str, ...]] = {
     "edge.popup": (),
     "edge.findings": ("edge.callerid", "edge.dsp"),
     "edge.part": ("edge.samples",),
-    "edge.codec": ("edge.part", "edge.samples"),
-    "edge.recorder": ("edge.codec", "edge.part", "edge.ring", "edge.samples"),
+    "edge.finished": (),
+    "edge.gaps": (),
+    "edge.codec": ("edge.finished", "edge.part", "edge.samples"),
+    "edge.recorder": ("edge.finished", "edge.gaps", "edge.part", "edge.ring", "edge.samples"),
     "edge.config": (
         "edge.line_settings",
         "edge.numbers",
@@ -83,12 +85,12 @@ MAY: dict[str, tuple[str, ...]] = {
         "sync.settings",
     ),
     "edge.seal": ("sync.envelope", "sync.keys"),
-    "edge.opus": ("edge.codec",),
-    "edge.storage": ("edge.codec", "edge.config", "edge.opus", "edge.store", "sync"),
-    "edge.backup": ("edge.codec", "edge.config", "edge.store", "sync"),
+    "edge.opus": ("edge.codec", "edge.finished"),
+    "edge.storage": ("edge.finished", "edge.config", "edge.opus", "edge.store", "sync"),
+    "edge.backup": ("edge.finished", "edge.config", "edge.store", "sync"),
     "edge.quarantine": ("edge.config", "edge.store", "sync"),
     "edge.restore": ("edge.backup", "edge.config", "edge.store", "sync"),
-    "edge.store": ("edge.codec", "edge.line_settings", "edge.samples", "edge.seal", "sync"),
+    "edge.store": ("edge.finished", "edge.gaps", "edge.line_settings", "edge.samples", "edge.seal", "sync"),
     "edge.web": (
         "edge.store",
         "edge.clock",
@@ -122,10 +124,10 @@ PURE = (
     "sync.session", "sync.chunks", "sync.upload", "sync.pace", "sync.spans", "sync.budget", "sync.envelope",
     "sync.topics", "sync.manifest", "sync.presence", "sync.skew", "sync.phone", "sync.search", "sync.sheets",
     "sync.marked", "sync.particulars", "sync.cells", "cloud.access", "cloud.customers", "hw.wire",
-    "firmware.linehat",
+    "edge.gaps", "firmware.linehat",
 )  # fmt: skip
 WORLDLY = {
-    "time", "threading", "socket", "select", "sqlite3", "sqlalchemy", "sqlite_utils", "logging", "subprocess",
+    "time", "threading", "socket", "select", "sqlite3", "sqlalchemy", "logging", "subprocess",
     "bottle", "cheroot", "fastapi", "starlette", "paho", "multiprocessing", "asyncio", "alsaaudio",
 }  # fmt: skip
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import alsaaudio
 import numpy as np
 
+from edge.gaps import Gap
 from edge.ring import RingWriter
-from edge.samples import Gap
 
 PERIOD_S = 0.02
 BUFFER_S = 1.0

@@ -10,7 +10,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from edge.codec import sync_folder
+from edge.finished import sync_folder
 
 NAME = "ballast"
 

@@ -17,8 +17,8 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
-from edge.codec import sync_folder
 from edge.config import Config, StorageSettings
+from edge.finished import sync_folder
 from edge.storage import ballast, ladder, policy
 from edge.storage.ladder import Ladder, Rung, Space
 from edge.storage.packing import Packing

@@ -16,9 +16,7 @@ import re
 import sqlite3
 from collections.abc import Iterable
 
-from sqlite_utils import Database, Migrations
-
-from sync.db import run_script, write
+from sync.db import Migrations, run_script, write
 from sync.moment import from_text
 from sync.search import index_script, mark, match, terms
 
@@ -32,10 +30,10 @@ migrations = Migrations("call_search")
 
 
 @migrations()
-def m001_call_search(db: Database) -> None:
+def m001_call_search(db: sqlite3.Connection) -> None:
     """The index, and the list of calls it does not know as they are."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE call_terms (
             no              INTEGER PRIMARY KEY,

@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database, Migrations
-
 from edge.store.operations import Operation, add_operation
 from edge.store.scope import Author, Scope
-from sync.db import run_script, write
+from sync.db import Migrations, run_script, write
 from sync.ids import new_id
 from sync.moment import from_text, to_text
 from sync.phone import indexed_digits, plain_number, read_number
@@ -30,10 +28,10 @@ migrations = Migrations("communications")
 
 
 @migrations()
-def m001_communications(db: Database) -> None:
+def m001_communications(db: sqlite3.Connection) -> None:
     """Communications with their search index."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE communications (
             no              INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from edge.codec import Encoded
+from edge.finished import Encoded
 from edge.store.recordings import gaps_of
 from edge.store.retention import ask_removal, is_closed, is_held, is_stored
 from edge.store.seals import seal_recording

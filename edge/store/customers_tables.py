@@ -5,19 +5,19 @@ Apart from `edge.store.customers`, which reads and writes them: tables change se
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
+import sqlite3
 
-from sync.db import run_script
+from sync.db import Migrations, run_script
 from sync.search import index_script
 
 migrations = Migrations("customers")
 
 
 @migrations()
-def m001_customers(db: Database) -> None:
+def m001_customers(db: sqlite3.Connection) -> None:
     """Customers, their numbers, their changes."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE customers (
             no              INTEGER PRIMARY KEY AUTOINCREMENT,

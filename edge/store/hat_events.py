@@ -9,10 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from sqlite_utils import Database, Migrations
-
 from edge.sources.hat_events import EventMark, HatEvent
-from sync.db import run_script
+from sync.db import Migrations, run_script
 
 KEPT = 10_000
 
@@ -20,10 +18,10 @@ migrations = Migrations("hat_events")
 
 
 @migrations()
-def m001_hat_events(db: Database) -> None:
+def m001_hat_events(db: sqlite3.Connection) -> None:
     """Events of boards, and the mark of each board's journal."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE hat_events (
             hat             TEXT NOT NULL,          -- name of the board in the settings

@@ -16,10 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from sqlite_utils import Database, Migrations
-
 from edge.store.operations import Operation, add_operation
-from sync.db import run_script, write
+from sync.db import Migrations, run_script, write
 from sync.ids import new_id
 from sync.moment import to_text
 
@@ -30,10 +28,10 @@ migrations = Migrations("imports")
 
 
 @migrations()
-def m001_imports(db: Database) -> None:
+def m001_imports(db: sqlite3.Connection) -> None:
     """One row per sheet that was taken in; its file is kept until another is."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE imports (
             no              INTEGER PRIMARY KEY AUTOINCREMENT,

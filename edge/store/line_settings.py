@@ -12,10 +12,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from sqlite_utils import Database, Migrations
-
 from edge.line_settings import SETTINGS, LineSettings, LineSettingsError, Setting, Value, read_changes
-from sync.db import run_script
+from sync.db import Migrations, run_script
 
 __all__ = ["SETTINGS", "LineSettings", "LineSettingsError", "Setting"]
 
@@ -23,10 +21,10 @@ migrations = Migrations("line_settings")
 
 
 @migrations()
-def m001_line_settings(db: Database) -> None:
+def m001_line_settings(db: sqlite3.Connection) -> None:
     """What the file says, what was changed, and every change there was."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE line_settings_file (   -- as the settings file had it at the recorder's last start
             line            INTEGER PRIMARY KEY,
@@ -52,9 +50,9 @@ def m001_line_settings(db: Database) -> None:
 
 
 @migrations()
-def m002_taken(db: Database) -> None:
+def m002_taken(db: sqlite3.Connection) -> None:
     """Which version the recorder follows."""
-    run_script(db.conn, "ALTER TABLE line_settings_file ADD COLUMN taken INTEGER NOT NULL DEFAULT 0")
+    run_script(db, "ALTER TABLE line_settings_file ADD COLUMN taken INTEGER NOT NULL DEFAULT 0")
 
 
 class NoSuchLine(LookupError):

@@ -5,19 +5,17 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from sqlite_utils import Database, Migrations
-
-from sync.db import run_script
+from sync.db import Migrations, run_script
 
 migrations = Migrations("lines")
 IN_USE = "('talking', 'dialling', 'calling', 'held', 'left_off', 'released')"
 
 
 @migrations()
-def m001_memory(db: Database) -> None:
+def m001_memory(db: sqlite3.Connection) -> None:
     """What an alarm is counted from, so that a restart does not begin it anew."""
     run_script(
-        db.conn,
+        db,
         """
         -- rang_utc: last, or since when the line is known; in_use_utc: off hook since, NULL at rest
         ALTER TABLE lines ADD COLUMN rang_utc TEXT;

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
-from sqlite_utils import Database, Migrations
 
 from sync import outbox
-from sync.db import run_script
+from sync.db import Migrations, run_script
 from sync.envelope import EnvelopeError, chained, genesis, unpack_entry
 from sync.events import STREAMS
 from sync.manifest import (
@@ -34,10 +33,10 @@ migrations = Migrations("manifests")
 
 
 @migrations()
-def m001_manifests(db: Database) -> None:
+def m001_manifests(db: sqlite3.Connection) -> None:
     """Manifests, the runs they cover, the recordings announced in them, what was purged."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE manifests (
             epoch           TEXT NOT NULL,
@@ -82,10 +81,10 @@ def m001_manifests(db: Database) -> None:
 
 
 @migrations()
-def m002_set_aside(db: Database) -> None:
+def m002_set_aside(db: sqlite3.Connection) -> None:
     """What head office could not use is counted on every page."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE INDEX outbox_set_aside ON outbox (at_utc) WHERE state = 'quarantined';
         CREATE INDEX outbox_files_set_aside ON outbox_files (recording_id) WHERE state = 'refused'

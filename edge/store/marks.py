@@ -8,18 +8,16 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from sqlite_utils import Database, Migrations
-
-from sync.db import run_script
+from sync.db import Migrations, run_script
 
 migrations = Migrations("marks")
 
 
 @migrations()
-def m001_marks(db: Database) -> None:
+def m001_marks(db: sqlite3.Connection) -> None:
     """Marks, and what a call may now say besides."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE call_marks (
             call_id         TEXT NOT NULL REFERENCES calls (id),

@@ -10,10 +10,8 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlite_utils import Database, Migrations
-
 from edge.store.operations import Operation, add_operation
-from sync.db import run_script, write
+from sync.db import Migrations, run_script, write
 from sync.ids import new_id
 from sync.moment import to_text
 
@@ -25,10 +23,10 @@ migrations = Migrations("notes")
 
 
 @migrations()
-def m001_notes(db: Database) -> None:
+def m001_notes(db: sqlite3.Connection) -> None:
     """Notes, tags and stars of calls; how loud a recording is, for its picture."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE call_notes (
             id              TEXT PRIMARY KEY,

@@ -13,11 +13,9 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlite_utils import Database, Migrations
-
 from edge.store.calls import CallRow, end_call
 from edge.store.operations import Operation, add_operation
-from sync.db import run_script
+from sync.db import Migrations, run_script
 
 OPERATION = "caller_read_again"
 
@@ -25,10 +23,10 @@ migrations = Migrations("on_hook")
 
 
 @migrations()
-def m001_on_hook_audio(db: Database) -> None:
+def m001_on_hook_audio(db: sqlite3.Connection) -> None:
     """On-hook audio among the recordings; confidence, time and the rest of what was sent with the call."""
     run_script(
-        db.conn,
+        db,
         """
         ALTER TABLE recordings ADD COLUMN about TEXT NOT NULL DEFAULT 'call';   -- call | on_hook
         ALTER TABLE calls ADD COLUMN caller_confidence REAL;

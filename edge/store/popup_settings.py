@@ -7,20 +7,18 @@ import sqlite3
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
-from sqlite_utils import Database, Migrations
-
 from edge.store.operations import Operation, add_operation
-from sync.db import run_script, write
+from sync.db import Migrations, run_script, write
 from sync.moment import to_text
 
 migrations = Migrations("popup_settings")
 
 
 @migrations()
-def m001_popup_settings(db: Database) -> None:
+def m001_popup_settings(db: sqlite3.Connection) -> None:
     """One row."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE popup_settings (
             only_row        INTEGER PRIMARY KEY CHECK (only_row = 1),

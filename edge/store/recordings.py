@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.codec import Encoded
-from edge.samples import Gap
+from edge.finished import Encoded
+from edge.gaps import Gap
 from edge.store.seals import seal_recording
 from sync import outbox
 from sync.events import GapFact, RecordingLost, RecordingReady

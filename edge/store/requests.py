@@ -8,18 +8,16 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from sqlite_utils import Database, Migrations
-
-from sync.db import run_script
+from sync.db import Migrations, run_script
 
 migrations = Migrations("requests")
 
 
 @migrations()
-def m001_record_requests(db: Database) -> None:
+def m001_record_requests(db: sqlite3.Connection) -> None:
     """Presses of the record button."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE record_requests (
             id              INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -35,9 +33,9 @@ def m001_record_requests(db: Database) -> None:
 
 
 @migrations()
-def m002_requests_by_line(db: Database) -> None:
+def m002_requests_by_line(db: sqlite3.Connection) -> None:
     """Lines that show whether somebody asked find the last press at once."""
-    run_script(db.conn, "CREATE INDEX record_requests_by_line ON record_requests (line, id)")
+    run_script(db, "CREATE INDEX record_requests_by_line ON record_requests (line, id)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,10 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from sqlite_utils import Database, Migrations
-
 from edge.store.operations import Operation, add_operation
 from edge.store.seals import bury_recording
 from sync import outbox
-from sync.db import run_script
+from sync.db import Migrations, run_script
 from sync.events import RecordingLost
 
 THE_BOX = "box"  # who deletes by the rules
@@ -26,10 +24,10 @@ migrations = Migrations("retention")
 
 
 @migrations()
-def m001_retention(db: Database) -> None:
+def m001_retention(db: sqlite3.Connection) -> None:
     """Holds, conversions, deletions, removals, backups."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE holds (            -- legal hold on a call: its audio stays, unchanged
             id              INTEGER PRIMARY KEY,

@@ -10,8 +10,6 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
-
 from edge.store.call_search import migrations as call_search_migrations
 from edge.store.communications import migrations as communications_migrations
 from edge.store.customers_tables import migrations as customers_migrations
@@ -29,7 +27,7 @@ from edge.store.retention import migrations as retention_migrations
 from edge.store.seals import migrations as seals_migrations
 from edge.store.stretches import migrations as stretches_migrations
 from edge.store.users_tables import migrations as users_migrations
-from sync.db import connect, migrate, run_script
+from sync.db import Migrations, connect, migrate, run_script
 from sync.outbox import migrations as outbox_migrations
 from sync.uploads import migrations as uploads_migrations
 
@@ -37,10 +35,10 @@ migrations = Migrations("edge")
 
 
 @migrations()
-def m001_first_call(db: Database) -> None:
+def m001_first_call(db: sqlite3.Connection) -> None:
     """Lines, calls, recordings and their gaps, health states."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE lines (            -- as they are now; the recorder writes, the page reads
             line            INTEGER PRIMARY KEY,

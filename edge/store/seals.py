@@ -18,11 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database, Migrations
-
-from edge.codec import sync_folder
+from edge.finished import sync_folder
 from edge.seal import BEGINNING, Link, make_link
-from sync.db import run_script, write
+from sync.db import Migrations, run_script, write
 from sync.keys import DeviceKey, make_key_file
 from sync.moment import to_text
 
@@ -63,10 +61,10 @@ class Head:
 
 
 @migrations()
-def m001_seals(db: Database) -> None:
+def m001_seals(db: sqlite3.Connection) -> None:
     """Links and their head; what was finished before there were seals is sealed as found."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE seal_links (
             seq             INTEGER PRIMARY KEY,
@@ -84,16 +82,16 @@ def m001_seals(db: Database) -> None:
         )
         """,
     )
-    db.conn.execute("INSERT INTO seal_head VALUES (1, 0, ?)", (BEGINNING,))
-    key, now_utc = device_key(db.conn), to_text(datetime.now(UTC))
+    db.execute("INSERT INTO seal_head VALUES (1, 0, ?)", (BEGINNING,))
+    key, now_utc = device_key(db), to_text(datetime.now(UTC))
     for kind, (table, _) in SEALED.items():
         unfinished = UNFINISHED[table]
-        finished = db.conn.execute(
+        finished = db.execute(
             f"SELECT id FROM {table} WHERE state NOT IN ({','.join('?' * len(unfinished))}) ORDER BY id",
             unfinished,
         ).fetchall()
         for (subject,) in finished:
-            _append(db.conn, kind, now_utc, _sealed(db.conn, kind, subject, "found"), key)
+            _append(db, kind, now_utc, _sealed(db, kind, subject, "found"), key)
 
 
 def seal_call(db: sqlite3.Connection, call_id: str, now_utc: str) -> None:

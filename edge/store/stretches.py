@@ -6,10 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlite_utils import Database, Migrations
-
 from sync import outbox
-from sync.db import run_script
+from sync.db import Migrations, run_script
 from sync.events import ClockMeasured
 from sync.moment import to_text
 from sync.skew import Offset, Stretch, Told, carried_back, jumped
@@ -21,10 +19,10 @@ migrations = Migrations("stretches")
 
 
 @migrations()
-def m001_stretches(db: Database) -> None:
+def m001_stretches(db: sqlite3.Connection) -> None:
     """The stretches of the clock."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE clock_stretches (
             id              INTEGER PRIMARY KEY,

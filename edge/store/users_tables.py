@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlite_utils import Database, Migrations
-
 from edge.store.rights import LEVEL_RIGHTS
-from sync.db import run_script
+from sync.db import Migrations, run_script
 from sync.ids import new_id
 
 migrations = Migrations("users")
 
 
 @migrations()
-def m001_users(db: Database) -> None:
+def m001_users(db: sqlite3.Connection) -> None:
     """Users, sessions, operation log."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE users (
             id              TEXT PRIMARY KEY,
@@ -56,10 +54,10 @@ def m001_users(db: Database) -> None:
 
 
 @migrations()
-def m002_levels_and_rights(db: Database) -> None:
+def m002_levels_and_rights(db: sqlite3.Connection) -> None:
     """Roles become levels; groups, lines, rights. Whoever is there keeps seeing and doing what they did."""
     run_script(
-        db.conn,
+        db,
         """
         CREATE TABLE groups (               -- 组别
             id              TEXT PRIMARY KEY,
@@ -91,7 +89,7 @@ def m002_levels_and_rights(db: Database) -> None:
         CREATE INDEX operation_log_by_operation ON operation_log (operation, id)
         """,
     )
-    _keep_who_is_there(db.conn)
+    _keep_who_is_there(db)
 
 
 def _keep_who_is_there(db: sqlite3.Connection) -> None:

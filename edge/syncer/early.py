@@ -11,11 +11,14 @@ import logging
 import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge.codec import GrowingFlac
-from edge.part import PartTail
 from edge.store.recordings import RecordingRow, running_recordings
 from sync.spans import Span
+
+if TYPE_CHECKING:
+    from edge.codec import GrowingFlac
+    from edge.part import PartTail
 
 LOOK_S = 1.0
 SEGMENT_S = 60.0  # what is sent at once while a call goes on
@@ -99,6 +102,10 @@ class EarlyAudio:
             self._follow(rows[recording_id])
 
     def _follow(self, row: RecordingRow) -> None:
+        # Encoder and arrays are a third of this process, and most of the time nobody is on the phone.
+        from edge.codec import GrowingFlac
+        from edge.part import PartTail
+
         try:
             tail = PartTail(self.folder / row.file)
         except OSError:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.codec import ENCODING, FINISHED
+from edge.finished import ENCODING, FINISHED
 from edge.seal import Link, read_object
 from edge.store.retention import named_files
 from edge.store.seals import UNFINISHED, links_of

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.codec import Encoded, encode_flac
+from edge.codec import encode_flac
 from edge.config import BoxSettings, Config, HatSettings, KeepSettings, StorageSettings
+from edge.finished import Encoded
 from edge.opus import encode_opus
 from edge.part import pack_blocks
 from edge.storage.keeper import build_keeper

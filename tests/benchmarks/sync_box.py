@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import edge.services  # noqa: F401 - the service loads it, and it counts
 from edge.syncer import SyncSettings, run
 
 

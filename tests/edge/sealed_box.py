@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from edge.codec import Encoded
-from edge.samples import Gap
+from edge.finished import Encoded
+from edge.gaps import Gap
 from edge.seal import sha256
 from edge.store import recordings
 from edge.store.calls import CallRow, end_call, save_call

@@ -30,11 +30,11 @@ from edge.calls import (
     UpdateCall,
 )
 from edge.config import BoxSettings, Config, HatSettings
+from edge.gaps import Gap
 from edge.ledger import Ledger
 from edge.line_settings import LineBlock
 from edge.recorder import Recorder
 from edge.ring import RingWriter
-from edge.samples import Gap
 from edge.store.lines import name_line
 from edge.store.schema import open_store
 from edge.timeline import Timeline

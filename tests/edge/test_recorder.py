@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.codec import encode_flac
+from edge.gaps import Gap
 from edge.part import pack_blocks, read_blocks
 from edge.recorder import Part, Recorder
 from edge.ring import RingReader, RingWriter
-from edge.samples import Gap
 from tests.fakes import wait_for
 
 RATE_HZ = 1000

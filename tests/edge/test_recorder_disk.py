@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.gaps import Gap, joined, without
 from edge.recorder import Recorder
-from edge.samples import Gap, joined, without
 from tests.edge.test_recorder import RATE_HZ, count_up, expected, heard_in, read_part, ring_in
 from tests.faults.bad_disk import BadDisk
 

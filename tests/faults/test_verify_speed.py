@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.codec import Encoded
+from edge.finished import Encoded
 from edge.seal import sha256
 from edge.store.calls import CallRow, end_call
 from edge.store.recordings import RecordingRow, begin_recording, finish_recording

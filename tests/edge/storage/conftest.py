@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.codec import Encoded
 from edge.config import BoxSettings, Config, HatSettings, HeadOfficeSettings, KeepSettings, StorageSettings
+from edge.finished import Encoded
 from edge.storage.keeper import StorageKeeper, build_keeper
 from edge.storage.ladder import Space
 from edge.store.calls import CallRow, end_call

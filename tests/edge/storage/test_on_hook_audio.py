@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import soundfile
 
-from edge.codec import Encoded
 from edge.config import KeepSettings
+from edge.finished import Encoded
 from edge.storage.policy import due_for_opus
 from edge.store.listing import call_facts
 from edge.store.recordings import ON_HOOK, RecordingRow, begin_recording, finish_recording, lose_recording
