@@ -16,22 +16,14 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     text,
 )
 
+from cloud.store import customer_tables as customer_tables
+from cloud.store.metadata import metadata as metadata
 from sync.inbox_tables import add_tables
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "%(table_name)s_by_%(column_0_N_name)s",
-        "uq": "%(table_name)s_unique_%(column_0_N_name)s",
-        "fk": "%(table_name)s_%(column_0_name)s_names_%(referred_table_name)s",
-        "pk": "%(table_name)s_key",
-    }
-)
 
 boxes = Table(
     "boxes",
