@@ -54,10 +54,10 @@ def recording_ready(db: Connection, told: Sequence[Told]) -> None:
         row = (*_ready(one.event), one.origin.box_id)
         at_utc = done_utc.get((one.origin.box_id, one.event.recording_id, one.event.sha256))
         if at_utc is None:
-            announced.append((*row, "announced"))
+            announced.append((*row, None, "announced"))
         else:
-            stored.append((*row, "stored", one.event.sha256, at_utc))
-    columns = ("id", *READY, "box_id", "state")
+            stored.append((*row, None, "stored", one.event.sha256, at_utc))
+    columns = ("id", *READY, "box_id", "lost_reason", "state")
     _upsert(db, schema.recordings, columns, announced)
     _upsert(db, schema.recordings, (*columns, "object_key", "stored_utc"), stored)
     gaps = ((one.event.recording_id, *_gap(gap)) for one in told for gap in one.event.gaps)

@@ -155,15 +155,27 @@ def _announced(row: RowMapping) -> Announced | None:
     return Announced(str(found[0]), found[1], str(found[2]))
 
 
-def here_digest(helds: Sequence[Held]) -> str:
-    """SHA-256 over every column of these rows: what head office vouches for when it closes an hour."""
-    rows = sorted(
-        repr([_plain(row[name]) for name in sorted(row.keys())])
-        for found in helds
-        for rows in found.rows.values()
-        for row in rows
-    )
-    return digest("\n".join(rows).encode())
+def here_digest(db: Connection, box_id: str, helds: Sequence[Held], moments: Sequence[str | None]) -> str:
+    """SHA-256 over everything that only head office knows of an hour: all columns of its entries' rows, the
+    notes of its stored audio, and when its manifest was received, closed and audited."""
+    rows = [row for found in helds for rows in found.rows.values() for row in rows]
+    said = sorted(_columns(row) for row in [*rows, *_stored_audio(db, box_id, helds)])
+    return digest("\n".join([*said, repr(list(moments))]).encode())
+
+
+def _stored_audio(db: Connection, box_id: str, helds: Sequence[Held]) -> list[RowMapping]:
+    table = schema.inbox_tables.transfers
+    sha256 = {one.recording_id: one.sha256 for found in helds for one in announced_in(found)}
+    wanted = sorted(sha256)
+    rows: list[RowMapping] = []
+    for at in range(0, len(wanted), 500):
+        mine = (table.c.box_id == box_id, table.c.recording_id.in_(wanted[at : at + 500]))
+        rows += db.execute(select(table).where(*mine, table.c.state == "stored")).mappings().all()
+    return [row for row in rows if row["sha256"] == sha256[row["recording_id"]]]
+
+
+def _columns(row: RowMapping) -> str:
+    return repr([_plain(row[name]) for name in sorted(row.keys())])
 
 
 def _plain(value: object) -> object:

@@ -176,9 +176,11 @@ class Reconciler:
             _save(db, key, state="waiting", items=0)
             return self._verdict(db, origin, statement, h, "waiting", lacks)
         public, sig = self.witness.public, sign(self.witness, WITNESS, h)
+        row, now_utc = _row(db, *key), origin.received_utc
+        moments = (row["received_utc"] if row else None, now_utc, now_utc)
         _save(
-            db, key, state="closed", items=0, closed_utc=origin.received_utc, witness_key=public,
-            witness_sig=sig, here=here_digest(helds), audited_utc=origin.received_utc,
+            db, key, state="closed", items=0, closed_utc=now_utc, witness_key=public, witness_sig=sig,
+            here=here_digest(db, origin.box_id, helds, moments), audited_utc=now_utc,
         )  # fmt: skip
         return self._verdict(db, origin, statement, h, "closed")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, NoSuchModuleError
+from sqlalchemy.exc import DatabaseError, IntegrityError, NoSuchModuleError
 
 BUSY_TIMEOUT_S = 10.0
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -61,6 +61,22 @@ def read(engine: Engine) -> Iterator[Connection]:
     """One transaction that only reads: it sees one state of the database from its first statement on."""
     with engine.execution_options(**_READING[engine.dialect.name]).begin() as connection:
         yield connection
+
+
+def mended_indexes(engine: Engine) -> list[str]:
+    """What SQLite says is wrong with its file, at most 20 things; its indexes are then made from the rows.
+
+    PostgreSQL has page checksums for this, and its rows are always read from the table itself.
+    """
+    if engine.dialect.name != "sqlite":
+        return []
+    with read(engine) as connection:
+        says = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
+    if says == ["ok"]:
+        return []
+    with suppress(IntegrityError), write(engine) as connection:  # two rows may now claim one key
+        connection.exec_driver_sql("REINDEX")
+    return [str(one) for one in says]
 
 
 def migrate(engine: Engine) -> None:

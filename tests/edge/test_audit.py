@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from cloud.audit import Auditor, Fault
 from cloud.store.database import write
+from sync import outbox
+from sync.events import ClockMeasured, RecordingLost
+from sync.ids import new_id
 from sync.moment import to_text
 from sync.transport import utc_now
 from tests.edge.test_reconciling import settle
@@ -19,12 +25,14 @@ from tests.sync.station import Office, Station, call_ended, until
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    """A box and head office with a closed hour: twelve calls, two of them recorded."""
+    """A box and head office with a closed hour: calls, recordings whole and lost, a clock that was off."""
     station = Station(tmp_path_factory.mktemp("closed"))
     station.start_broker()
     box, office = station.box(), station.office()
     until(lambda: office.ingest.ready, office)
+    box.put(ClockMeasured(outbox.epoch_of(box.db), 0, 5, 1500, 20, "measured"))
     box.put(*(call_ended(str(number)) for number in range(10)))
+    box.put(RecordingLost(new_id(), new_id(), "disk_full"))
     box.record(os.urandom(30_000))
     box.record(os.urandom(10_000))
     settle(box, office)
@@ -80,11 +88,20 @@ HARMS = {
     "UPDATE calls SET duration_ms = duration_ms + 1 WHERE caller_number = '3'": "row",
     "UPDATE calls SET box_id = 'branch-2' WHERE caller_number = '3'": "row",
     "UPDATE calls SET received_utc = '2026-11-22T04:05:06.788Z' WHERE caller_number = '3'": "row",
+    "UPDATE calls SET corrected_utc = replace(corrected_utc, '0', '2') WHERE caller_number = '3'": "row",
+    "UPDATE calls SET clock_error_ms = 0 WHERE caller_number = '8'": "row",
+    "UPDATE box_clocks SET offset_ms = 1501": "clock",
+    "UPDATE box_clocks SET upto_seq = 7": "clock",
+    "DELETE FROM box_clocks": "clock",
     "DELETE FROM calls WHERE caller_number = '3'": "row",
     "UPDATE calls SET line_name = CAST(x'ff41' AS TEXT) WHERE caller_number = '3'": "row",
     "UPDATE recordings SET samples = 1": "row",
     "UPDATE recordings SET state = 'lost', lost_reason = 'x'": "row",
     "UPDATE recordings SET object_key = 'ab'": "row",
+    "UPDATE recordings SET lost_reason = 'x' WHERE state = 'stored'": "row",
+    "UPDATE recordings SET lost_reason = 'x' WHERE state = 'lost'": "row",
+    "UPDATE recordings SET samples = 1 WHERE state = 'lost'": "row",
+    "DELETE FROM recordings WHERE state = 'lost'": "row",
     "INSERT INTO gaps SELECT id, 5, 5, 'overrun' FROM recordings": "row",
     "UPDATE inbox SET body = CAST(replace(body, '\"3\"', '\"4\"') AS BLOB) WHERE seq = 4": "entries",
     "UPDATE inbox SET h = replace(h, 'a', 'b') WHERE seq = 4": "entries",
@@ -92,6 +109,12 @@ HARMS = {
     "DELETE FROM inbox WHERE seq = 4": "entries stray",
     "UPDATE manifests SET span = '2026-11-22T05'": "manifest",
     "UPDATE manifests SET body = CAST(replace(body, '1', '2') AS BLOB)": "manifest",
+    "UPDATE manifests SET received_utc = '2026-11-22T04:05:06.788Z'": "entries",
+    "UPDATE manifests SET closed_utc = '2026-11-22T04:05:06.788Z'": "entries",
+    "UPDATE manifests SET audited_utc = NULL": "entries",
+    "UPDATE transfers SET failures = 1": "entries",
+    "UPDATE transfers SET opened_utc = '2026-11-22T04:05:06.788Z'": "entries",
+    "UPDATE transfers SET done_utc = '2026-11-22T04:05:06.788Z'": "entries row",
     "UPDATE transfers SET sha256 = replace(sha256, 'a', 'b')": "audio row",
     "UPDATE transfers SET state = 'refused'": "audio row",
 }  # fmt: skip
@@ -101,6 +124,58 @@ HARMS = {
 def test_what_is_altered_is_found(office: Office, statement: str) -> None:
     harm(office, statement)
     assert {fault.what for fault in audit(office)} & set(HARMS[statement].split())
+
+
+ALONE = {
+    "clock": "UPDATE box_clocks",
+    "row": "UPDATE calls SET corrected_utc",
+    "entries": "UPDATE manifests SET c",
+}
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_what_head_office_can_mend_alone_is_well_at_once(office: Office, what: str) -> None:
+    before = state(office)
+    harm(office, next(statement for statement in HARMS if statement.startswith(ALONE[what])))
+    assert what in {fault.what for fault in audit(office)}
+    assert state(office) == before
+    assert audit(office) == []
+
+
+KEYS = {
+    "calls": "SELECT id FROM calls WHERE caller_number = '3'",
+    "recordings": "SELECT id FROM recordings WHERE state = 'stored'",
+    "inbox": "SELECT eid FROM inbox WHERE seq = 4",
+}
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_a_key_that_differs_from_its_index_is_found_and_mended(
+    station: Station, office: Office, table: str
+) -> None:
+    """A query by the index never sees what became of the row."""
+    before = state(office)
+    database = station.folder / "head-office.db"
+    with closing(sqlite3.connect(database)) as db:
+        key = str(db.execute(KEYS[table]).fetchone()[0]).encode()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    office.engine.dispose()
+    good = database.read_bytes()
+    places = [found.start() for found in re.finditer(key, good)]
+    assert len(places) >= 2
+    for at in places:
+        for left in database.parent.glob("head-office.db-*"):
+            left.unlink()
+        database.write_bytes(good[: at + 20] + bytes([good[at + 20] ^ 4]) + good[at + 21 :])
+        assert audit(office), at
+        office.engine.dispose()
+    box = station.box()
+    try:
+        settle(box, office)
+        until(lambda: state(office) == before, box, office)
+        assert audit(office) == []
+    finally:
+        box.close()
 
 
 MENDED = (

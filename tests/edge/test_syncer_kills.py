@@ -25,8 +25,9 @@ VICTIMS = ("box", "office", "broker")
 class Installation:
     """A station whose ends are processes; `box` and `office` here only look at their databases."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, office: str = "office") -> None:
         self.station = Station(folder)
+        self.office = office  # the kind of process
         self.looking_at_office: Office = self.station.office()
         self.looking_at_box: Box = self.station.box()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
@@ -38,7 +39,7 @@ class Installation:
         if end == "broker":
             self.station.start_broker()
         else:
-            self.running[end] = processes.start(end, self.station)
+            self.running[end] = processes.start(self.office if end == "office" else end, self.station)
 
     def kill(self, end: str) -> None:
         if end == "broker":

@@ -1,6 +1,7 @@
 """Starts one end as a process of its own, so that a test may kill it.
 
-`python -m tests.sync.processes box|office FOLDER PORT BIND [WORKER LEASE_S DATABASE]` runs it until then.
+`python -m tests.sync.processes box|office|echoing FOLDER PORT BIND [WORKER LEASE_S DATABASE]` runs it until
+then; `echoing` is an office that hears some messages twice (tests.sync.echo).
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from cloud import ingest, pki
 from cloud.shards import LEASE_S
 from edge import syncer
+from sync.transport import wait
+from tests.sync.echo import EchoingLink
 from tests.sync.station import Station, days
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +59,9 @@ def main(
     if end == "box":
         syncer.run(station.box_settings, stop)
         return
+    if end == "echoing":
+        echoing(station)
+        return
     pair = pki.make_head_office(station.pki, days(), int(worker))
     settings = replace(
         station.office_settings,
@@ -64,6 +71,15 @@ def main(
         key_file=pair.key,
     )
     ingest.run(settings, stop)
+
+
+def echoing(station: Station) -> None:
+    """An office like the real one, behind a link that repeats."""
+    link_of = partial(EchoingLink, folder=station.folder / "echoes")
+    office = station.office(registered=False, link_of=link_of)
+    while True:
+        office.step()
+        wait([office.link], 0.2)
 
 
 if __name__ == "__main__":

@@ -183,10 +183,10 @@ class Station:
             self.folder / "witness.key",
         )
 
-    def office(self, *, registered: bool = True) -> Office:
+    def office(self, *, registered: bool = True, link_of: Callable[[LinkSettings], Link] = Link) -> Office:
         """Head office, connected to nothing yet."""
         settings = self.office_settings
-        office = Office(settings, open_engine(settings.database_url))
+        office = Office(settings, open_engine(settings.database_url), link_of)
         if registered:
             with write(office.engine) as db:
                 boxes.register(db, BOX, "Nanjing Road")
@@ -252,10 +252,11 @@ class Office:
 
     settings: IngestSettings
     engine: Engine
+    link_of: Callable[[LinkSettings], Link] = Link
 
     def __post_init__(self) -> None:
         settings = self.settings
-        link = Link(
+        link = self.link_of(
             LinkSettings(
                 settings.host,
                 settings.port,
