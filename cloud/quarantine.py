@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, select
 
-from cloud.access.log import Action
-from cloud.store import people, schema
-from cloud.store.people import Deed
+from cloud.access.log import Action, Actor, Deed
+from cloud.store import schema, trail
 from sync.inbox import Inbox
 
 ENTRY = "entry"  # topic of an entry that could be read and not applied
@@ -28,9 +27,8 @@ class QuarantineError(ValueError):
 class Who:
     """Who settles an item, and when."""
 
-    name: str
+    actor: Actor
     now_utc: str
-    session: str = ""
 
 
 def items(
@@ -52,11 +50,11 @@ def retry(db: Connection, inbox: Inbox, item_id: str, who: Who) -> str | None:
     if row["topic"] != ENTRY:
         raise QuarantineError("only an entry can be tried again; this was no entry")
     fault = inbox.try_again(db, row["box_id"], row["eid"])
-    _log(db, Action.QUARANTINE_RETRY, row, who)
     if fault is None:
         _settle(db, item_id, RELEASED, who, None)
     else:
         _update(db, item_id, code=fault[0], detail=fault[1])
+    _log(db, Action.QUARANTINE_RETRY, row, who)
     return None if fault is None else f"{fault[0]}: {fault[1]}"
 
 
@@ -72,8 +70,8 @@ def dismiss(db: Connection, item_id: str, reason: str, who: Who) -> None:
     if not reason.strip() or len(reason) > LONGEST_REASON:
         raise QuarantineError(f"a reason has 1 to {LONGEST_REASON} characters")
     row = _waiting(db, item_id)
-    _log(db, Action.QUARANTINE_DISMISS, row, who)
     _settle(db, item_id, DISMISSED, who, reason.strip())
+    _log(db, Action.QUARANTINE_DISMISS, row, who)
 
 
 def _waiting(db: Connection, item_id: str) -> RowMapping:
@@ -85,7 +83,7 @@ def _waiting(db: Connection, item_id: str) -> RowMapping:
 
 
 def _settle(db: Connection, item_id: str, state: str, who: Who, reason: str | None) -> None:
-    _update(db, item_id, state=state, settled_utc=who.now_utc, settled_by=who.name, reason=reason)
+    _update(db, item_id, state=state, settled_utc=who.now_utc, settled_by=who.actor.name, reason=reason)
 
 
 def _update(db: Connection, item_id: str, **values: object) -> None:
@@ -94,4 +92,12 @@ def _update(db: Connection, item_id: str, **values: object) -> None:
 
 
 def _log(db: Connection, action: Action, row: RowMapping, who: Who) -> None:
-    people.log(db, Deed(who.name, action, f"{row['box_id']} {row['id']}", who.session), who.now_utc)
+    deed = Deed(
+        actor=who.actor,
+        action=action,
+        kind="quarantine",
+        object_id=row["id"],
+        box_id=row["box_id"],
+        row_count=1,
+    )
+    trail.append(db, deed, who.now_utc)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from cloud import quarantine
+from cloud.access.log import Actor
 from cloud.admin import AdminError, open_database
 from cloud.apply import APPLY
 from cloud.audit import Auditor
@@ -153,6 +154,6 @@ def _as_admin(settings: Settings, work: Callable[[Connection, Who], str]) -> str
     engine: Engine = open_database(settings)
     try:
         with write(engine) as db:
-            return work(db, Who(getpass.getuser(), to_text(datetime.now(UTC))))
+            return work(db, Who(Actor(name=getpass.getuser(), channel="command"), to_text(datetime.now(UTC))))
     except QuarantineError as error:
         raise AdminError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Users, their sessions, and the log of what they did.
+"""Users and their sessions.
 
 A session's token is known to its browser alone; the database keeps its SHA-256.
 """
@@ -7,24 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, select
 
-from cloud.access.log import Action
-from cloud.store.schema import access_log, sessions, users
+from cloud.store.schema import sessions, users
 from sync.ids import new_id
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """One line of the access log."""
-
-    user_name: str
-    action: Action
-    subject: str = ""
-    session: str = ""
-    address: str = ""
 
 
 def find_user(connection: Connection, name: str) -> RowMapping | None:
@@ -96,43 +83,3 @@ def close_session(connection: Connection, token: str) -> None:
 def forget_sessions(connection: Connection, created_before_utc: str) -> None:
     """Delete the sessions that are too old to be used."""
     connection.execute(sessions.delete().where(sessions.c.created_utc < created_before_utc))
-
-
-def log(connection: Connection, deed: Deed, now_utc: str) -> None:
-    """Add a line to the access log."""
-    connection.execute(
-        access_log.insert().values(
-            id=new_id(),
-            at_utc=now_utc,
-            user_name=deed.user_name,
-            action=deed.action.value,
-            subject=deed.subject,
-            session=deed.session,
-            address=deed.address,
-        )
-    )
-
-
-def last_logged_utc(connection: Connection, deed: Deed) -> str | None:
-    """When the same session last did the same to the same subject."""
-    statement = (
-        select(access_log.c.at_utc)
-        .where(
-            access_log.c.subject == deed.subject,
-            access_log.c.action == deed.action.value,
-            access_log.c.session == deed.session,
-        )
-        .order_by(access_log.c.at_utc.desc())
-        .limit(1)
-    )
-    return connection.execute(statement).scalar()
-
-
-def address_known(connection: Connection, user_name: str, address: str) -> bool:
-    """Whether that user has logged in from that address before (a log-in's subject is the user's name)."""
-    statement = select(access_log.c.id).where(
-        access_log.c.subject == user_name,
-        access_log.c.action == Action.LOG_IN.value,
-        access_log.c.address == address,
-    )
-    return connection.execute(statement.limit(1)).first() is not None

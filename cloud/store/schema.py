@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from cloud.store import customer_tables as customer_tables
 from cloud.store.metadata import metadata as metadata
+from cloud.store.trail_tables import add_tables as add_trail_tables
 from sync.inbox_tables import add_tables
 
 boxes = Table(
@@ -120,19 +121,8 @@ sessions = Table(
     Column("last_used_utc", Text, nullable=False),
 )
 
-access_log = Table(  # who read or did what; only ever added to
-    "access_log",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("at_utc", Text, nullable=False),
-    Column("user_name", Text, nullable=False),
-    Column("action", Text, nullable=False),  # cloud.access.log.Action
-    Column("subject", Text, nullable=False, default=""),  # e.g. the recording's id
-    Column("session", Text, nullable=False, default=""),  # first characters of its hash
-    Column("address", Text, nullable=False, default=""),
-    Index("access_log_by_time", "at_utc", "id"),
-    Index("access_log_by_subject", "subject", "at_utc"),
-)
+trail = add_trail_tables(metadata)  # who read or did what; only ever added to
+access_log = trail.log
 
 manifests = Table(  # sync.manifest: what a box says it wrote in an hour, and whether all of it is here
     "manifests",

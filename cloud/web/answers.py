@@ -17,9 +17,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from cloud.access.guard import Person
 from cloud.access.roles import Right
-from cloud.web.door import find_person
+from cloud.web.door import find_person, trace_id
 from cloud.web.parts import parts_of
-from sync.ids import new_id
 from sync.locale import LANGUAGES, marked
 
 _log = logging.getLogger(__name__)
@@ -91,7 +90,7 @@ def went_wrong(request: Request, error: Exception) -> Response:
     detail = error.detail
     if type(error) is HTTPException and detail == HTTPStatus(error.status_code).phrase:
         detail = FRAMEWORK_SENTENCES.get(error.status_code, detail)
-    return _problem(request, error.status_code, translate(request, detail), new_id())
+    return _problem(request, error.status_code, translate(request, detail), trace_id(request))
 
 
 def not_understood(request: Request, error: Exception) -> Response:
@@ -99,12 +98,12 @@ def not_understood(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # only ever raised behind the door
     names = ", ".join(sorted({str(fault["loc"][-1]) for fault in error.errors()}))
     sentence = translate(request, marked("Not understood: %(names)s"), names=names[:200])
-    return _problem(request, 422, sentence, new_id())
+    return _problem(request, 422, sentence, trace_id(request))
 
 
 def broken(request: Request, error: Exception) -> Response:
     """The answer when the fault is ours: an id to copy, and nothing of the inside."""
-    error_id = new_id()
+    error_id = trace_id(request)
     _log.error("request failed, id %s", error_id, exc_info=error)
     if not hasattr(request.state, "person"):
         request.state.person = None

@@ -14,11 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from cloud.access import shape
-from cloud.access.log import Action, is_new_play
-from cloud.store import calls, people
+from cloud.access.log import ONE_PLAY, Action, Deed, is_new_play
+from cloud.store import calls, trail
 from cloud.store.database import read, write
-from cloud.store.people import Deed
-from cloud.web.door import person_of
+from cloud.web.door import actor_of, person_of
 from cloud.web.parts import parts_of
 from cloud.web.ranges import RangeNotSatisfiable, parse_range
 from sync.locale import marked
@@ -42,7 +41,7 @@ def recording_audio(request: Request, recording_id: Annotated[str, Path(max_leng
         part = parse_range(_range_header(request, headers["ETag"]), size_bytes)
     except RangeNotSatisfiable:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{size_bytes}"})
-    _log_play(request, recording_id)
+    _log_play(request, row)
     first, length = (part.first, part.length) if part else (0, size_bytes)
     headers["Content-Length"] = str(length)
     if part:
@@ -70,10 +69,18 @@ def _range_header(request: Request, etag: str) -> str | None:
     return request.headers.get("range")
 
 
-def _log_play(request: Request, recording_id: str) -> None:
-    parts, person = parts_of(request), person_of(request)
-    address = request.client.host if request.client else ""
-    deed = Deed(person.name, Action.PLAY, recording_id, person.session, address)
+def _log_play(request: Request, row: RowMapping) -> None:
+    parts = parts_of(request)
+    now = parts.clock.now()
+    deed = Deed(
+        actor=actor_of(request),
+        action=Action.PLAY,
+        kind="recordings",
+        object_id=row["id"],
+        box_id=row["box_id"],
+        row_count=1,
+        ids=(row["id"],),
+    )
     with write(parts.engine) as connection:
-        if is_new_play(people.last_logged_utc(connection, deed), parts.clock.now()):
-            people.log(connection, deed, parts.clock.now_utc())
+        if is_new_play(trail.last_done_utc(connection, deed, now - ONE_PLAY), now):
+            trail.append(connection, deed, parts.clock.now_utc())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -17,10 +18,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from cloud.access.guard import Decision, Open, Person, decide
+from cloud.access.log import Actor
 from cloud.access.roles import Right
 from cloud.store import people
 from cloud.store.database import read, write
 from cloud.web.parts import Parts, parts_of
+from sync.ids import new_id
 from sync.locale import marked
 from sync.moment import from_text, to_text
 
@@ -58,6 +61,39 @@ def person_of(request: Request) -> Person:
     if person is None:
         raise NotAdmitted(401, marked("Log in first."))
     return person
+
+
+def stranger_of(request: Request) -> Actor:
+    """Whoever asks, as far as the request itself tells."""
+    return Actor(
+        address=request.client.host if request.client else "",
+        user_agent=request.headers.get("user-agent", ""),
+        channel=channel_of(request),
+        trace_id=trace_id(request),
+    )
+
+
+def actor_of(request: Request) -> Actor:
+    """Who is asking and from where, as the audit trail keeps it."""
+    person: Person | None = request.state.person
+    stranger = stranger_of(request)
+    if person is None:
+        return stranger
+    return replace(
+        stranger, user_id=person.user_id, name=person.name, role=person.role, session=person.session
+    )
+
+
+def channel_of(request: Request) -> str:
+    """By which way the request came: the pages, or the API."""
+    return "api" if request.url.path.startswith("/api/") else "web"
+
+
+def trace_id(request: Request) -> str:
+    """The id of this request: it stands on its error page and in its audit rows."""
+    if not hasattr(request.state, "trace_id"):
+        request.state.trace_id = new_id()
+    return str(request.state.trace_id)
 
 
 def session_cookie(parts: Parts) -> str:

@@ -6,6 +6,7 @@ same answer in the same time.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Form
@@ -13,12 +14,11 @@ from sqlalchemy import RowMapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloud.access.log import Action
-from cloud.store import people
+from cloud.access.log import Action, Actor, Deed
+from cloud.store import people, trail
 from cloud.store.database import read, write
-from cloud.store.people import Deed
 from cloud.web.answers import local_path, page, see_other, translate
-from cloud.web.door import LONGEST_SESSION, person_of, session_cookie, session_token
+from cloud.web.door import LONGEST_SESSION, actor_of, person_of, session_cookie, session_token, stranger_of
 from cloud.web.parts import Parts, parts_of
 from sync.accounts import hash_password, needs_rehash, throttle_keys, verify_password
 from sync.locale import LANGUAGES, marked
@@ -41,10 +41,10 @@ def log_in(
     back: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Check name and password; begin a session of a new token."""
-    parts, address = parts_of(request), _address(request)
+    parts, stranger = parts_of(request), stranger_of(request)
     with read(parts.engine) as connection:
         user = people.find_user(connection, name)
-        keys = throttle_keys(name, address, people.address_known(connection, name, address))
+        keys = throttle_keys(name, stranger.address, trail.address_known(connection, name, stranger.address))
     with parts.throttle_lock:
         pause_s = parts.throttle.admit(keys, parts.clock.monotonic_s())
     if pause_s > 0:
@@ -54,12 +54,12 @@ def log_in(
         answer.headers["Retry-After"] = str(int(pause_s) + 1)
         return answer
     if not verify_password(user["password_hash"] if user else None, password) or user is None:
-        _note_refused(parts, user, address)
+        _note_refused(parts, user, stranger)
         fault = translate(request, marked("Name or password is wrong."))
         return page(request, "log_in.html", 401, back=local_path(back), name=name, fault=fault)
     with parts.throttle_lock:
         parts.throttle.forgive(keys)
-    token = _begin_session(parts, user, password, session_token(request), address)
+    token = _begin_session(parts, user, password, session_token(request), stranger)
     return _with_session(see_other(local_path(back)), parts, token)
 
 
@@ -70,8 +70,8 @@ def log_out(request: Request) -> Response:
     with write(parts.engine) as connection:
         if token:
             people.close_session(connection, token)
-        deed = Deed(person.name, Action.LOG_OUT, person.name, person.session, _address(request))
-        people.log(connection, deed, parts.clock.now_utc())
+        deed = Deed(actor=actor_of(request), action=Action.LOG_OUT, kind="users", object_id=person.user_id)
+        trail.append(connection, deed, parts.clock.now_utc())
     answer = see_other("/log-in")
     answer.delete_cookie(session_cookie(parts), path="/", secure=parts.settings.web.https)
     return answer
@@ -90,18 +90,21 @@ def choose_language(
     return answer
 
 
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-def _note_refused(parts: Parts, user: RowMapping | None, address: str) -> None:
+def _note_refused(parts: Parts, user: RowMapping | None, stranger: Actor) -> None:
     # A name nobody has may be a password typed into the wrong field: it is not kept.
-    name = user["name"] if user else ""
+    actor = _known(stranger, user, "") if user else stranger
+    deed = Deed(
+        actor=actor,
+        action=Action.LOG_IN_REFUSED,
+        kind="users",
+        object_id=actor.user_id,
+        refusal="wrong_password",
+    )
     with write(parts.engine) as connection:
-        people.log(connection, Deed(name, Action.LOG_IN_REFUSED, name, "", address), parts.clock.now_utc())
+        trail.append(connection, deed, parts.clock.now_utc())
 
 
-def _begin_session(parts: Parts, user: RowMapping, password: str, old: str | None, address: str) -> str:
+def _begin_session(parts: Parts, user: RowMapping, password: str, old: str | None, stranger: Actor) -> str:
     now = parts.clock.now()
     stronger = hash_password(password) if needs_rehash(user["password_hash"]) else None
     with write(parts.engine) as connection:
@@ -111,11 +114,14 @@ def _begin_session(parts: Parts, user: RowMapping, password: str, old: str | Non
             people.set_password_hash(connection, user["id"], stronger)
         people.forget_sessions(connection, created_before_utc=to_text(now - LONGEST_SESSION))
         token = people.open_session(connection, user["id"], to_text(now))
-        session = people.token_hash(token)[:16]
-        people.log(
-            connection, Deed(user["name"], Action.LOG_IN, user["name"], session, address), to_text(now)
-        )
+        actor = _known(stranger, user, people.token_hash(token)[:16])
+        deed = Deed(actor=actor, action=Action.LOG_IN, kind="users", object_id=actor.user_id)
+        trail.append(connection, deed, to_text(now))
     return token
+
+
+def _known(stranger: Actor, user: RowMapping, session: str) -> Actor:
+    return replace(stranger, user_id=user["id"], name=user["name"], role=user["role"], session=session)
 
 
 def _with_session(answer: Response, parts: Parts, token: str) -> Response:

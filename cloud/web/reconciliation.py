@@ -20,7 +20,7 @@ from cloud.store import completeness
 from cloud.store.database import read, write
 from cloud.store.schema import inbox_tables
 from cloud.web.answers import page, see_other
-from cloud.web.door import person_of
+from cloud.web.door import actor_of, person_of
 from cloud.web.parts import parts_of
 from sync.inbox import Inbox
 from sync.locale import marked
@@ -95,5 +95,4 @@ def _listing(request: Request, status: int, fault: str, reason_for: str = "") ->
 
 
 def _who(request: Request) -> Who:
-    person = person_of(request)
-    return Who(person.name, parts_of(request).clock.now_utc(), person.session)
+    return Who(actor_of(request), parts_of(request).clock.now_utc())

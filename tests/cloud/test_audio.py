@@ -119,7 +119,7 @@ def plays(house: House) -> list[tuple[str, str]]:
     with read(house.parts.engine) as connection:
         statement = select(access_log).where(access_log.c.action == "play")
         rows = connection.execute(statement.order_by(access_log.c.id)).mappings()
-        return [(row["user_name"].split()[0], row["subject"]) for row in rows]
+        return [(row["actor_name"].split()[0], row["object_id"]) for row in rows]
 
 
 def test_every_play_is_logged_once_whatever_ranges_it_takes(house: House) -> None:

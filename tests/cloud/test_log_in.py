@@ -23,7 +23,7 @@ def log_in(client: TestClient, name: str = "wang", password: str = PASSWORD, **f
 def deeds(house: House) -> list[tuple[str, str]]:
     with read(house.parts.engine) as connection:
         rows = connection.execute(select(access_log).order_by(access_log.c.id)).mappings()
-        return [(row["action"], row["user_name"]) for row in rows]
+        return [(row["action"], row["actor_name"]) for row in rows]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from cloud import quarantine
 from cloud.__main__ import main
+from cloud.access.log import Actor
 from cloud.apply import APPLY
 from cloud.quarantine import QuarantineError, Who
 from cloud.store import completeness, troubles
@@ -24,7 +25,7 @@ from tests.cloud.house import NOON, House
 from tests.sync.station import AT, call_ended
 
 NOON_UTC = to_text(NOON)  # 2026-03-02T04:00, noon in Shanghai
-WHO = Who("wang", NOON_UTC)
+WHO = Who(Actor(name="wang"), NOON_UTC)
 
 
 def add_manifest(house: House, n: int, span: str, state: str, items: int = 0, box: str = "box-01") -> None:

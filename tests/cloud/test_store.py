@@ -13,10 +13,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from cloud.access.log import Action
-from cloud.store import boxes, people
+from cloud.access.log import Action, Actor, Deed
+from cloud.store import boxes, people, trail
 from cloud.store.database import DatabaseUnusable, open_engine, read, write
-from cloud.store.people import Deed
 from cloud.store.schema import boxes as boxes_table
 from cloud.store.schema import metadata
 from sync.moment import to_text
@@ -131,10 +130,11 @@ def test_old_sessions_are_forgotten(house: House) -> None:
 
 def test_an_address_is_known_to_its_own_user_only(house: House) -> None:
     with write(house.parts.engine) as connection:
-        people.log(connection, Deed("wang", Action.LOG_IN, "wang", "s", "10.0.0.1"), NOON_UTC)
-        people.log(connection, Deed("li", Action.LOG_IN_REFUSED, "li", "", "10.0.0.1"), NOON_UTC)
+        for name, action in (("wang", Action.LOG_IN), ("li", Action.LOG_IN_REFUSED)):
+            deed = Deed(actor=Actor(name=name, address="10.0.0.1"), action=action)
+            trail.append(connection, deed, NOON_UTC)
         known = [
-            people.address_known(connection, *pair)
+            trail.address_known(connection, *pair)
             for pair in (("wang", "10.0.0.1"), ("wang", "10.0.0.2"), ("li", "10.0.0.1"))
         ]
     assert known == [True, False, False]
