@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from sync import particulars
-from sync.particulars import Particulars, Unfit
+from sync.particulars import Contact, Particulars, Unfit
 
 STATES = ("active", "closed")  # closed: 销户
 CONSUMPTIONS = ("low", "middle", "high")
@@ -78,6 +78,16 @@ def flat(record: Record) -> dict[str, Any]:
     fields = asdict(record)
     what = fields.pop("what")
     return what | fields  # type: ignore[no-any-return]
+
+
+def from_flat(fields: dict[str, Any]) -> Record:
+    """The inverse of `flat`, also of what JSON has made of it."""
+    contacts = tuple(Contact(**one | {"numbers": tuple(one["numbers"])}) for one in fields["contacts"])
+    packages = tuple(Package(**one) for one in fields["packages"])
+    lists = {"numbers": tuple(fields["numbers"]), "contacts": contacts, "tags": tuple(fields["tags"])}
+    known = fields | lists | {"packages": packages}
+    what = Particulars(**{name: known[name] for name in Particulars.__slots__})
+    return Record(what, **{name: known[name] for name in Record.__slots__ if name != "what"})
 
 
 def changes(old: Record, new: Record) -> dict[str, list[Any]]:

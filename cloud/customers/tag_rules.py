@@ -9,7 +9,7 @@ RuleRefused (ValueError)     a rule that means nothing; the message is a word of
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -72,7 +72,7 @@ class Facts:
 
 
 def facts_of(
-    row: Mapping[Any, Any], class_name: str, packages: list[Mapping[Any, Any]], numbers: int, today: date
+    row: Mapping[Any, Any], class_name: str, packages: Sequence[Mapping[Any, Any]], numbers: int, today: date
 ) -> Facts:
     """Facts out of a row of customers and what belongs to it."""
     ends = next_expiry([one["expires_on"] for one in packages], today)

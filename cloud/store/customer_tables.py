@@ -162,7 +162,7 @@ customer_changes = Table(  # who changed what, when; only ever added to
     Column("customer_id", Text, nullable=False),
     Column("at_utc", Text, nullable=False),
     Column("user_name", Text, nullable=False),
-    Column("what", Text, nullable=False),  # cloud.customers.history.DEEDS
+    Column("what", Text, nullable=False),  # cloud.web.customer_words.DEEDS
     Column("sealed", LargeBinary),  # JSON {field: [old, new]}
     Column("key_id", Text, nullable=False),
     Index("customer_changes_by_customer", "customer_id", "id"),
