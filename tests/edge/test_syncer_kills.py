@@ -17,7 +17,7 @@ from sync.transport import wait
 from tests.sync import processes
 from tests.sync.station import Box, Office, Station, call_ended
 
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 MB = 1_000_000
 VICTIMS = ("box", "office", "broker")
 
