@@ -266,7 +266,7 @@ def _rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[object, ...]]:
 
 
 def _integrity_ok(path: Path) -> bool:
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as db:
+    with suppress(sqlite3.Error, UnicodeError), closing(sqlite3.connect(path)) as db:
         return bool(db.execute("PRAGMA integrity_check").fetchall() == [("ok",)])
     return False
 

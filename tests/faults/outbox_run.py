@@ -25,15 +25,17 @@ def say(text: str) -> None:
 
 def main(folder: Path, seed: int) -> None:
     """Live through TURNS turns of saving and confirming."""
-    choice = random.Random(seed)
+    choice, said = random.Random(seed), set[str]()
     db = sqlite_db.connect(folder / "branch.db")
     sqlite_db.migrate(db, outbox.migrations)
     for turn in range(TURNS):
         with sqlite_db.write(db):
             for _ in range(choice.randint(1, 4)):
                 outbox.put(db, call_ended(f"1{turn:03d}"), AT)
-        for (eid,) in db.execute("SELECT eid FROM outbox WHERE state = 'new'"):
-            say(f"put {eid}")
+        for (eid,) in db.execute("SELECT eid FROM outbox WHERE state = 'new'").fetchall():
+            if eid not in said:
+                said.add(eid)
+                say(f"put {eid}")
         epoch = outbox.epoch_of(db)
         if turn % 3 == 2:
             upto = outbox.heads(db)["evt"] - choice.randint(0, 2)
@@ -43,7 +45,7 @@ def main(folder: Path, seed: int) -> None:
         if turn == TURNS // 2:
             with sqlite_db.write(db):
                 outbox.start_epoch(db)
-        if turn % 20 == 19:
+        if turn % 5 == 4:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
