@@ -74,6 +74,12 @@ def dismiss(db: Connection, item_id: str, reason: str, who: Who) -> None:
     _log(db, Action.QUARANTINE_DISMISS, row, who)
 
 
+def box_of(db: Connection, item_id: str) -> str | None:
+    """The box whose item that is; None when there is no such item."""
+    table = schema.inbox_tables.quarantine
+    return db.execute(select(table.c.box_id).where(table.c.id == item_id)).scalar()
+
+
 def _waiting(db: Connection, item_id: str) -> RowMapping:
     table = schema.inbox_tables.quarantine
     row = db.execute(select(table).where(table.c.id == item_id)).mappings().one_or_none()

@@ -21,7 +21,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "firmware": ("hw",),
     "sync": (),
     "cloud": ("sync",),
-    "cloud.access": ("sync.moment", "sync.locale"),
+    "cloud.access": ("sync.moment", "sync.locale", "sync.mask", "sync.phone"),
     "cloud.customers": ("cloud.access", "sync"),
     "edge": ("hw.wire", "sync"),
     "edge.flash": ("hw.wire", "hw.uf2"),
@@ -123,8 +123,8 @@ PURE = (
     "edge.storage.policy", "edge.storage.ladder", "edge.seal", "edge.timeline", "edge.popup",
     "sync.session", "sync.chunks", "sync.upload", "sync.pace", "sync.spans", "sync.budget", "sync.envelope",
     "sync.topics", "sync.manifest", "sync.presence", "sync.skew", "sync.phone", "sync.search", "sync.sheets",
-    "sync.marked", "sync.particulars", "sync.cells", "cloud.access", "cloud.customers", "hw.wire",
-    "edge.gaps", "firmware.linehat",
+    "sync.marked", "sync.mask", "sync.particulars", "sync.cells", "cloud.access", "cloud.customers",
+    "hw.wire", "edge.gaps", "firmware.linehat",
 )  # fmt: skip
 WORLDLY = {
     "time", "threading", "socket", "select", "sqlite3", "sqlalchemy", "logging", "subprocess",

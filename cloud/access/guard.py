@@ -1,6 +1,7 @@
-"""The one decision whether a request may go on; every route of the page asks it (`cloud.web.door`).
+"""Who is asking, and the first decision: whether a request may go through the door of a route at all.
 
-It is pure so that the whole matrix of routes and roles can be tried in a test.
+It is pure so that the whole matrix of routes and roles can be tried in a test. What may be read behind the
+door is judged by `cloud.access.decision`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ class Person:
     user_id: str
     name: str
     role: str
+    unit_id: str  # cloud.access.units; they see the branches below it
     session: str  # the first characters of the session's hash, for the access log
     csrf_token: str
+    purpose: str = ""  # chosen for this session; "": the role's daily work
+    numbers: frozenset[str] = frozenset()  # a subscriber's own (E.164)
 
     def may(self, right: Right) -> bool:
         """Whether the role has `right`."""

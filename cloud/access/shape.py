@@ -1,7 +1,7 @@
 """The one serialiser: turns database rows into what a person may see, for pages and API alike.
 
-No row leaves the process by another way. A column that has no line in its table here is never shown; one
-whose right the person lacks comes out as None.
+No row leaves the process by another way. A column that has no line in its table here is never shown; of
+one that the verdict does not clear its mask is left, or None.
 """
 
 from __future__ import annotations
@@ -10,79 +10,81 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cloud.access.guard import Person
+from cloud.access.decision import Verdict
+from cloud.access.grades import INTERNAL, PERSONAL, PUBLIC, SENSITIVE, Graded, Grades
+from cloud.access.grants import Place
 from cloud.access.roles import Right
+from cloud.access.subjects import call_place
 
 Row = Mapping[Any, Any]
-Grades = dict[str, Right]  # column -> the right to see it
 
-_CALLS, _PLAY, _BRANCHES = Right.READ_CALLS, Right.PLAY_RECORDINGS, Right.READ_BRANCHES
+_PUBLIC, _INTERNAL = Graded(PUBLIC), Graded(INTERNAL)
+_NUMBER, _NAME = Graded(PERSONAL, "number"), Graded(PERSONAL, "name")
 
 CALL_GRADES: Grades = {
-    "id": _CALLS,
-    "box_id": _CALLS,
-    "branch": _CALLS,
-    "line": _CALLS,
-    "line_name": _CALLS,
-    "direction": _CALLS,
-    "outcome": _CALLS,
-    "started_utc": _CALLS,
-    "answered_utc": _CALLS,
-    "ended_utc": _CALLS,
-    "duration_ms": _CALLS,
-    "ring_count": _CALLS,
-    "caller_number": _CALLS,
-    "caller_name": _CALLS,
-    "caller_presentation": _CALLS,
-    "caller_standard": _CALLS,
-    "dialled": _CALLS,
-    "keys": _CALLS,
-    "end_reason": _CALLS,
-    "hook_known": _CALLS,
-    "clock_quality": _CALLS,
-    "received_utc": _CALLS,
-    "corrected_utc": _CALLS,
-    "clock_error_ms": _CALLS,
+    "id": _PUBLIC,
+    "box_id": _PUBLIC,
+    "branch": _PUBLIC,
+    "line": _INTERNAL,
+    "line_name": _INTERNAL,
+    "direction": _PUBLIC,
+    "outcome": _PUBLIC,
+    "started_utc": _PUBLIC,
+    "answered_utc": _PUBLIC,
+    "ended_utc": _PUBLIC,
+    "duration_ms": _PUBLIC,
+    "ring_count": _PUBLIC,
+    "caller_number": _NUMBER,
+    "caller_name": _NAME,
+    "caller_presentation": _PUBLIC,
+    "caller_standard": _INTERNAL,
+    "dialled": _NUMBER,
+    "keys": Graded(SENSITIVE),  # may be somebody's code
+    "end_reason": _PUBLIC,
+    "hook_known": _PUBLIC,
+    "clock_quality": _PUBLIC,
+    "received_utc": _PUBLIC,
+    "corrected_utc": _PUBLIC,
+    "clock_error_ms": _PUBLIC,
 }
 RECORDING_GRADES: Grades = {
-    "id": _CALLS,
-    "call_id": _CALLS,
-    "state": _CALLS,
-    "started_utc": _CALLS,
-    "rate_hz": _CALLS,
-    "samples": _CALLS,
-    "codec": _CALLS,
-    "size_bytes": _CALLS,
-    "sha256": _PLAY,
-    "stored_utc": _CALLS,
-    "lost_reason": _CALLS,
+    "id": _PUBLIC,
+    "call_id": _PUBLIC,
+    "state": _PUBLIC,
+    "started_utc": _PUBLIC,
+    "rate_hz": _PUBLIC,
+    "samples": _PUBLIC,
+    "codec": _PUBLIC,
+    "size_bytes": _PUBLIC,
+    "sha256": Graded(INTERNAL, right=Right.PLAY_RECORDINGS),
+    "stored_utc": _PUBLIC,
+    "lost_reason": _PUBLIC,
 }
-GAP_GRADES: Grades = {"start_sample": _CALLS, "length_samples": _CALLS, "reason": _CALLS}
-BOX_NAME_GRADES: Grades = {"id": _CALLS, "name": _CALLS}
+GAP_GRADES: Grades = {"start_sample": _PUBLIC, "length_samples": _PUBLIC, "reason": _PUBLIC}
+BOX_NAME_GRADES: Grades = {"id": _PUBLIC, "name": _PUBLIC}
 BRANCH_GRADES: Grades = {
-    "id": _BRANCHES,
-    "name": _BRANCHES,
-    "first_seen_utc": _BRANCHES,
-    "last_seen_utc": _BRANCHES,
-    "calls_today": _BRANCHES,
-    "recordings_waiting": _BRANCHES,
+    "id": _INTERNAL,
+    "name": _INTERNAL,
+    "unit_id": _INTERNAL,
+    "first_seen_utc": _INTERNAL,
+    "last_seen_utc": _INTERNAL,
+    "calls_today": _INTERNAL,
+    "recordings_waiting": _INTERNAL,
 }
-
-
-TROUBLE_GRADES: Grades = {"kind": _BRANCHES, "detail": _BRANCHES, "since_utc": _BRANCHES}
+TROUBLE_GRADES: Grades = {"kind": _INTERNAL, "detail": _INTERNAL, "since_utc": _INTERNAL}
 COMPLETENESS = (
     "box_id", "name", "behind", "missing", "holes", "audio", "set_aside", "last_closed", "online",
     "since_utc", "heard_utc", "hours", "unreconciled",
 )  # fmt: skip
 SET_ASIDE_GRADES: Grades = {
-    "id": _BRANCHES,
-    "box_id": _BRANCHES,
-    "branch": _BRANCHES,
-    "topic": _BRANCHES,
-    "kind": _BRANCHES,
-    "code": _BRANCHES,
-    "detail": _BRANCHES,
-    "received_utc": _BRANCHES,
+    "id": _INTERNAL,
+    "box_id": _INTERNAL,
+    "branch": _INTERNAL,
+    "topic": _INTERNAL,
+    "kind": _INTERNAL,
+    "code": _INTERNAL,
+    "detail": _INTERNAL,
+    "received_utc": _INTERNAL,
 }
 
 
@@ -143,6 +145,7 @@ class Call:
     corrected_utc: str | None  # started_utc by head office's clock, where the box's was off
     clock_error_ms: int | None
     recordings: tuple[Recording, ...]
+    masked: tuple[str, ...]  # fields of which only the mask is shown, or nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,50 +162,70 @@ class Branch:
 
     id: str
     name: str
+    unit_id: str
     first_seen_utc: str | None
     last_seen_utc: str | None
     calls_today: int
     recordings_waiting: int
 
 
-def call(row: Row, recordings: Iterable[Row], gaps: Iterable[Row], person: Person) -> Call:
-    """A row of calls with its `branch` (the box's name) and what belongs to it, as `person` may see it."""
+def call(row: Row, recordings: Iterable[Row], gaps: Iterable[Row], verdict: Verdict) -> Call | None:
+    """A row of calls with its `branch` (the box's name) and what belongs to it; None: not to be shown."""
+    place = call_place(row)
+    if not verdict.admits(place):
+        return None
     gaps = list(gaps)
-    shaped = tuple(recording(one, gaps, person) for one in recordings if one["call_id"] == row["id"])
-    return Call(**_seen(row, CALL_GRADES, person), recordings=shaped)
+    shaped = tuple(recording(one, gaps, place, verdict) for one in recordings if one["call_id"] == row["id"])
+    masked = tuple(
+        name for name in CALL_GRADES if row[name] and not _is_clear(CALL_GRADES[name], place, verdict)
+    )
+    return Call(**seen(row, CALL_GRADES, place, verdict), recordings=shaped, masked=masked)
 
 
-def recording(row: Row, gaps: Iterable[Row], person: Person) -> Recording:
-    """A row of recordings and those of `gaps` that are its own, as `person` may see them."""
-    own = tuple(Gap(**_seen(gap, GAP_GRADES, person)) for gap in gaps if gap["recording_id"] == row["id"])
-    playable = row["state"] == "stored" and person.may(Right.PLAY_RECORDINGS)
-    audio = f"/api/recordings/{row['id']}/audio" if playable else None
-    return Recording(**_seen(row, RECORDING_GRADES, person), gaps=own, audio=audio)
+def recording(row: Row, gaps: Iterable[Row], place: Place, verdict: Verdict) -> Recording:
+    """A row of recordings of the call at `place`, and those of `gaps` that are its own."""
+    own = tuple(
+        Gap(**seen(gap, GAP_GRADES, place, verdict)) for gap in gaps if gap["recording_id"] == row["id"]
+    )
+    listens = verdict.admits(place) and verdict.ask.person.may(Right.PLAY_RECORDINGS)
+    audio = f"/api/recordings/{row['id']}/audio" if row["state"] == "stored" and listens else None
+    return Recording(**seen(row, RECORDING_GRADES, place, verdict), gaps=own, audio=audio)
 
 
-def box_names(rows: Iterable[Row], person: Person) -> tuple[BoxName, ...]:
-    """Rows of boxes as choices for `person`; none without the right to read calls."""
-    if not person.may(_CALLS):
-        return ()
-    return tuple(BoxName(**_seen(row, BOX_NAME_GRADES, person)) for row in rows)
+def box_names(rows: Iterable[Row], verdict: Verdict) -> tuple[BoxName, ...]:
+    """Rows of boxes as choices of a filter: those whose rows the verdict admits."""
+    return tuple(BoxName(row["id"], row["name"]) for row in rows if verdict.reaches(row["id"]))
 
 
-def branch(row: Row, person: Person) -> Branch:
-    """A row of boxes with its two counts, as `person` may see it."""
-    return Branch(**_seen(row, BRANCH_GRADES, person))
+def branch(row: Row, verdict: Verdict) -> Branch | None:
+    """A row of boxes with its two counts; None: not to be shown."""
+    place = Place(frozenset(), row["id"])
+    return Branch(**seen(row, BRANCH_GRADES, place, verdict)) if verdict.admits(place) else None
 
 
-def completeness(branch: Any, person: Person) -> dict[str, Any]:
-    """How far a branch agrees with head office (`cloud.store.completeness.Branch`), for `person`."""
-    may = person.may(_BRANCHES)
-    shown = {name: getattr(branch, name) if may else None for name in COMPLETENESS}
-    return shown | {"troubles": [_seen(row, TROUBLE_GRADES, person) for row in branch.troubles]}
+def completeness(branch: Any, verdict: Verdict) -> dict[str, Any] | None:
+    """How far a branch agrees with head office (`cloud.store.completeness.Branch`); None: not to be shown."""
+    place = Place(frozenset(), branch.box_id)
+    if not verdict.admits(place):
+        return None
+    shown = {name: getattr(branch, name) for name in COMPLETENESS}
+    return shown | {"troubles": [seen(row, TROUBLE_GRADES, place, verdict) for row in branch.troubles]}
 
 
-def set_aside(row: Row, person: Person) -> dict[str, Any]:
-    """A row of the quarantine for `person`; the bytes themselves are never shown."""
-    return _seen(row, SET_ASIDE_GRADES, person)
+def set_aside(row: Row, verdict: Verdict) -> dict[str, Any] | None:
+    """A row of the quarantine, None if not to be shown; the bytes themselves are never shown."""
+    place = Place(frozenset(), row["box_id"])
+    return seen(row, SET_ASIDE_GRADES, place, verdict) if verdict.admits(place) else None
 
 
-def _seen(row: Row, grades: Grades, person: Person) -> dict[str, Any]:
-    return {column: row[column] if person.may(right) else None for column, right in grades.items()}
+def seen(row: Row, grades: Grades, place: Place, verdict: Verdict) -> dict[str, Any]:
+    """Each graded column of `row`, which stands at `place`: clear, masked or None."""
+    return {
+        column: row[column] if _is_clear(graded, place, verdict) else graded.hidden(row[column])
+        for column, graded in grades.items()
+    }
+
+
+def _is_clear(graded: Graded, place: Place, verdict: Verdict) -> bool:
+    allowed = graded.right is None or verdict.ask.person.may(graded.right)
+    return allowed and verdict.reveals(graded.grade, place)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, or_, select, tuple_
 
+from cloud.access.decision import Verdict
 from cloud.store.schema import boxes, calls, gaps, recordings
 
 ESCAPE = "\\"
@@ -36,10 +37,10 @@ class Position:
 
 
 def list_calls(
-    connection: Connection, wanted: CallFilter, after: Position | None, limit: int
+    connection: Connection, wanted: CallFilter, after: Position | None, limit: int, verdict: Verdict
 ) -> Sequence[RowMapping]:
-    """Up to `limit` calls, newest first, beginning after `after`."""
-    statement = _with_branch().where(*_conditions(wanted))
+    """Up to `limit` calls of those the verdict bounds, newest first, beginning after `after`."""
+    statement = _with_branch().where(*_conditions(wanted), *within(verdict))
     if after is not None:
         key = tuple_(calls.c.started_utc, calls.c.id)
         statement = statement.where(key < tuple_(after.started_utc, after.call_id))
@@ -80,6 +81,18 @@ def _with_branch() -> Select[tuple[object, ...]]:
     # A call may be here before its box's row is.
     branch = func.coalesce(boxes.c.name, calls.c.box_id).label("branch")
     return select(calls, branch).select_from(calls.outerjoin(boxes, boxes.c.id == calls.c.box_id))
+
+
+def within(verdict: Verdict) -> list[ColumnElement[bool]]:
+    """What bounds a reading of calls before it begins: the verdict's branches and its span."""
+    conditions: list[ColumnElement[bool]] = []
+    if verdict.box_ids is not None:
+        conditions.append(calls.c.box_id.in_(sorted(verdict.box_ids)))
+    if verdict.from_utc:
+        conditions.append(calls.c.started_utc >= verdict.from_utc)
+    if verdict.until_utc:
+        conditions.append(calls.c.started_utc < verdict.until_utc)
+    return conditions
 
 
 def _conditions(wanted: CallFilter) -> list[ColumnElement[bool]]:

@@ -60,9 +60,9 @@ def open_session(connection: Connection, user_id: str, now_utc: str) -> str:
 
 
 def find_session(connection: Connection, token: str) -> RowMapping | None:
-    """The session of that token with its user's id, name and role, unless the user was disabled."""
+    """The session of that token with who its user is, unless the user was disabled."""
     statement = (
-        select(sessions, users.c.name, users.c.role)
+        select(sessions, users.c.name, users.c.role, users.c.unit_id, users.c.numbers)
         .join(users, users.c.id == sessions.c.user_id)
         .where(sessions.c.token_sha256 == token_hash(token), users.c.disabled_utc.is_(None))
     )
@@ -73,6 +73,12 @@ def touch_session(connection: Connection, token: str, now_utc: str) -> None:
     """Note that the session was used."""
     statement = sessions.update().where(sessions.c.token_sha256 == token_hash(token))
     connection.execute(statement.values(last_used_utc=now_utc))
+
+
+def set_purpose(connection: Connection, token: str, purpose: str) -> None:
+    """What for the session reads from now on."""
+    statement = sessions.update().where(sessions.c.token_sha256 == token_hash(token))
+    connection.execute(statement.values(purpose=purpose))
 
 
 def close_session(connection: Connection, token: str) -> None:

@@ -26,6 +26,15 @@ from cloud.store.metadata import metadata as metadata
 from cloud.store.trail_tables import add_tables as add_trail_tables
 from sync.inbox_tables import add_tables
 
+org_units = Table(  # cloud.access.units: a person sees the branches below their own
+    "org_units",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("tier", Text, nullable=False),  # a key of cloud.access.units.TIERS
+    Column("parent", Text, nullable=False),
+)
+
 boxes = Table(
     "boxes",
     metadata,
@@ -33,6 +42,7 @@ boxes = Table(
     Column("name", Text, nullable=False),  # the branch, as people say it
     Column("first_seen_utc", Text),  # None: registered, never heard of
     Column("last_seen_utc", Text),
+    Column("unit_id", Text, nullable=False, server_default="national"),
 )
 
 calls = Table(  # sync.events.CallEnded
@@ -109,6 +119,8 @@ users = Table(
     Column("password_hash", Text, nullable=False),  # argon2id
     Column("created_utc", Text, nullable=False),
     Column("disabled_utc", Text),  # None: may log in
+    Column("unit_id", Text, nullable=False, server_default="national"),
+    Column("numbers", Text, nullable=False, server_default=""),  # a subscriber's own, E.164, spaces between
 )
 
 sessions = Table(
@@ -119,6 +131,7 @@ sessions = Table(
     Column("csrf_token", Text, nullable=False),
     Column("created_utc", Text, nullable=False),
     Column("last_used_utc", Text, nullable=False),
+    Column("purpose", Text, nullable=False, server_default=""),  # of what is read; "": the role's daily work
 )
 
 trail = add_trail_tables(metadata)  # who read or did what; only ever added to

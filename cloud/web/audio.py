@@ -14,10 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from cloud.access import shape
+from cloud.access.decision import Verb
 from cloud.access.log import ONE_PLAY, Action, Deed, is_new_play
+from cloud.access.subjects import call_place, recording_place
 from cloud.store import calls, trail
 from cloud.store.database import read, write
-from cloud.web.door import actor_of, person_of
+from cloud.web.asking import ask_of, checked, judged
+from cloud.web.door import actor_of
 from cloud.web.parts import parts_of
 from cloud.web.ranges import RangeNotSatisfiable, parse_range
 from sync.locale import marked
@@ -56,8 +59,13 @@ def recording_audio(request: Request, recording_id: Annotated[str, Path(max_leng
 
 def _playable_row(request: Request, recording_id: str) -> RowMapping:
     with read(parts_of(request).engine) as connection:
+        verdict = judged(request, connection, ask_of(request, Verb.LISTEN, "recordings"))
         row = calls.find_recording(connection, recording_id)
-    if row is None or shape.recording(row, (), person_of(request)).audio is None:
+        call = calls.find_call(connection, row["call_id"]) if row else None
+    place = call_place(call) if call else recording_place(row) if row else None
+    if place is not None:
+        checked(verdict, place)
+    if row is None or place is None or shape.recording(row, (), place, verdict).audio is None:
         raise HTTPException(404, marked("There is no such recording, or its audio has not arrived yet."))
     return row
 

@@ -16,11 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cloud.access import shape
+from cloud.access.decision import Verb
 from cloud.access.shape import Call
+from cloud.access.subjects import call_place
 from cloud.store import boxes, calls
 from cloud.store.database import read
 from cloud.web.answers import page, translate
-from cloud.web.door import person_of
+from cloud.web.asking import ask_of, checked, judged
 from cloud.web.parts import parts_of
 from cloud.web.query import SENTENCES, CallQuery, FilterRefused, make_cursor, read_query
 from cloud.web.timeline import draw_recording, steps_of
@@ -76,25 +78,40 @@ def call_recordings(request: Request, call_id: str) -> Response:
 
 def fetch_page(request: Request, query: CallQuery) -> CallPage:
     """The calls that `query` asks for, as the person asking may see them."""
-    person = person_of(request)
+    wanted = query.wanted
+    ask = ask_of(
+        request,
+        Verb.VIEW,
+        "calls",
+        from_utc=wanted.from_utc,
+        until_utc=wanted.until_utc,
+        box_ids=frozenset({wanted.box_id}) if wanted.box_id else None,
+    )
     with read(parts_of(request).engine) as connection:
-        rows = calls.list_calls(connection, query.wanted, query.after, query.limit + 1)
+        verdict = judged(request, connection, ask)
+        rows = calls.list_calls(connection, wanted, query.after, query.limit + 1, verdict)
         recordings = calls.recordings_of(connection, [row["id"] for row in rows])
         gaps = calls.gaps_of(connection, [row["id"] for row in recordings])
-    shaped = tuple(shape.call(row, recordings, gaps, person) for row in rows[: query.limit])
+    shown = rows[: query.limit]
+    shaped = (shape.call(row, recordings, gaps, verdict) for row in shown)
     more = len(rows) > query.limit
-    return CallPage(shaped, make_cursor(shaped[-1].started_utc, shaped[-1].id) if more else None)
+    onward = make_cursor(shown[-1]["started_utc"], shown[-1]["id"]) if more else None
+    return CallPage(tuple(call for call in shaped if call is not None), onward)
 
 
 def fetch_call(request: Request, call_id: str) -> Call:
     """The call of that id, as the person asking may see it; 404 when there is none."""
     with read(parts_of(request).engine) as connection:
+        verdict = judged(request, connection, ask_of(request, Verb.VIEW, "calls"))
         row = calls.find_call(connection, call_id)
         if row is None:
             raise HTTPException(404, marked("There is no such call."))
+        checked(verdict, call_place(row))
         recordings = calls.recordings_of(connection, [call_id])
         gaps = calls.gaps_of(connection, [one["id"] for one in recordings])
-    return shape.call(row, recordings, gaps, person_of(request))
+    shaped = shape.call(row, recordings, gaps, verdict)
+    assert shaped is not None  # checked above
+    return shaped
 
 
 def _list_page(
@@ -106,7 +123,8 @@ def _list_page(
     live: bool,
 ) -> Response:
     with read(parts_of(request).engine) as connection:
-        names = shape.box_names(boxes.list_boxes(connection), person_of(request))
+        verdict = judged(request, connection, ask_of(request, Verb.VIEW, "calls"))
+        names = shape.box_names(boxes.list_boxes(connection), verdict)
     filtered = any(typed.get(field) for field in SENTENCES if field not in ("cursor", "limit"))
     rows = _rows(typed, found, live=live, newest_seen=None)
     return page(

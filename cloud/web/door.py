@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from cloud.access.decision import SENTENCES
 from cloud.access.guard import Decision, Open, Person, decide
 from cloud.access.log import Actor
 from cloud.access.roles import Right
@@ -47,7 +48,7 @@ def guarded(needs: Right | Open) -> Callable[[Request], Awaitable[None]]:
         if decision is Decision.LOG_IN_FIRST:
             raise NotAdmitted(401, marked("Log in first."))
         if decision is Decision.REFUSE:
-            raise NotAdmitted(403, marked("Your role does not allow this."))
+            raise NotAdmitted(403, SENTENCES["role"])
         if request.method not in SAFE_METHODS:
             # A route for anybody acts for no session, so there is none whose token could be asked for.
             await _refuse_forged(request, None if isinstance(needs, Open) else person)
@@ -150,4 +151,13 @@ def find_person(request: Request) -> Person | None:
     if pause >= TOUCH_EVERY and "hx-request" not in request.headers:
         with write(parts.engine) as connection:
             people.touch_session(connection, token, to_text(now))
-    return Person(row["user_id"], row["name"], row["role"], row["token_sha256"][:16], row["csrf_token"])
+    return Person(
+        user_id=row["user_id"],
+        name=row["name"],
+        role=row["role"],
+        unit_id=row["unit_id"],
+        session=row["token_sha256"][:16],
+        csrf_token=row["csrf_token"],
+        purpose=row["purpose"],
+        numbers=frozenset(row["numbers"].split()),
+    )

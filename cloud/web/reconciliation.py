@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Form
+from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cloud import quarantine
+from cloud.access.decision import Verb
+from cloud.access.grants import Place
 from cloud.access.roles import Right
 from cloud.access.shape import completeness as shaped
 from cloud.access.shape import set_aside
@@ -20,6 +23,7 @@ from cloud.store import completeness
 from cloud.store.database import read, write
 from cloud.store.schema import inbox_tables
 from cloud.web.answers import page, see_other
+from cloud.web.asking import ask_of, checked, judged
 from cloud.web.door import actor_of, person_of
 from cloud.web.parts import parts_of
 from sync.inbox import Inbox
@@ -32,14 +36,15 @@ DAYS = 3
 
 def completeness_page(request: Request) -> Response:
     """Every branch: its number, and its last days hour by hour."""
-    parts, person = parts_of(request), person_of(request)
+    parts = parts_of(request)
     now, zone = parts.clock.now(), parts.settings.zone
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     first = midnight - timedelta(days=DAYS - 1)
     with read(parts.engine) as connection:
+        verdict = judged(request, connection, ask_of(request, Verb.VIEW, "branches"))
         rows = completeness.branches(connection, to_text(first)[:HOUR])
     days = [_hours_of(first + timedelta(days=day), now) for day in range(DAYS)]
-    branches = [shaped(row, person) for row in rows]
+    branches = [one for row in rows if (one := shaped(row, verdict)) is not None]
     return page(request, "completeness.html", branches=branches, days=days)
 
 
@@ -59,6 +64,7 @@ def quarantine_page(request: Request) -> Response:
 def retry(request: Request, item_id: str) -> Response:
     """Apply one entry after all."""
     with write(parts_of(request).engine) as connection:
+        _check_place(request, connection, item_id)
         try:
             fault = quarantine.retry(connection, Inbox(inbox_tables, APPLY), item_id, _who(request))
         except QuarantineError as error:
@@ -70,6 +76,7 @@ def dismiss(request: Request, item_id: str, reason: Annotated[str, Form()] = "")
     """Dismiss one item, with the reason."""
     try:
         with write(parts_of(request).engine) as connection:
+            _check_place(request, connection, item_id)
             quarantine.dismiss(connection, item_id, reason, _who(request))
     except QuarantineError as error:
         if not reason.strip():
@@ -81,7 +88,9 @@ def dismiss(request: Request, item_id: str, reason: Annotated[str, Form()] = "")
 def _listing(request: Request, status: int, fault: str, reason_for: str = "") -> Response:
     person = person_of(request)
     with read(parts_of(request).engine) as connection:
-        items = [set_aside(row, person) for row in quarantine.items(connection, at_most=200)]
+        verdict = judged(request, connection, ask_of(request, Verb.VIEW, "branches"))
+        rows = quarantine.items(connection, at_most=200)
+    items = [one for row in rows if (one := set_aside(row, verdict)) is not None]
     may_settle = person.may(Right.SETTLE_QUARANTINE)
     return page(
         request,
@@ -92,6 +101,14 @@ def _listing(request: Request, status: int, fault: str, reason_for: str = "") ->
         fault=fault,
         reason_for=reason_for,
     )
+
+
+def _check_place(request: Request, connection: Connection, item_id: str) -> None:
+    """NotGiven when the item came from a branch that is none of theirs; one that is unknown is said later."""
+    box_id = quarantine.box_of(connection, item_id)
+    if box_id is not None:
+        verdict = judged(request, connection, ask_of(request, Verb.CHANGE, "branches"))
+        checked(verdict, Place(frozenset(), box_id))
 
 
 def _who(request: Request) -> Who:

@@ -12,7 +12,8 @@ from sqlalchemy.exc import OperationalError
 from starlette.routing import BaseRoute, Mount
 
 from cloud.access.guard import Open
-from cloud.access.roles import ROLES, Right, rights_of
+from cloud.access.roles import OWN_ONLY, ROLES, Right, rights_of, stands
+from cloud.access.verbs import Verb
 from cloud.web.app import API, PAGES, ROUTES
 from cloud.web.headers import SECURITY_HEADERS
 from tests.cloud.house import House
@@ -85,6 +86,10 @@ def check_answer(address: str, role: str | None, status: int, headers: dict[str,
         assert (status, to_log_in) == (expected, expected == 303), address
     elif needs not in rights_of(role):
         assert status == 403, address
+    elif needs in (Right.READ_CALLS, Right.PLAY_RECORDINGS) and (
+        not stands(role, Verb.VIEW) or role in OWN_ONLY
+    ):
+        assert status == 403, address  # through the door, and then the decision asks for a grant
     else:
         assert status in (200, 204, 303, 409), (address, status)  # 409: it still cannot be used
         assert not to_log_in or address == "POST /log-out"

@@ -6,18 +6,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cloud.access.guard import Person
 from cloud.access.shape import Call, Gap, Recording
 from cloud.access.shape import call as shape_call
 from cloud.web.timeline import NARROWEST, WIDTH, draw_recording, steps_of
 from cloud.web.views import length_text, moment_text, other_party, phone_text, size_text
 from tests.cloud.house import call_row
+from tests.cloud.verdicts import make_grant, verdict_for
 
-AGENT = Person("u", "Wang", "agent", "s", "t")
+AGENT = verdict_for("agent", [make_grant()])
 
 
 def make_call(**fields: object) -> Call:
-    return shape_call({**call_row(**fields), "branch": "Dali"}, [], [], AGENT)
+    shaped = shape_call({**call_row(**fields), "branch": "Dali"}, [], [], AGENT)
+    assert shaped is not None
+    return shaped
 
 
 def make_recording(
