@@ -1,4 +1,4 @@
-"""Head office's command line: `python -m cloud ingest | web | admin ...`, all with the same settings file.
+"""Head office's commands: `python -m cloud ingest | web | worker | admin ...`, all with one settings file.
 
 A wrong setting or a request that cannot be carried out ends with a sentence on stderr and exit code 2.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cloud import admin, app, upkeep
+from cloud import admin, app, trail_upkeep, upkeep
 from cloud.access.roles import ROLES
 from cloud.admin import AdminError, NewUser
 from cloud.app import CertificateUnusable
@@ -43,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_web(settings: Settings, _asked: argparse.Namespace) -> None:
     app.run_web(settings)
+
+
+def _run_worker(settings: Settings, _asked: argparse.Namespace) -> None:
+    app.run_worker(settings)
 
 
 def _run_ingest(settings: Settings, asked: argparse.Namespace) -> None:
@@ -87,6 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     ingest.set_defaults(run=_run_ingest)
     commands.add_parser("web", help="serve the page").set_defaults(run=_run_web)
+    worker = commands.add_parser(
+        "worker", help="do what is due by itself: anchor the audit trail, shorten it"
+    )
+    worker.set_defaults(run=_run_worker)
     _add_admin(commands.add_parser("admin", help="users, certificates, boxes, broker"))
     return parser
 
@@ -126,6 +134,7 @@ def _add_admin(parser: argparse.ArgumentParser) -> None:
     release.add_argument("id")
     release.set_defaults(run=upkeep.release_box)
     upkeep.add_parsers(things)
+    trail_upkeep.add_parsers(things)
 
     config = things.add_parser("broker-config", help="write mosquitto's configuration")
     config.add_argument(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import uvicorn
 
-from cloud import ingest, pki
+from cloud import ingest, pki, worker
 from cloud.config import Settings
 from cloud.s3 import open_objects
 from cloud.store.database import open_engine
@@ -66,18 +66,24 @@ def run_web(settings: Settings) -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def run_ingest(settings: Settings, worker: int = 1) -> None:
+def run_worker(settings: Settings) -> None:
+    """Do what head office does by itself until the process is told to stop."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    clock = system_clock()
+    works = worker.Works(settings, open_engine(settings.database))
+    worker.run(works, _told_to_stop(), clock.now, clock.monotonic_s)
+
+
+def run_ingest(settings: Settings, number: int = 1) -> None:
     """Take in what the boxes send until the process is told to stop."""
     broker = settings.broker
     own = pki.Pair(broker.cert, broker.key)
-    if worker > 1:
-        own = pki.pair_of(broker.cert.parent, worker_name(worker))
+    if number > 1:
+        own = pki.pair_of(broker.cert.parent, worker_name(number))
     for file in (broker.ca, own.cert, own.key):
         file.open().close()  # a missing or forbidden file ends here, with its name
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stop = threading.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: stop.set())
+    stop = _told_to_stop()
     ingest.run(
         ingest.IngestSettings(
             database_url=settings.database,
@@ -89,7 +95,14 @@ def run_ingest(settings: Settings, worker: int = 1) -> None:
             cert_file=own.cert,
             key_file=own.key,
             witness_file=settings.data / "witness.key",
-            worker=str(worker),
+            worker=str(number),
         ),
         stop,
     )
+
+
+def _told_to_stop() -> threading.Event:
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    return stop

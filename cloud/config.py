@@ -119,6 +119,10 @@ class Settings:
         "Asia/Shanghai", check=_check_time_zone, about="times on the pages are shown in this zone"
     )
 
+    audit_days: int = setting(
+        1827, minimum=1096, about="how long the audit trail is kept; at least as long as call records"
+    )
+
     @property
     def database(self) -> str:
         """The database's address, the default filled in."""

@@ -33,6 +33,7 @@ class Action(StrEnum):
     GRANT = "grant"
     REVOKE = "revoke"
     BREAK_GLASS = "break_glass"
+    RETENTION = "retention"
     QUARANTINE_RETRY = "quarantine_retry"
     QUARANTINE_DISMISS = "quarantine_dismiss"
 

@@ -225,7 +225,7 @@ def test_a_certificate_that_is_none(config: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_the_units_are_sound(tmp_path: Path) -> None:
     units = sorted((ROOT / "cloud" / "systemd").glob("*.service"))
-    assert len(units) == 3
+    assert len(units) == 4
     for unit in units:
         text = unit.read_text().replace("/opt/branchline/.venv/bin/python", sys.executable)
         (tmp_path / unit.name).write_text(text)

@@ -1,0 +1,98 @@
+"""What head office does by itself, besides taking in and showing: steps, each at its own pace.
+
+A step that fails is logged and tried again when it is due next; the others go on. Several workers may run:
+each step is written so that doing it twice does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from cloud import trail
+from cloud.config import Settings
+from cloud.trail import Notary
+from sync.keys import key_in
+from sync.moment import to_text
+
+HOUR_S, DAY_S = 3600, 24 * 3600
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """What the steps work with."""
+
+    settings: Settings
+    engine: Engine
+
+    @property
+    def notary(self) -> Notary:
+        """Who signs anchors and stubs of the audit trail."""
+        return notary_of(self.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to be done again and again."""
+
+    every_s: int
+    run: Callable[[Works, datetime], object]
+
+
+def anchor_trail(works: Works, now: datetime) -> None:
+    """Sign where the audit trail ends."""
+    trail.anchor(works.engine, works.notary, to_text(now))
+
+
+def shorten_trail(works: Works, now: datetime) -> None:
+    """Let go of audit rows that were kept long enough."""
+    gone = trail.retain(works.engine, works.notary, works.settings.audit_days, now)
+    if gone:
+        _log.info("%d audit rows were kept for %d days and are gone", gone, works.settings.audit_days)
+
+
+STEPS: Mapping[str, Step] = {
+    "anchor_trail": Step(HOUR_S, anchor_trail),
+    "shorten_trail": Step(DAY_S, shorten_trail),
+}
+
+
+@dataclass(slots=True)
+class Rounds:
+    """Which steps are due; moments are of a clock that only goes forward."""
+
+    works: Works
+    steps: Mapping[str, Step] = field(default_factory=lambda: STEPS)
+    _due_s: dict[str, float] = field(default_factory=dict)
+
+    def step(self, now: datetime, at_s: float) -> float:
+        """Do what is due; returns the seconds until something is again."""
+        for name, one in self.steps.items():
+            if self._due_s.get(name, at_s) <= at_s:
+                self._due_s[name] = at_s + one.every_s
+                self._try(name, one, now)
+        return min(self._due_s.values()) - at_s
+
+    def _try(self, name: str, one: Step, now: datetime) -> None:
+        try:
+            one.run(self.works, now)
+        except Exception:  # the door of every step: one that fails must not hold up the others
+            _log.exception("step %s failed; it is tried again in %d s", name, one.every_s)
+
+
+def run(works: Works, stop: threading.Event, now: Callable[[], datetime], at_s: Callable[[], float]) -> None:
+    """Go round until `stop` is set."""
+    rounds = Rounds(works)
+    while not stop.is_set():
+        stop.wait(rounds.step(now(), at_s()))
+
+
+def notary_of(settings: Settings) -> Notary:
+    """Head office's own key, made when missing, and the file of anchors in the data folder."""
+    return Notary(key_in(settings.data / "witness.key"), settings.data / "trail-anchors.jsonl")
