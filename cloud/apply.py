@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from cloud import clocks
-from cloud.store import schema
+from cloud.store import communications, schema
 from sync import bulk
 from sync.events import CallEnded, GapFact, RecordingReady
 from sync.inbox import Apply, Origin, Told
@@ -82,6 +82,8 @@ APPLY: dict[str, Apply] = {
     "recording_ready": recording_ready,
     "recording_lost": recording_lost,
     "clock_measured": clocks.clock_measured,
+    "communication_added": communications.communication_added,
+    "communication_cleared": communications.communication_cleared,
 }
 
 

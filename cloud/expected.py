@@ -17,14 +17,23 @@ from cloud import clocks
 from cloud.apply import CALL, READY
 from cloud.kept import bytes_of, is_alias
 from cloud.store import schema
+from cloud.store.communications import FACT, communications
 from sync.envelope import EnvelopeError, unpack_entry
-from sync.events import EVENT_TYPES, CallEnded, ClockMeasured, RecordingLost, RecordingReady
+from sync.events import (
+    EVENT_TYPES,
+    CallEnded,
+    ClockMeasured,
+    CommunicationAdded,
+    RecordingLost,
+    RecordingReady,
+)
 from sync.inbox import Apply, Origin, Told
 
 OUTDATED_BY: dict[type, set[type]] = {
     CallEnded: {CallEnded},
     RecordingReady: {RecordingReady},
     RecordingLost: {RecordingLost, RecordingReady},
+    CommunicationAdded: {CommunicationAdded},
 }
 OF_THE_AUDIO = ("state", "object_key", "stored_utc", "lost_reason")  # of a recording, from later news
 
@@ -45,8 +54,9 @@ def told_by(row: RowMapping, event: Any) -> Told:
 
 
 def subject_of(event: Any) -> str:
-    """The id of the call or recording that an event tells of; "" for other events."""
-    return str(getattr(event, "recording_id", None) or getattr(event, "call_id", ""))
+    """The id of the call, recording or communication that an event tells of; "" for other events."""
+    own = getattr(event, "recording_id", None) or getattr(event, "communication_id", None)
+    return str(own or getattr(event, "call_id", ""))
 
 
 def write_anew(db: Connection, apply: Mapping[str, Apply], row: RowMapping, event: Any) -> None:
@@ -55,6 +65,8 @@ def write_anew(db: Connection, apply: Mapping[str, Apply], row: RowMapping, even
     calls, recordings, gaps = schema.calls, schema.recordings, schema.gaps
     if isinstance(event, CallEnded):
         db.execute(calls.delete().where(calls.c.id == subject))
+    elif isinstance(event, CommunicationAdded):
+        db.execute(communications.delete().where(communications.c.id == subject))
     else:
         db.execute(recordings.delete().where(recordings.c.id == subject))
         db.execute(gaps.delete().where(gaps.c.recording_id == subject))
@@ -71,6 +83,9 @@ def differences(db: Connection, row: RowMapping, event: Any) -> list[str]:
         wrong = [*_ready_differs(db, row, event), *_gaps_differ(db, event)]
     elif isinstance(event, RecordingLost):
         wrong = _lost_differs(db, row, event)
+    elif isinstance(event, CommunicationAdded):
+        said = {name: getattr(event, name) for name in FACT} | {"box_id": row["box_id"]}
+        wrong = _row_differs(db, communications, event.communication_id, said)
     else:
         return []
     if not wrong:

@@ -93,7 +93,38 @@ class ClockMeasured:
     quality: str  # measured | stepped
 
 
-SyncEvent = CallEnded | RecordingReady | RecordingLost | ClockMeasured
+@dataclass(frozen=True, slots=True)
+class CommunicationAdded:
+    """What was said with whom, as somebody at the branch wrote it down (沟通记录)."""
+
+    communication_id: str
+    kind: str  # call | sms | visit | email | other
+    at_utc: str  # when it took place
+    content: str
+    created_utc: str
+    subject: str = ""
+    feedback: str = ""
+    customer_id: str | None = None  # at the branch, and at head office once its customer came by sheet
+    customer_name: str = ""  # as it was then
+    number: str = ""  # as it was written
+    call_id: str | None = None
+    from_popup: bool = False  # written in the pop-up of call_id (COM-05)
+    creator_name: str = ""
+    creator_number: str = ""  # employee number
+    creator_group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommunicationCleared:
+    """A communication was taken out of the branch's lists (清除)."""
+
+    communication_id: str
+    cleared_utc: str
+
+
+SyncEvent = (
+    CallEnded | RecordingReady | RecordingLost | ClockMeasured | CommunicationAdded | CommunicationCleared
+)
 
 # In the order they are sent. crit: alarms, deletions; evt: call records; meta: recordings; log: the rest.
 STREAMS = ("crit", "evt", "meta", "log")
@@ -104,4 +135,6 @@ EVENT_TYPES: dict[str, tuple[type, str]] = {
     "recording_ready": (RecordingReady, "meta"),
     "recording_lost": (RecordingLost, "meta"),
     "clock_measured": (ClockMeasured, "crit"),
+    "communication_added": (CommunicationAdded, "log"),
+    "communication_cleared": (CommunicationCleared, "log"),
 }

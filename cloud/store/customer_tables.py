@@ -57,6 +57,7 @@ customers = Table(
     Column("deleted_why", Text),
     Column("merged_into", Text),  # the customer it is part of now
     Column("terms", Text, nullable=False),  # sync.search; "" when deleted
+    Column("served_by", Text),  # the user who serves them (客户经理)
     _live("customers_by_change", "changed_utc", "no"),
     _live("customers_by_name", "name", "no"),
     _live("customers_by_box", "box_id", "no"),
@@ -67,6 +68,7 @@ customers = Table(
     Index("customers_by_key", "key_id"),
     Index("customers_by_import", "import_id"),
     Index("customers_by_merge", "merged_into"),
+    _live("customers_by_server", "served_by", "no"),
     Index("customers_deleted", "deleted_utc", "no", sqlite_where=_GONE, postgresql_where=_GONE),
 )
 
@@ -198,4 +200,31 @@ customer_imports = Table(
     Column("at_utc", Text, nullable=False),
     Index("customer_imports_by_user", "user_id", "id"),
     Index("customer_imports_by_key", "key_id"),
+)
+
+communications = Table(  # sync.events.CommunicationAdded: what branches wrote down
+    "communications",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("box_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at_utc", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created_utc", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("feedback", Text, nullable=False),
+    Column("customer_id", Text),  # no reference: it may not be here yet
+    Column("customer_name", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("number_key", Text, nullable=False),  # as customer_numbers.key; "": none
+    Column("call_id", Text),
+    Column("from_popup", Boolean, nullable=False),
+    Column("creator_name", Text, nullable=False),
+    Column("creator_number", Text, nullable=False),
+    Column("creator_group", Text, nullable=False),
+    Column("received_utc", Text, nullable=False),
+    Column("cleared_utc", Text),  # taken out of the branch's lists then
+    Index("communications_by_customer", "customer_id", "at_utc"),
+    Index("communications_by_number", "number_key", "at_utc"),
+    Index("communications_by_call", "call_id"),
 )

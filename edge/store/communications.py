@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from edge.store.operations import Operation, add_operation
 from edge.store.scope import Author, Scope
+from sync import outbox
 from sync.db import Migrations, run_script, write
+from sync.events import CommunicationAdded, CommunicationCleared
 from sync.ids import new_id
 from sync.moment import from_text, to_text
 from sync.phone import indexed_digits, plain_number, read_number
@@ -110,6 +112,7 @@ class CommunicationFilter:
     until_utc: str = ""  # not included
 
 
+_TOLD = [field.name for field in fields(CommunicationAdded) if field.name != "communication_id"]
 _COLUMNS = (
     "no, id, kind, at_utc, content, subject, feedback, customer_id, customer_name, number, call_id, "
     "from_popup, creator_name, creator_number, creator_group_id, creator_group, created_utc, import_id"
@@ -138,7 +141,7 @@ def add_communication(
     """Save a record, with its line in the operation log; UnfitCommunication."""
     row = new_row(new_id(), check(told), author, to_text(now), None)
     with write(db):
-        no = insert(db, row)
+        no = insert(db, row, to_text(now))
         add_operation(db, replace(by, subject=row["id"]), to_text(now))
     return _record(db.execute(f"SELECT {_COLUMNS} FROM communications WHERE no = ?", (no,)).fetchone())
 
@@ -207,6 +210,7 @@ def delete_communications(
                 (at_utc, no),
             ).fetchone()
             if row:
+                outbox.put(db, CommunicationCleared(row["id"], at_utc), at_utc)
                 add_operation(db, replace(by, subject=row["id"]), at_utc)
                 count += 1
     return count
@@ -225,9 +229,11 @@ def new_row(
     }  # fmt: skip
 
 
-def insert(db: sqlite3.Connection, row: dict[str, Any]) -> int:
-    """Add a row inside the caller's `write`; its `no`."""
+def insert(db: sqlite3.Connection, row: dict[str, Any], at_utc: str) -> int:
+    """Add a row, and its entry in the outbox, inside the caller's `write`; its `no`."""
     columns, places = ", ".join(row), ", ".join(f":{name}" for name in row)
+    fact = CommunicationAdded(row["id"], **{name: row[name] for name in _TOLD})
+    outbox.put(db, fact, at_utc)
     return db.execute(f"INSERT INTO communications ({columns}) VALUES ({places})", row).lastrowid or 0
 
 

@@ -84,7 +84,7 @@ class Judge:
         if not self._importer.sees_all:
             told = replace(told, call_id=None, from_popup=False)
         row = communications.new_row(row_id, told, author, created_utc, self._import_id)
-        return Judged(partial(communications.insert, self._db, row))
+        return Judged(partial(communications.insert, self._db, row, self._now_utc))
 
     def _author(self, source: Source) -> tuple[Author, str]:
         """The author and time a row is added with."""

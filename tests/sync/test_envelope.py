@@ -36,6 +36,8 @@ from sync.events import (
     STREAMS,
     CallEnded,
     ClockMeasured,
+    CommunicationAdded,
+    CommunicationCleared,
     GapFact,
     MarkFact,
     RecordingLost,
@@ -53,6 +55,22 @@ EVENTS: dict[str, SyncEvent] = {
     "clock_measured": ClockMeasured(
         epoch=EPOCH, after_seq=4, upto_seq=9, offset_ms=1_790_000_000_000, error_ms=2_031, quality="stepped"
     ),
+    "communication_added": CommunicationAdded(
+        communication_id=ID.format(5),
+        kind="visit",
+        at_utc=AT,
+        content="答应周五送合同",
+        created_utc=AT,
+        customer_id=ID.format(6),
+        customer_name="昆明东风商贸有限公司",
+        number="0871-65123456",
+        call_id=ID.format(1),
+        from_popup=True,
+        creator_name="wang",
+        creator_number="8001",
+        creator_group="一组",
+    ),
+    "communication_cleared": CommunicationCleared(communication_id=ID.format(5), cleared_utc=AT),
     "call_ended": CallEnded(
         call_id=ID.format(1),
         line=2,
