@@ -91,7 +91,13 @@ def known_ids(db: Connection, ids: Sequence[str]) -> set[str]:
 
 
 def add_all(
-    engine: Engine, ring: Keyring, import_id: str, many: Sequence[New], by: Stamp, now: datetime
+    engine: Engine,
+    ring: Keyring,
+    import_id: str,
+    many: Sequence[New],
+    by: Stamp,
+    now: datetime,
+    batch: int = BATCH,
 ) -> bool:
     """Add every customer; False when this import has been confirmed already.
 
@@ -100,7 +106,7 @@ def add_all(
     if not _step(engine, import_id, "checked", "adding", to_text(now)):
         return False
     try:
-        for some in _batches(many, BATCH):
+        for some in _batches(many, batch):
             with write(engine) as db:
                 add_customers(db, ring, some, by, import_id)
     except BaseException:

@@ -81,7 +81,7 @@ def take_tag(db: Connection, tag_id: str, customer_ids: Sequence[str]) -> list[s
     return list(db.execute(gone.returning(customer_tags.c.customer_id)).scalars())
 
 
-def apply_rules(engine: Engine, today: date, now_utc: str) -> dict[str, int]:
+def apply_rules(engine: Engine, today: date, now_utc: str, batch: int = BATCH) -> dict[str, int]:
     """Evaluate every rule for every customer; {tag's name: how many have it by its rule}."""
     with read(engine) as db:
         ruled = {row["id"]: (row["name"], from_text(row["rule"])) for row in list_tags(db) if row["rule"]}
@@ -89,11 +89,11 @@ def apply_rules(engine: Engine, today: date, now_utc: str) -> dict[str, int]:
     after = 0
     while ruled:
         with write(engine) as db:
-            rows = _next_rows(db, after)
+            rows = _next_rows(db, after, batch)
             given = _by_rules(db, rows, {tag_id: rule for tag_id, (_, rule) in ruled.items()}, today)
         for tag_id in given:
             counts[ruled[tag_id][0]] += 1
-        if len(rows) < BATCH:
+        if len(rows) < batch:
             break
         after = rows[-1]["no"]
     with write(engine) as db:
@@ -139,9 +139,9 @@ def set_class(db: Connection, class_id: str, customer_ids: Sequence[str]) -> Non
     db.execute(chosen.values(class_id=class_id, version=customers.c.version + 1))
 
 
-def _next_rows(db: Connection, after: int) -> Sequence[RowMapping]:
+def _next_rows(db: Connection, after: int, batch: int) -> Sequence[RowMapping]:
     statement = _facts().where(customers.c.deleted_utc.is_(None), customers.c.no > after)
-    return db.execute(statement.order_by(customers.c.no).limit(BATCH)).mappings().all()
+    return db.execute(statement.order_by(customers.c.no).limit(batch)).mappings().all()
 
 
 def _facts() -> Select[Any]:

@@ -73,13 +73,12 @@ def test_an_import_is_added_once_and_undone(engine: Engine) -> None:
         assert imports.known_ids(db, [one.whose.id for one in many]) == {many[0].whose.id}
 
 
-def test_an_import_that_fails_leaves_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "BATCH", 2)
+def test_an_import_that_fails_leaves_nothing(engine: Engine) -> None:
     many = newcomers("王一", "王二", "王三")
     many.append(replace(many[0]))  # the same id again, which the database refuses
     import_id = checked(engine)
     with pytest.raises(Exception, match=r"(?i)unique"):
-        imports.add_all(engine, RING, import_id, many, BY, NOW)
+        imports.add_all(engine, RING, import_id, many, BY, NOW, batch=2)
     assert count(engine) == 0
 
 
@@ -188,7 +187,6 @@ def tagged(engine: Engine) -> set[tuple[str, str, bool]]:
 def test_rules_give_tags_and_take_only_their_own_away(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(customer_tags, "BATCH", 2)
     for name, level in (("甲", "high"), ("乙", "low"), ("丙", "high"), ("丁", "high")):
         add(engine, record(name, consumption=level, tags=("高净值",) if name == "丁" else ()))
     add(engine, record("戊", tags=("高净值",)))
@@ -196,7 +194,7 @@ def test_rules_give_tags_and_take_only_their_own_away(
         tag = customer_tags.tag_named(db, "高净值")
         assert tag is not None
         customer_tags.save_tag(db, tag["id"], "高净值", make_rule([("consumption", "is", "high")]))
-    assert customer_tags.apply_rules(engine, TODAY, AT) == {"高净值": 3}
+    assert customer_tags.apply_rules(engine, TODAY, AT, batch=2) == {"高净值": 3}
     by_hand = {("丁", "高净值", False), ("戊", "高净值", False)}
     assert tagged(engine) == {("甲", "高净值", True), ("丙", "高净值", True)} | by_hand
     with write(engine) as db:
