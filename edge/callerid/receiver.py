@@ -106,6 +106,11 @@ class CallerIdReceiver:
             found += self.search(len(piece))
         return found
 
+    @property
+    def reading(self) -> bool:
+        """May a burst be under way on some line? Then what comes next is waited for."""
+        return self._gate.is_open
+
     def search(self, frames: int) -> list[CallerFound]:
         """Go on with the bursts that are not clear, as far as `frames` more of audio allow."""
         found: list[CallerFound] = []

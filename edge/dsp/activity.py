@@ -21,6 +21,7 @@ MIN_VOICE = amplitude(-48.0) ** 2 / 2
 OVER_FLOOR = 10.0  # power, 10 dB
 MIN_RING = amplitude(-45.0) ** 2 / 2
 TONAL_SHARE = 0.3  # of a slot's hops: where a tone begins or ends counts as tone
+MIN_FLOOR = 1e-12
 FLOOR_RISE = 1.02  # per slot: a louder line counts as floor after some 12 s
 
 
@@ -48,7 +49,7 @@ class ActivityMeter:
         deep = np.exp(-2j * np.pi * turns) * np.sqrt(2) / SLOT / blur
         self._deep = (deep - deep.mean(axis=0)).astype(np.complex64)  # DC, however much, is no ringing
         self._most = float((np.abs(self._deep[:, : len(RING_HZ)]) ** 2).sum(axis=0).max())  # of any mean
-        self._floor = np.full(lines, MIN_VOICE / OVER_FLOOR, np.float64)
+        self._floor: NDArray[np.float64] = np.full(lines, MIN_VOICE / OVER_FLOOR)
         self._over_floor = np.full(lines, OVER_FLOOR, np.float64)
 
     def listen(self, line: int, over_floor_db: float) -> None:
@@ -58,28 +59,37 @@ class ActivityMeter:
     def take(self, hops: Hops, sounding: NDArray[np.bool_] | None = None) -> Slots:
         """Return the slots that are now whole (maybe none); `sounding`: hops of lines that carry a tone."""
         count, lines = len(hops) // SLOT, len(self._floor)
-        active = np.zeros((count, lines), np.bool_)
-        ringing = np.zeros((count, lines), np.bool_)
-        for at in range(count):
-            active[at], ringing[at] = self._slot(hops, at * SLOT)
+        total = _by_slot(hops.total, count)
+        voice = _by_slot(hops.power[self._voice, PAST:], count)
+        np.copyto(voice, total, where=~hops.heard)  # of a line too quiet to be measured: no more than that
+        active = voice > np.maximum(MIN_VOICE, self._over_floor * self._floors(voice))
+        ringing = self._ringing(hops.mean, total)
         tonal = np.zeros((count, lines), np.bool_)
         if sounding is not None and count:
             tonal = sounding[: count * SLOT].reshape(count, SLOT, lines).mean(axis=1) >= TONAL_SHARE
-        return Slots(hops.position, SLOT * self._hop, active, ringing, tonal)
+        return Slots(hops.position, SLOT * self._hop, active & ~ringing, ringing, tonal)
 
-    def _slot(self, hops: Hops, first: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        total = hops.total[first : first + SLOT].sum(axis=0) * (1 / SLOT)
-        voice = hops.power[self._voice, PAST + first : PAST + first + SLOT].sum(axis=0) * (1 / SLOT)
-        np.copyto(voice, total, where=~hops.heard)  # of a line too quiet to be measured: no more than that
-        self._floor = np.maximum(1e-12, np.minimum(voice, self._floor * FLOOR_RISE))
-        active = voice > np.maximum(MIN_VOICE, self._over_floor * self._floor)
-        ringing = self._ringing(hops.mean[first : first + SLOT], total)
-        return active & ~ringing, ringing
+    def _floors(self, voice: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Follow the noise floor slot by slot: down at once, up slowly."""
+        floors = np.empty(voice.shape, np.float64)
+        for floor, now in zip(floors, voice, strict=True):
+            np.minimum(now, self._floor * FLOOR_RISE, out=floor)
+            self._floor = np.maximum(floor, MIN_FLOOR, out=floor)
+        return floors
 
     def _ringing(self, mean: NDArray[np.float32], total: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Is 20 or 25 Hz strong, against hum too?"""
-        if self._most * float(np.square(mean).sum(axis=0).max()) < MIN_RING:
-            return np.zeros(len(total), np.bool_)
-        deep = np.abs(mean.T @ self._deep) ** 2
-        ring, hum = deep[:, : len(RING_HZ)].max(axis=1), deep[:, len(RING_HZ) :].max(axis=1)
+        """Is 20 or 25 Hz strong, against hum too? `mean` by hop, `total` and the answer by slot."""
+        if (
+            not len(total)
+            or self._most * float(_by_slot(np.square(mean), len(total)).max()) * SLOT < MIN_RING
+        ):
+            return np.zeros(total.shape, np.bool_)
+        means = mean[: len(total) * SLOT].reshape(len(total), SLOT, -1).swapaxes(1, 2)
+        deep = np.abs(means @ self._deep) ** 2
+        ring, hum = deep[..., : len(RING_HZ)].max(axis=-1), deep[..., len(RING_HZ) :].max(axis=-1)
         return np.asarray((ring > MIN_RING) & (ring > 0.4 * total) & (ring > 2 * hum))
+
+
+def _by_slot(values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return the mean of each slot; (hops, lines) -> (count, lines)."""
+    return np.asarray(values[: count * SLOT].reshape(count, SLOT, -1).sum(axis=1) * np.float32(1 / SLOT))

@@ -51,6 +51,11 @@ class FskGate:
         self._rows = np.array([bank.band(band) for band in self.BANDS], np.intp)
         self._open: dict[int, int] = {}  # column -> hops since it opened
 
+    @property
+    def is_open(self) -> bool:
+        """Whether any line is looked at."""
+        return bool(self._open)
+
     def take(self, hops: Hops, done: Callable[[Look], bool]) -> None:
         """Call `done` for each look that is due; once it returns True the line waits for the next mark."""
         if hops.restarted and len(hops):

@@ -1,7 +1,7 @@
-"""Blocks of any length in, whole tenths of a second out.
+"""Blocks of any length in, whole tenths of a second out: two and more at a time, or one when it is urgent.
 
-A call of numpy costs much the same for one hop as for ten, so receivers take ten at a time. Turns lie on a
-grid that starts with the first sample, or with the first after samples were lost.
+A call of numpy costs much the same for one hop as for twenty, so receivers take as many as may be late. Turns
+lie on a grid that starts with the first sample, or with the first after samples were lost.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from edge.samples import AudioBlock, check_block
 
 TURN_MS = 100
+PATIENCE = 2  # turns that are waited for when nothing is urgent
 
 
 class Turns:
@@ -23,15 +24,15 @@ class Turns:
         self._waiting: list[AudioBlock] = []
         self._frames = 0  # in `waiting`
 
-    def feed(self, block: AudioBlock) -> Iterator[AudioBlock]:
-        """Yield what is whole now, one or more turns; before a jump of the position also what is not."""
+    def feed(self, block: AudioBlock, urgent: bool = False) -> Iterator[AudioBlock]:
+        """Yield the turns that are whole if they are enough, or urgent; before a jump whatever there is."""
         check_block(block.samples, self._lines)
         if self._waiting and block.position != self._waiting[-1].end:
             yield self._take(self._frames)
         if len(block.samples):
             self._waiting.append(block)
             self._frames += len(block.samples)
-        if self._frames >= self._turn:
+        if self._frames >= self._turn * (1 if urgent else PATIENCE):
             yield self._take(self._frames // self._turn * self._turn)
 
     def _take(self, frames: int) -> AudioBlock:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from edge.dsp.activity import Slots
 from edge.line.audio import AudioWatcher, LineState, StateAt
-from edge.line.events import DigitKeyed, LineEvent, LineLost, OffHook, OnHook, RingStarted, RingStopped
+from edge.line.events import LineEvent, LineLost, OffHook, OnHook, RingStarted, RingStopped
 from edge.line.hook_unknown import HookGuess
 from edge.line.profile import Hearing, LineProfile
-from edge.line.voice import SpeechWatcher, VoiceWatcher
+from edge.line.voice import VoiceWatcher
 from edge.line.voltage import ON_HOOK, VoltageWatcher
 from edge.samples import AudioBlock, LineReading
 
@@ -31,8 +31,6 @@ class _Line:
     def __init__(self, line: int, rate_hz: int, profile: LineProfile) -> None:
         self.voltage = VoltageWatcher(line, rate_hz, profile)
         self.profile = profile
-        self.voice = VoiceWatcher(line, rate_hz)
-        self.speech = SpeechWatcher(line, rate_hz)
         self.guess: HookGuess | None = None
         self.last_reading: int | None = None
         self.state = LineState.IDLE
@@ -69,6 +67,7 @@ class _Ear:
 
     country: str
     watcher: AudioWatcher
+    voice: VoiceWatcher
     lines: tuple[int, ...]
     total: int  # lines of the board
     deaf: set[int] = field(default_factory=set)  # lines that another ear listens to now
@@ -83,17 +82,30 @@ class _Ear:
         (self.deaf.add if deaf else self.deaf.discard)(line)
         self.mine[line - 1] = not deaf
 
-    def feed(self, block: AudioBlock, state_at: StateAt) -> tuple[list[Slots], list[LineEvent]]:
+    def take_over(self, line: int, other: _Ear) -> None:
+        """Go on where `other` leaves off."""
+        self.voice.take_over(self.lines.index(line) + 1, other.voice, other.lines.index(line) + 1)
+
+    def feed(
+        self, block: AudioBlock, state_at: StateAt
+    ) -> tuple[list[Slots], list[LineEvent], list[LineEvent]]:
+        """Return the slots that are whole now, what was heard, and the voices in it."""
         if len(self.lines) == self.total:
             slots, heard = self.watcher.feed(block, state_at)
-            return slots, [one for one in heard if one.line not in self.deaf] if self.deaf else heard
+            return slots, self._counting(heard), self._counting(self.voice.take(slots, heard))
         columns = [line - 1 for line in self.lines]
         part = AudioBlock(block.position, np.ascontiguousarray(block.samples[:, columns]))
         slots, heard = self.watcher.feed(
             part, lambda line, position: state_at(self.lines[line - 1], position)
         )
-        told = [replace(one, line=self.lines[one.line - 1]) for one in heard]
-        return [self._spread(some) for some in slots], [one for one in told if one.line not in self.deaf]
+        voices = self.voice.take(slots, heard)
+        told, said = (
+            [replace(one, line=self.lines[one.line - 1]) for one in some] for some in (heard, voices)
+        )
+        return [self._spread(some) for some in slots], self._counting(told), self._counting(said)
+
+    def _counting(self, found: list[LineEvent]) -> list[LineEvent]:
+        return [one for one in found if one.line not in self.deaf] if self.deaf else found
 
     def _spread(self, some: Slots) -> Slots:
         """The same with a column for every line of the board."""
@@ -113,12 +125,12 @@ class Arbiter:
         self._guessed: dict[int, _Line] = {}  # lines whose hook is guessed, and
         self._loud = np.zeros(lines, np.bool_)  # whether they must go on loud or silent
         self._until = np.zeros(lines, np.int64)  # until when, to leave the guess as it is
-        self._speaking: set[int] = set()
         self._first: int | None = None
 
     def _ear(self, country: str, lines: tuple[int, ...]) -> _Ear:
         watcher = AudioWatcher(len(lines), self._rate_hz, country)
-        return _Ear(country, watcher, lines, len(self._lines))
+        voice = VoiceWatcher(len(lines), self._rate_hz)
+        return _Ear(country, watcher, voice, lines, len(self._lines))
 
     def listen(self, hearings: Sequence[Hearing]) -> None:
         """Before the first block: how each line, in order, is listened to. One ear per country."""
@@ -145,13 +157,16 @@ class Arbiter:
 
     def _move(self, line: int, country: str) -> None:
         """Another ear takes over; the first ear goes on for its other lines without a break."""
-        self._ear_of(line).mute(line, True)
+        before = self._ear_of(line)
+        before.mute(line, True)
         self._ears = [ear for ear in self._ears if len(ear.lines) > 1 or ear.mine.any()]
-        for ear in self._ears:
-            if line in ear.lines and ear.country == country:
-                ear.mute(line, False)
-                return
-        self._ears.append(self._ear(country, (line,)))
+        of_country = (ear for ear in self._ears if line in ear.lines and ear.country == country)
+        after = next(of_country, None)
+        if after is None:
+            after = self._ear(country, (line,))
+            self._ears.append(after)
+        after.mute(line, False)
+        after.take_over(line, before)
 
     def feed(self, block: AudioBlock, readings: Sequence[LineReading]) -> list[LineEvent]:
         """Take the next block and the readings that came with it; what happened, ordered by position."""
@@ -172,11 +187,11 @@ class Arbiter:
         for reading in readings:
             found += self._read(reading)
         for ear in self._ears:
-            slots, heard = ear.feed(block, self._state_at)
+            slots, heard, voices = ear.feed(block, self._state_at)
             if slots:
                 self._miss_readings(block.end)
             if slots or heard:
-                found += self._guess(ear, slots, heard) + heard + self._voices(ear, slots, heard)
+                found += self._guess(ear, slots, heard) + heard + voices
         return found
 
     def _state_at(self, line: int, position: int) -> LineState:
@@ -211,20 +226,6 @@ class Arbiter:
             found = [OnHook(reading.line, reading.position)]  # the guess was wrong
         return [what for what in found if one.follow(what)] if found else found
 
-    def _voices(self, ear: _Ear, slots: Sequence[Slots], heard: list[LineEvent]) -> list[LineEvent]:
-        found: list[LineEvent] = []
-        for what in heard:
-            if isinstance(what, DigitKeyed):
-                self._lines[what.line].speech.key(what)
-        for position, length, active, _, tonal in _each(slots):
-            goes_on = (line for line in self._speaking if ear.mine[line - 1])
-            for line in sorted({*goes_on, *_lines(active & ear.mine)}):
-                one, loud = self._lines[line], bool(active[line - 1])
-                found += one.voice.slot(position, length, loud)
-                found += one.speech.slot(position, length, loud, bool(tonal[line - 1]))
-                (self._speaking.add if one.voice.speaking else self._speaking.discard)(line)
-        return found
-
     def _guess(self, ear: _Ear, slots: Sequence[Slots], heard: list[LineEvent]) -> list[LineEvent]:
         found: list[LineEvent] = []
         moved = self._moved(ear, slots)
@@ -232,8 +233,8 @@ class Arbiter:
             one = self._guessed[line]
             assert one.guess is not None
             guessed = [guess for what in heard if what.line == line for guess in one.guess.hear(what)]
-            for position, length, active, ringing, _ in _each(slots):
-                guessed += one.guess.slot(position, length, bool(active[line - 1]), bool(ringing[line - 1]))
+            for slot in _each(slots, line):
+                guessed += one.guess.slot(*slot)
             self._loud[line - 1], self._until[line - 1] = one.guess.steady
             found += [what for what in guessed if one.follow(what)]
         return found
@@ -243,8 +244,9 @@ class Arbiter:
         if not self._guessed:
             return []
         moved = np.zeros(len(self._lines), np.bool_)
-        for position, length, active, ringing, _ in _each(slots):
-            moved |= (active != self._loud) | ringing | (position + length >= self._until)
+        for some in slots:
+            end = some.position + len(some.active) * some.length
+            moved |= ((some.active != self._loud) | some.ringing).any(axis=0) | (end >= self._until)
         return [line for line in _lines(moved & ear.mine) if line in self._guessed]
 
 
@@ -252,12 +254,9 @@ def _lines(which: NDArray[np.bool_]) -> list[int]:
     return (np.flatnonzero(which) + 1).tolist()
 
 
-Slot = tuple[int, int, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
-
-
-def _each(slots: Sequence[Slots]) -> Iterator[Slot]:
-    """Position, length, and which lines were active, ringing and carrying a tone, slot by slot."""
+def _each(slots: Sequence[Slots], line: int) -> Iterator[tuple[int, int, bool, bool]]:
+    """Position, length, and whether a line was active and ringing, slot by slot."""
     for some in slots:
-        for at in range(len(some.active)):
-            position = some.position + at * some.length
-            yield position, some.length, some.active[at], some.ringing[at], some.tonal[at]
+        sound = zip(some.active[:, line - 1].tolist(), some.ringing[:, line - 1].tolist(), strict=True)
+        for at, (active, ringing) in enumerate(sound):
+            yield some.position + at * some.length, some.length, active, ringing

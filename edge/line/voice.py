@@ -1,75 +1,98 @@
-"""Voice on a line as line events, from tenths of a second that were loud against the line's own noise floor.
+"""Voices as line events, from tenths of a second that were loud against a line's own noise floor.
 
 VoiceStarted    at the first loud tenth
-VoiceStopped    at the end of the last one, said after `QUIET_S` without another (pauses between words)
+VoiceStopped    at the end of the last one, said after QUIET_S without another (pauses between words)
 SpeechHeard     once in each such stretch, when SPEECH_SLOTS tenths in a row were loud with no tone and no key
+
+Keys are told late, so speech is too: slots are a row of bits, the newest lowest, and it is looked for at the
+left end of that row, KEY_WAIT slots ago.
+
+    1 1 | 0 1 1     1: loud, and no tone of the exchange
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from collections import defaultdict, deque
+from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.dsp.activity import Slots
 from edge.line.events import DigitKeyed, LineEvent, SpeechHeard, VoiceStarted, VoiceStopped
 
 QUIET_S = 0.5
 SPEECH_SLOTS = 2  # an edge of a tone makes one
 KEY_WAIT = 3  # slots until a key that sounded is known
-SLOTS_KEPT = SPEECH_SLOTS + KEY_WAIT
+KEYS_KEPT = 8
 KEY_MARGIN_S = 0.05
 
+_SPEECH = np.uint8((2**SPEECH_SLOTS - 1) << KEY_WAIT)
+_KEPT = np.uint8(2 ** (SPEECH_SLOTS + KEY_WAIT) - 1)
 
-@dataclass(slots=True)
+
 class VoiceWatcher:
-    """Follows one line."""
+    """Follows some lines, counted from 1, in steps that serve all of them."""
 
-    line: int
-    rate_hz: int
-    speaking: bool = False
-    _last_end: int = 0
+    def __init__(self, lines: int, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._end = 0  # of the last slot
+        self._speaking = np.zeros(lines, np.bool_)
+        self._loud_until = np.zeros(lines, np.int64)
+        self._plain: NDArray[np.uint8] = np.zeros(lines, np.uint8)  # the row of bits
+        self._said = np.zeros(lines, np.bool_)  # that there is speech in this stretch
+        self._keys: defaultdict[int, deque[tuple[int, int]]] = defaultdict(lambda: deque(maxlen=KEYS_KEPT))
 
-    def slot(self, position: int, length: int, active: bool) -> list[LineEvent]:
-        """Take the next tenth of a second: `length` samples from `position` on, loud or not."""
-        if active:
-            self._last_end = position + length
-            if self.speaking:
-                return []
-            self.speaking = True
-            return [VoiceStarted(self.line, position)]
-        if self.speaking and position + length - self._last_end >= QUIET_S * self.rate_hz:
-            self.speaking = False
-            return [VoiceStopped(self.line, self._last_end)]
-        return []
+    def take(self, slots: Sequence[Slots], heard: Sequence[LineEvent]) -> list[LineEvent]:
+        """Take the next slots, and what else was heard up to their end."""
+        margin = round(KEY_MARGIN_S * self._rate_hz)
+        for what in heard:
+            if isinstance(what, DigitKeyed):
+                self._keys[what.line].append((what.position - margin, what.end + margin))
+        found: list[LineEvent] = []
+        for some in slots:
+            for at, (active, tonal) in enumerate(zip(some.active, some.tonal, strict=True)):
+                found += self._slot(some.position + at * some.length, some.length, active, tonal)
+        return found
 
+    def take_over(self, line: int, other: VoiceWatcher, its_line: int) -> None:
+        """From now on `line` is what `its_line` was to another watcher."""
+        mine, its = line - 1, its_line - 1
+        self._speaking[mine], self._loud_until[mine] = other._speaking[its], other._loud_until[its]
+        self._plain[mine], self._said[mine] = other._plain[its], other._said[its]
+        self._keys[line] = other._keys[its_line].copy()
 
-@dataclass(slots=True)
-class SpeechWatcher:
-    """Tells speech from tones and keys on one line; keys are told late, so it answers late."""
-
-    line: int
-    rate_hz: int
-    _slots: deque[tuple[int, int, bool]] = field(default_factory=lambda: deque(maxlen=SLOTS_KEPT))
-    _keys: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=8))
-    _said: bool = False
-
-    def key(self, event: DigitKeyed) -> None:
-        """A key sounded from its position to its end."""
-        margin = round(KEY_MARGIN_S * self.rate_hz)
-        self._keys.append((event.position - margin, event.end + margin))
-
-    def slot(self, position: int, length: int, active: bool, tonal: bool) -> list[LineEvent]:
-        """Take the next tenth of a second: loud or not, and whether a tone of the exchange sounds in it."""
-        if self._slots and position > sum(self._slots[-1][:2]):
-            self._slots.clear()  # nothing was heard for a while
-            self._said = False
-        self._slots.append((position, length, active and not tonal))
-        if self._said or len(self._slots) < SLOTS_KEPT:
+    def _slot(
+        self, position: int, length: int, active: NDArray[np.bool_], tonal: NDArray[np.bool_]
+    ) -> list[LineEvent]:
+        quiet = round(QUIET_S * self._rate_hz)
+        if position != self._end:  # samples were lost
+            self._plain[:] = 0
+            self._said &= self._loud_until > position - quiet
+        self._end = end = position + length
+        open_now = self._speaking | active
+        if not open_now.any():
             return []
-        oldest = list(self._slots)[:SPEECH_SLOTS]
-        if not all(loud and not self._is_key(start, size) for start, size, loud in oldest):
-            return []
-        self._said = True
-        return [SpeechHeard(self.line, oldest[0][0])]
+        started = open_now > self._speaking
+        self._loud_until[active] = end
+        stopped = open_now & (self._loud_until <= end - quiet)
+        self._speaking = open_now > stopped
+        self._said &= self._speaking
+        self._plain = (self._plain << np.uint8(1) | (active > tonal)) & _KEPT
+        found: list[LineEvent] = [VoiceStarted(line, position) for line in _lines(started)]
+        found += [VoiceStopped(line, int(self._loud_until[line - 1])) for line in _lines(stopped)]
+        return found + self._speech((self._plain >= _SPEECH) > self._said, length)
 
-    def _is_key(self, start: int, length: int) -> bool:
-        return any(begin < start + length and start < end for begin, end in self._keys)
+    def _speech(self, maybe: NDArray[np.bool_], length: int) -> list[LineEvent]:
+        start = self._end - (SPEECH_SLOTS + KEY_WAIT) * length
+        end = start + SPEECH_SLOTS * length
+        spoken = [line for line in _lines(maybe) if not self._keyed(line, start, end)]
+        self._said[[line - 1 for line in spoken]] = True
+        return [SpeechHeard(line, start) for line in spoken]
+
+    def _keyed(self, line: int, start: int, end: int) -> bool:
+        return any(key_start < end and start < key_end for key_start, key_end in self._keys[line])
+
+
+def _lines(which: NDArray[np.bool_]) -> list[int]:
+    return (np.flatnonzero(which) + 1).tolist()

@@ -348,6 +348,20 @@ def test_a_line_changes_its_country_and_the_others_notice_nothing() -> None:
     assert len(arbiter._ears) == 1
 
 
+def test_a_voice_goes_on_while_a_line_changes_its_country() -> None:
+    murmur = 0.02 * np.random.default_rng(3).standard_normal(3 * RATE_HZ)
+    samples = np.repeat(sound({1.0: murmur.astype(np.float32)}, 6), 2, axis=1)
+    arbiter = Arbiter(2, RATE_HZ, PROFILES["cn"], "cn")
+    found: list[LineEvent] = []
+    for at in range(0, len(samples), 160):
+        if at == 2 * RATE_HZ:
+            arbiter.change(1, Hearing(PROFILES["us"], "us"))
+        found += arbiter.feed(AudioBlock(at, samples[at : at + 160]), [])
+    for line in (1, 2):
+        kinds = (VoiceStarted, SpeechHeard, VoiceStopped)
+        assert [type(one) for one in found if one.line == line and isinstance(one, kinds)] == [*kinds]
+
+
 def test_a_voice_is_as_far_above_the_noise_as_is_set() -> None:
     noise = 0.002 * np.random.default_rng(1).standard_normal(11 * RATE_HZ)
     murmur = 0.012 * np.random.default_rng(2).standard_normal(2 * RATE_HZ)
