@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from cloud import clocks
-from cloud.store import communications, schema
+from cloud.store import communications, schema, webhooks
+from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
 from sync import bulk
 from sync.events import CallEnded, GapFact, RecordingReady
 from sync.inbox import Apply, Origin, Told
@@ -44,6 +45,8 @@ def call_ended(db: Connection, told: Sequence[Told]) -> None:
         for one, corrected in zip(told, corrections, strict=True)
     )
     _upsert(db, schema.calls, ("id", *CALL, "box_id", "received_utc", *clocks.COLUMNS), rows)
+    if told:
+        webhooks.note(db, CALL_ENDED, [one.event.call_id for one in told], told[0].origin.received_utc)
 
 
 def recording_ready(db: Connection, told: Sequence[Told]) -> None:
@@ -62,6 +65,8 @@ def recording_ready(db: Connection, told: Sequence[Told]) -> None:
     _upsert(db, schema.recordings, (*columns, "object_key", "stored_utc"), stored)
     gaps = ((one.event.recording_id, *_gap(gap)) for one in told for gap in one.event.gaps)
     _upsert(db, schema.gaps, ("recording_id", *GAP), gaps)
+    if stored:
+        webhooks.note(db, RECORDING_STORED, [row[0] for row in stored], told[0].origin.received_utc)
 
 
 def recording_lost(db: Connection, told: Sequence[Told]) -> None:
@@ -90,11 +95,13 @@ APPLY: dict[str, Apply] = {
 def audio_stored(db: Connection, origin: Origin, recording_id: str, sha256: str, object_key: str) -> None:
     """The audio of a recording is in the object store; its row may come later."""
     table = schema.recordings
-    db.execute(
+    known = db.execute(
         table.update()
         .where(table.c.id == recording_id, table.c.box_id == origin.box_id, table.c.sha256 == sha256)
         .values(state="stored", object_key=object_key, stored_utc=origin.received_utc)
     )
+    if known.rowcount:
+        webhooks.note(db, RECORDING_STORED, [recording_id], origin.received_utc)
 
 
 def _stored(db: Connection, told: Sequence[Told]) -> dict[tuple[str, str, str], str]:

@@ -10,6 +10,7 @@ import secrets
 
 from sqlalchemy import Connection, RowMapping, select
 
+from cloud.access.guard import Person
 from cloud.store.schema import sessions, users
 from sync.ids import new_id
 
@@ -18,6 +19,23 @@ def find_user(connection: Connection, name: str) -> RowMapping | None:
     """The user of that name who may log in."""
     statement = select(users).where(users.c.name == name, users.c.disabled_utc.is_(None))
     return connection.execute(statement).mappings().one_or_none()
+
+
+def person_of(connection: Connection, user_id: str) -> Person | None:
+    """That user as somebody who acts without a session of their own; None once they may not log in."""
+    statement = select(users).where(users.c.id == user_id, users.c.disabled_utc.is_(None))
+    row = connection.execute(statement).mappings().one_or_none()
+    if row is None:
+        return None
+    return Person(
+        user_id=row["id"],
+        name=row["name"],
+        role=row["role"],
+        unit_id=row["unit_id"],
+        session="",
+        csrf_token="",
+        numbers=frozenset(row["numbers"].split()),
+    )
 
 
 def user_exists(connection: Connection, name: str) -> bool:

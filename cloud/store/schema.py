@@ -23,7 +23,9 @@ from sqlalchemy import (
 
 from cloud.store import customer_tables as customer_tables
 from cloud.store.metadata import metadata as metadata
+from cloud.store.token_tables import add_tables as add_api_tables
 from cloud.store.trail_tables import add_tables as add_trail_tables
+from cloud.store.webhook_tables import add_tables as add_webhook_tables
 from sync.inbox_tables import add_tables
 
 org_units = Table(  # cloud.access.units: a person sees the branches below their own
@@ -230,5 +232,8 @@ ingest_workers = Table(
     Column("worker", Text, primary_key=True),
     Column("until_utc", Text, nullable=False),  # alive until then, unless it says so again
 )
+
+api = add_api_tables(metadata)
+webhooks = add_webhook_tables(metadata)
 
 inbox_tables = add_tables(metadata)  # what ingest has received; never read by the page
