@@ -21,7 +21,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "firmware": ("hw",),
     "sync": (),
     "cloud": ("sync",),
-    "cloud.access": ("sync.moment", "sync.locale", "sync.mask", "sync.phone"),
+    "cloud.access": ("sync.marked", "sync.moment", "sync.locale", "sync.mask", "sync.phone"),
     "cloud.customers": ("cloud.access", "sync"),
     "edge": ("hw.wire", "sync"),
     "edge.flash": ("hw.wire", "hw.uf2"),

@@ -11,7 +11,7 @@ the window is fetched only to be thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlencode
@@ -41,6 +41,7 @@ SENTENCES: dict[str, str] = {  # code of a refusal -> what is said; each page ad
     "served": marked("You do not serve this customer. You can apply for the records."),
     "branch": marked("This branch is not within your part of the organisation. You can apply for it."),
     "window": marked("This is further back than your role may read. You can apply for it."),
+    "spent": marked("As many records as were approved have been read. You can apply for more."),
     "grant": marked("This takes an approved application. You can apply for it."),
 }
 
@@ -92,12 +93,23 @@ class Verdict:
     grants: tuple[Grant, ...]  # live ones that admit or unmask single rows
     row_budget: int | None
     by_grant: Grant | None = None  # without this one nothing would have been admitted
+    counted: frozenset[str] = frozenset()  # rows that were counted against grants; no grant shows another
 
     def admits(self, place: Place) -> bool:
         """Whether a row there may be shown at all."""
-        if not self.admitted:
-            return False
-        return self._is_inside(place) or any(grant.covers(place) for grant in self.grants)
+        return self.admitted and (self._stands(place) or any(self._counted_for(place)))
+
+    def charged_to(self, place: Place) -> Grant | None:
+        """The grant that a row there has to be counted against before it is shown; None: none is needed."""
+        covering = [grant for grant in self.grants if grant.covers(place)]
+        clear = next((grant for grant in covering if grant.clarity is Clarity.CLEAR), None)
+        if clear is not None and not self._is_theirs(place):
+            return clear
+        return None if self._stands(place) else next(iter(covering), None)
+
+    def with_counted(self, row_ids: Iterable[str]) -> Verdict:
+        """This verdict once those rows were counted against the grants that show them."""
+        return replace(self, counted=self.counted | frozenset(row_ids))
 
     def reaches(self, box_id: str) -> bool:
         """Whether rows of that branch may be among those shown."""
@@ -112,8 +124,7 @@ class Verdict:
             return True
         highest = HIGHEST_BY_GRANT.get(self.ask.person.role, 0)
         return grade <= highest and any(
-            grant.clarity is Clarity.CLEAR and grade <= grant.grade and grant.covers(place)
-            for grant in self.grants
+            grant.clarity is Clarity.CLEAR and grade <= grant.grade for grant in self._counted_for(place)
         )
 
     def refusal_of(self, place: Place) -> Refusal | None:
@@ -122,8 +133,18 @@ class Verdict:
             return None
         if self.refusal is not None:
             return self.refusal
+        if any(grant.covers(place) for grant in self.grants):
+            return refusal("spent", replace(self.ask, subjects=place.subjects))
         beyond = self.box_ids is not None and place.box_id not in self.box_ids
         return refusal("branch" if beyond else "window", replace(self.ask, subjects=place.subjects))
+
+    def _counted_for(self, place: Place) -> Iterator[Grant]:
+        if place.row_id and place.row_id in self.counted:
+            yield from (grant for grant in self.grants if grant.covers(place))
+
+    def _stands(self, place: Place) -> bool:
+        """Whether the role alone shows a row there."""
+        return self.by_grant is None and self._is_inside(place)
 
     def _is_inside(self, place: Place) -> bool:
         if self.box_ids is not None and place.box_id is not None and place.box_id not in self.box_ids:

@@ -6,11 +6,13 @@ It lapses by being read too late: whether it is live is asked at every read, and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cloud.access.guard import Person
 from cloud.access.verbs import Clarity, Verb
 from sync.moment import from_text, to_text
+
+ONE_USE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Place:
     subjects: frozenset[str]  # numbers (E.164), customers' and calls' ids
     box_id: str | None = None
     at_utc: str | None = None
+    row_id: str = ""  # what it is counted by when a grant shows it; without one no grant does
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +44,22 @@ class Grant:
     grade: int  # the highest grade shown clear
     valid_from_utc: str
     valid_until_utc: str
-    rows: int  # how many may be read by it
-    uses: int  # how often it may be used
+    rows: int  # how many different ones may be read by it
+    uses: int  # how often it may be used; reading on within ONE_USE is the same use
     rows_used: int = 0
     uses_used: int = 0
+    last_used_utc: str | None = None  # when the latest use began
     revoked_utc: str | None = None
     emergency: bool = False  # taken by breaking the glass
 
     def is_live(self, now: datetime) -> bool:
         """Whether it answers at `now`."""
         within = from_text(self.valid_from_utc) <= now < from_text(self.valid_until_utc)
-        spent = self.rows_used >= self.rows or self.uses_used >= self.uses
-        return within and not spent and self.revoked_utc is None
+        return within and self.revoked_utc is None and (self.uses_used < self.uses or self.is_in_use(now))
+
+    def is_in_use(self, now: datetime) -> bool:
+        """Whether reading at `now` goes on with the latest use."""
+        return self.last_used_utc is not None and now - from_text(self.last_used_utc) < ONE_USE
 
     def is_for(self, person: Person, kind: str, verb: Verb, purpose: str) -> bool:
         """Whether it was given to this person, in this role, for such a reading."""

@@ -22,9 +22,9 @@ def subject_of_number(said: str | None) -> str:
 def call_place(row: Mapping[Any, Any]) -> Place:
     """Where a row of calls stands."""
     numbers = (subject_of_number(row["caller_number"]), subject_of_number(row["dialled"]))
-    return Place(frozenset({*numbers, row["id"]}) - {""}, row["box_id"], row["started_utc"])
+    return Place(frozenset({*numbers, row["id"]}) - {""}, row["box_id"], row["started_utc"], row["id"])
 
 
 def recording_place(row: Mapping[Any, Any]) -> Place:
     """Where a row of recordings stands whose call has not arrived yet."""
-    return Place(frozenset({row["call_id"]}), row["box_id"], row["started_utc"])
+    return Place(frozenset({row["call_id"]}), row["box_id"], row["started_utc"], row["call_id"])

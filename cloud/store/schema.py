@@ -21,21 +21,13 @@ from sqlalchemy import (
     text,
 )
 
+from cloud.store import access_tables as access_tables
 from cloud.store import customer_tables as customer_tables
 from cloud.store.metadata import metadata as metadata
 from cloud.store.token_tables import add_tables as add_api_tables
 from cloud.store.trail_tables import add_tables as add_trail_tables
 from cloud.store.webhook_tables import add_tables as add_webhook_tables
 from sync.inbox_tables import add_tables
-
-org_units = Table(  # cloud.access.units: a person sees the branches below their own
-    "org_units",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("tier", Text, nullable=False),  # a key of cloud.access.units.TIERS
-    Column("parent", Text, nullable=False),
-)
 
 boxes = Table(
     "boxes",

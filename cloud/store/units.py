@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from cloud.access.units import Unit, Units
-from cloud.store.schema import boxes, org_units, users
+from cloud.store.access_tables import org_units
+from cloud.store.schema import boxes, users
 
 
 def read_units(connection: Connection) -> Units:

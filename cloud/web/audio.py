@@ -19,7 +19,7 @@ from cloud.access.log import ONE_PLAY, Action, Deed, is_new_play
 from cloud.access.subjects import call_place, recording_place
 from cloud.store import calls, trail
 from cloud.store.database import read, write
-from cloud.web.asking import ask_of, checked, judged
+from cloud.web.asking import ask_of, checked, counted, judged
 from cloud.web.door import actor_of
 from cloud.web.parts import parts_of
 from cloud.web.ranges import RangeNotSatisfiable, parse_range
@@ -64,6 +64,7 @@ def _playable_row(request: Request, recording_id: str) -> RowMapping:
         call = calls.find_call(connection, row["call_id"]) if row else None
     place = call_place(call) if call else recording_place(row) if row else None
     if place is not None:
+        verdict = counted(request, verdict, [place])
         checked(verdict, place)
     if row is None or place is None or shape.recording(row, (), place, verdict).audio is None:
         raise HTTPException(404, marked("There is no such recording, or its audio has not arrived yet."))

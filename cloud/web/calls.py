@@ -22,7 +22,7 @@ from cloud.access.subjects import call_place
 from cloud.store import boxes, calls
 from cloud.store.database import read
 from cloud.web.answers import page, translate
-from cloud.web.asking import ask_of, checked, judged
+from cloud.web.asking import ask_of, checked, counted, judged
 from cloud.web.parts import parts_of
 from cloud.web.query import SENTENCES, CallQuery, FilterRefused, make_cursor, read_query
 from cloud.web.timeline import draw_recording, steps_of
@@ -93,6 +93,7 @@ def fetch_page(request: Request, query: CallQuery) -> CallPage:
         recordings = calls.recordings_of(connection, [row["id"] for row in rows])
         gaps = calls.gaps_of(connection, [row["id"] for row in recordings])
     shown = rows[: query.limit]
+    verdict = counted(request, verdict, map(call_place, shown))
     shaped = (shape.call(row, recordings, gaps, verdict) for row in shown)
     more = len(rows) > query.limit
     onward = make_cursor(shown[-1]["started_utc"], shown[-1]["id"]) if more else None
@@ -106,9 +107,10 @@ def fetch_call(request: Request, call_id: str) -> Call:
         row = calls.find_call(connection, call_id)
         if row is None:
             raise HTTPException(404, marked("There is no such call."))
-        checked(verdict, call_place(row))
         recordings = calls.recordings_of(connection, [call_id])
         gaps = calls.gaps_of(connection, [one["id"] for one in recordings])
+    verdict = counted(request, verdict, [call_place(row)])
+    checked(verdict, call_place(row))
     shaped = shape.call(row, recordings, gaps, verdict)
     assert shaped is not None  # checked above
     return shaped

@@ -17,7 +17,7 @@ AGENT = verdict_for("agent", [make_grant()])
 
 
 def make_call(**fields: object) -> Call:
-    shaped = shape_call({**call_row(**fields), "branch": "Dali"}, [], [], AGENT)
+    shaped = shape_call({**call_row(id="c1", **fields), "branch": "Dali"}, [], [], AGENT)
     assert shaped is not None
     return shaped
 

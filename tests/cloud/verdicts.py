@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from cloud.access.decision import Ask, Clarity, Verb, Verdict, judge
-from cloud.access.grants import Grant
+from cloud.access.grants import Grant, Place
 from cloud.access.guard import Person
 from cloud.access.purposes import default_purpose
 from cloud.access.units import Unit, Units
@@ -38,8 +38,13 @@ def asking(role: str, verb: Verb = Verb.VIEW, kind: str = "calls", **fields: Any
 
 
 def verdict_for(role: str, grants: Sequence[Grant] = (), **fields: Any) -> Verdict:
-    """What somebody of `role` is told at noon."""
-    return judge(asking(role, **fields), grants, YUNNAN, NOON)
+    """What somebody of `role` is told at noon, the row "c1" counted against their grants."""
+    return judge(asking(role, **fields), grants, YUNNAN, NOON).with_counted({"c1"})
+
+
+def place_of(subject: str, box_id: str, at_utc: str, row_id: str = "c1") -> Place:
+    """Where a row about one number stands."""
+    return Place(frozenset({subject}), box_id, at_utc, row_id)
 
 
 def make_grant(role: str = "agent", **fields: Any) -> Grant:

@@ -18,7 +18,7 @@ from cloud.access.roles import OWN_ONLY, ROLES, STANDING
 from cloud.access.windows import CHANNELS, WINDOWS
 from sync.moment import to_text
 from tests.cloud.house import NOON
-from tests.cloud.verdicts import YUNNAN, asking, make_grant, person, verdict_for
+from tests.cloud.verdicts import YUNNAN, asking, make_grant, person, place_of, verdict_for
 
 MINE, OTHER = "+8613800138000", "+8613912345678"
 YEAR_AGO = to_text(NOON - timedelta(days=365))
@@ -102,8 +102,8 @@ def test_subscribers_see_their_own_and_nothing_else(more: dict[str, Any], code: 
     if verdict.admitted:
         assert verdict.subjects == {MINE}
         own, others = (
-            Place(frozenset({MINE}), "box-gz", DAY_AGO),
-            Place(frozenset({OTHER}), "box-gz", DAY_AGO),
+            place_of(MINE, "box-gz", DAY_AGO),
+            place_of(OTHER, "box-gz", DAY_AGO),
         )
         assert verdict.reveals(3, own) and not verdict.reveals(4, own)
         assert not verdict.admits(others) and not verdict.reveals(1, others)
@@ -144,12 +144,10 @@ def test_without_a_span_the_reading_is_cut_to_the_window() -> None:
 
 def test_a_served_customer_is_clear_and_the_others_are_masked() -> None:
     verdict = verdict_for("agent", served=frozenset({MINE}))
-    assert verdict.reveals(3, Place(frozenset({MINE}), "box-01", DAY_AGO))
-    assert not verdict.reveals(3, Place(frozenset({OTHER}), "box-01", DAY_AGO))
-    assert not verdict.reveals(4, Place(frozenset({MINE}), "box-01", DAY_AGO))
-    assert not verdict_for("manager", served=frozenset({MINE})).reveals(
-        3, Place(frozenset({MINE}), "b", DAY_AGO)
-    )
+    assert verdict.reveals(3, place_of(MINE, "box-01", DAY_AGO))
+    assert not verdict.reveals(3, place_of(OTHER, "box-01", DAY_AGO))
+    assert not verdict.reveals(4, place_of(MINE, "box-01", DAY_AGO))
+    assert not verdict_for("manager", served=frozenset({MINE})).reveals(3, place_of(MINE, "b", DAY_AGO))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +170,9 @@ def test_a_served_customer_is_clear_and_the_others_are_masked() -> None:
         ({"valid_until_utc": to_text(NOON)}, False),
         ({"revoked_utc": to_text(NOON)}, False),
         ({"uses_used": 100}, False),
-        ({"rows_used": 1000}, False),
+        ({"rows_used": 1000}, True),  # what was counted may be read again
+        ({"uses_used": 100, "last_used_utc": to_text(NOON - timedelta(minutes=9))}, True),
+        ({"uses_used": 100, "last_used_utc": to_text(NOON - timedelta(minutes=10))}, False),
         ({"rows_used": 999}, True),
     ],
 )
@@ -185,21 +185,41 @@ def test_a_grant_answers_what_it_was_given_for_and_nothing_else(
     if admitted:
         assert verdict.row_budget == 1000 - changes.get("rows_used", 0)
         assert verdict.subjects == {MINE} and verdict.box_ids == {"box-km"}
-        assert verdict.reveals(3, Place(frozenset({MINE}), "box-km", YEAR_AGO))
+        assert verdict.reveals(3, place_of(MINE, "box-km", YEAR_AGO))
 
 
 def test_a_grant_for_a_number_leaves_every_other_masked() -> None:
     verdict = verdict_for("agent", [make_grant(subjects=frozenset({MINE}))])
-    assert verdict.reveals(3, Place(frozenset({MINE, "c1"}), "box-dl", DAY_AGO))
-    assert verdict.admits(Place(frozenset({MINE}), "box-dl", YEAR_AGO))
-    assert not verdict.reveals(3, Place(frozenset({OTHER, "c2"}), "box-dl", DAY_AGO))
-    assert not verdict.admits(Place(frozenset({OTHER}), "box-dl", YEAR_AGO))
+    assert verdict.reveals(3, place_of(MINE, "box-dl", DAY_AGO))
+    assert verdict.admits(place_of(MINE, "box-dl", YEAR_AGO))
+    assert not verdict.reveals(3, place_of(OTHER, "box-dl", DAY_AGO))
+    assert not verdict.admits(place_of(OTHER, "box-dl", YEAR_AGO))
+
+
+def test_no_grant_shows_a_row_that_was_not_counted() -> None:
+    verdict = verdict_for("agent", [make_grant()], from_utc=YEAR_AGO)
+    counted, other = place_of(MINE, "box-dl", YEAR_AGO), place_of(MINE, "box-dl", YEAR_AGO, "c2")
+    assert verdict.charged_to(other) == verdict.charged_to(counted) is not None
+    assert verdict.reveals(3, counted) and not verdict.reveals(3, other) and not verdict.admits(other)
+    spent = verdict.refusal_of(other)
+    assert spent is not None and spent.code == "spent"
+    assert not verdict.admits(place_of(MINE, "box-dl", YEAR_AGO, ""))
+
+
+def test_what_the_role_shows_anyway_is_charged_to_no_grant() -> None:
+    masked = make_grant(clarity=Clarity.MASKED)
+    verdict = verdict_for("agent", [masked, make_grant(id="g2", subjects=frozenset({OTHER}))])
+    assert verdict.charged_to(place_of(MINE, "box-01", DAY_AGO)) is None
+    clear = verdict.charged_to(place_of(OTHER, "box-01", DAY_AGO))
+    assert clear is not None and clear.id == "g2"
+    served = verdict_for("agent", [make_grant()], served=frozenset({MINE}))
+    assert served.charged_to(place_of(MINE, "box-01", DAY_AGO)) is None
 
 
 def test_a_masked_grant_admits_and_unmasks_nothing() -> None:
     grant = make_grant("partner", clarity=Clarity.MASKED)
     verdict = verdict_for("partner", [grant])
-    place = Place(frozenset({MINE}), "box-01", YEAR_AGO)
+    place = place_of(MINE, "box-01", YEAR_AGO)
     assert verdict.admitted and verdict.admits(place) and not verdict.reveals(3, place)
     assert not verdict.reveals(2, place)  # internal: not for people from outside
 
@@ -207,7 +227,7 @@ def test_a_masked_grant_admits_and_unmasks_nothing() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_no_grant_clears_more_than_the_role_can_be_given(role: str) -> None:
     verdict = verdict_for(role, [make_grant(role, grade=5)])
-    place = Place(frozenset({MINE}), "box-01", DAY_AGO)
+    place = place_of(MINE, "box-01", DAY_AGO)
     for grade in range(1, 6):
         highest = max(HIGHEST_BY_GRANT[role], *CLEAR_GRADES[role])
         assert verdict.reveals(grade, place) is (grade <= highest and verdict.admitted and grade < 5)
