@@ -32,7 +32,10 @@ def web_settings(config: Config) -> WebSettings:
         authority=authority,
         http_port=web.http_port,
         is_alone=not config.head_office.host,
-        keep=tuple(KeepRule(rule.line, rule.calls, rule.keep_days) for rule in config.keep),
+        keep=tuple(
+            KeepRule(rule.line, rule.calls, rule.keep_days, rule.keep_gb, rule.keep_recordings)
+            for rule in config.keep
+        ),
         host_names=names,
     )
 

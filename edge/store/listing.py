@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, replace
 
+from edge.store.notes import newest_note
 from edge.store.requests import is_by_hand
 
 
@@ -51,6 +52,7 @@ class LineNow:
     call: CallRow | None
     last_call: CallRow | None
     is_by_hand: bool = False  # somebody pressed the record button in this call
+    note: str = ""  # the newest on this call, or on the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ def lines_now(db: sqlite3.Connection) -> tuple[LineNow, ...]:
 
 def _line_now(db: sqlite3.Connection, row: sqlite3.Row) -> LineNow:
     call = call_row(db, row["call_id"]) if row["call_id"] else None
+    last_call = _last_call(db, row["line"])
+    noted = call or last_call
     return LineNow(
         row["line"],
         row["name"],
@@ -148,8 +152,9 @@ def _line_now(db: sqlite3.Connection, row: sqlite3.Row) -> LineNow:
         bool(row["hook_known"]),
         bool(row["audio_known"]),
         call,
-        _last_call(db, row["line"]),
+        last_call,
         call is not None and is_by_hand(db, row["line"], call.started_utc),
+        newest_note(db, noted.id) if noted else "",
     )
 
 

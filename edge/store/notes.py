@@ -81,6 +81,16 @@ def notes_of(db: sqlite3.Connection, call_id: str) -> tuple[Note, ...]:
     return tuple(Note(*row) for row in rows)
 
 
+def newest_note(db: sqlite3.Connection, call_id: str) -> str:
+    """The text of the last note that stands, or nothing."""
+    row = db.execute(
+        """SELECT text FROM call_notes WHERE call_id = ? AND struck_utc IS NULL
+           ORDER BY at_utc DESC, id DESC LIMIT 1""",
+        (call_id,),
+    ).fetchone()
+    return str(row["text"]) if row else ""
+
+
 def tags_of(db: sqlite3.Connection, call_id: str) -> tuple[str, ...]:
     """The call's tags in order."""
     rows = db.execute("SELECT tag FROM call_tags WHERE call_id = ? ORDER BY tag", (call_id,))

@@ -65,6 +65,15 @@ class DrawnGap:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How long the branch's rules keep a recording; what comes first counts, nothing means no rule does."""
+
+    until_utc: str | None = None
+    newest_gb: float = 0.0  # it goes when newer recordings fill so much
+    newest_recordings: int = 0  # it goes when there are so many newer ones
+
+
 def show(visit: Visit, call_id: str, fault: str = "") -> HTTPResponse:
     """The page of one call; 404 when there is none that the user sees. `fault` (marked): what was refused."""
     facts = the_call(visit, call_id)
@@ -103,14 +112,14 @@ def show(visit: Visit, call_id: str, fault: str = "") -> HTTPResponse:
     return allow_style(answer, nonce)
 
 
-def kept_until(visit: Visit, call: CallRow, row: RecordingRow) -> str | None:
-    """The day on which the branch's rules delete a recording; None: they keep it."""
+def kept_until(visit: Visit, call: CallRow, row: RecordingRow) -> Kept:
+    """What the branch's rules say of a recording: the first rule that fits it."""
     kinds = {"any", call.outcome if call.outcome in ("missed", "voicemail") else call.direction}
     for rule in visit.site.settings.keep:
         if rule.line in (0, call.line) and rule.calls in kinds:
             until = from_text(row.started_utc) + timedelta(days=rule.keep_days)
-            return to_text(until) if rule.keep_days else None
-    return None
+            return Kept(to_text(until) if rule.keep_days else None, rule.keep_gb, rule.keep_recordings)
+    return Kept()
 
 
 def customers_of(visit: Visit, call: CallRow) -> tuple[Match, ...]:

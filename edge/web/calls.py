@@ -60,6 +60,7 @@ def show_calls(visit: Visit, query: Mapping[str, str], refused: str = "") -> HTT
         asked=asked,
         fault=fault,
         calls=page.calls,
+        address=_address(asked),
         newer=_link(asked, "newer", page.newer_than),
         older=_link(asked, "older", page.older_than),
         filtered=any(asked.values()),
@@ -160,5 +161,9 @@ def _link(asked: Mapping[str, str], way: str, key: CallKey | None) -> str:
     """The address of the page beside this one, or nothing."""
     if key is None:
         return ""
-    kept = {name: value for name, value in asked.items() if value}
-    return "/calls?" + urlencode({**kept, way: f"{key.started_utc}~{key.id}"})
+    return _address({**asked, way: f"{key.started_utc}~{key.id}"})
+
+
+def _address(asked: Mapping[str, str]) -> str:
+    """The address of a search, for a link that somebody else can open."""
+    return "/calls?" + urlencode({name: value for name, value in asked.items() if value})

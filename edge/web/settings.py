@@ -30,11 +30,13 @@ def own_addresses() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class KeepRule:
-    """How many days the audio of these calls is kept; 0 sets no limit. The first that fits counts."""
+    """How long the audio of these calls is kept; 0 sets no limit. The first that fits counts."""
 
     line: int  # 0: of every line
     calls: str  # any | in | out | missed | voicemail | unknown
     keep_days: int
+    keep_gb: float = 0.0  # the newest so many GB
+    keep_recordings: int = 0  # the newest so many
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Word:
 
     text: str
     icon: str  # a symbol of static/icons.svg
-    tone: str  # a class of static/page.css: quiet | call | talk | alarm
+    tone: str  # a class of static/page.css: quiet | well | call | talk | alarm
 
 
 LINE_STATES: dict[str, Word] = {
@@ -69,7 +69,7 @@ RECORDING_STATES: dict[str, Word] = {
     "deleted_erased": Word(marked("Audio deleted by a person"), "gap", "quiet"),
 }
 PROOFS: dict[str, Word] = {
-    "whole": Word(marked("Sealed and unchanged"), "proof", "quiet"),
+    "whole": Word(marked("Sealed and unchanged"), "proof", "well"),
     "changed": Word(marked("Changed since it was sealed"), "warning", "alarm"),
     "unsigned": Word(marked("Sealed without a signature"), "warning", "call"),
 }

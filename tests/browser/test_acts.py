@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from edge.ring import RingWriter
 from edge.store.requests import new_requests
 from edge.store.rights import LEVEL_RIGHTS, Right
-from tests.browser.test_branch_page import address, chromium, now, page, server  # noqa: F401
+from tests.browser.test_branch_page import now
 from tests.edge.web.conftest import Branch
 from tests.fakes import wait_for
 
@@ -43,7 +43,7 @@ def branch(tmp_path: Path) -> Iterator[Branch]:
     made.db.close()
 
 
-def test_a_line_is_heard_and_recorded_by_hand(branch: Branch, page: Page, address: str) -> None:  # noqa: F811
+def test_a_line_is_heard_and_recorded_by_hand(branch: Branch, page: Page, address: str) -> None:
     page.goto(f"{address}/lines")
     tile, bar = page.locator("#line-1"), page.locator("#listening")
     tile.get_by_role("button", name="Listen").click()
@@ -58,3 +58,51 @@ def test_a_line_is_heard_and_recorded_by_hand(branch: Branch, page: Page, addres
 
     branch.db.execute("UPDATE lines SET state = 'idle', call_id = NULL")
     expect(bar).to_contain_text("The call is over.")
+
+
+def test_a_note_is_written_on_the_tile_while_the_call_goes_on(
+    branch: Branch, page: Page, address: str
+) -> None:
+    page.goto(f"{address}/lines")
+    tile, form = page.locator("#line-1"), page.locator("#note")
+    tile.get_by_role("link", name="Note").click()
+    expect(form).to_contain_text("Note on the call 13800138000")
+    text = form.locator("textarea")
+    expect(text).to_be_focused()
+    text.press_sequentially("要装")
+    # the tile is put in anew in mid word, and the line goes on to another call
+    branch.db.execute(
+        "UPDATE lines SET state = 'ringing', call_id = ?", (branch.call("call-2", state="open"),)
+    )
+    expect(tile).to_have_attribute("data-state", "ringing")
+    expect(text).to_be_focused()
+    text.press_sequentially("宽带")
+    form.get_by_role("button", name="Add note").click()
+    expect(form).to_be_hidden()
+    expect(page.locator("#saved")).to_have_text("Saved")
+    rows = branch.db.execute("SELECT call_id, user_name, text FROM call_notes").fetchall()
+    assert [tuple(row) for row in rows] == [("call-1", "lin", "要装宽带")]
+
+
+def test_a_note_that_cannot_be_saved_is_kept_and_said(branch: Branch, page: Page, address: str) -> None:
+    page.goto(f"{address}/lines")
+    tile, text = page.locator("#line-1"), page.locator("#note textarea")
+    tile.get_by_role("link", name="Note").click()
+    text.fill("call back")
+    page.keyboard.press("Escape")  # not lost, only put aside
+    expect(tile.get_by_role("link", name="Note")).to_be_focused()
+    tile.get_by_role("link", name="Note").press("Enter")
+    expect(text).to_have_value("call back")
+    branch.db.execute("UPDATE calls SET line = 9")  # no longer one of lin's
+    page.get_by_role("button", name="Add note").click()
+    expect(page.locator("#note [role=alert]")).to_have_text("It could not be saved. Try again.")
+    expect(text).to_have_value("call back")
+
+
+def test_a_press_that_comes_too_late_is_said(branch: Branch, page: Page, address: str) -> None:
+    page.goto(f"{address}/lines")
+    record = page.locator("#line-1").get_by_role("button", name="Record")
+    expect(record).to_be_visible()
+    page.route("**/record", lambda route: route.fulfill(status=409))
+    record.click()
+    expect(page.locator("#said")).to_have_text("It could not be done. The call may be over.")

@@ -5,25 +5,21 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from edge.web.server import serve
 from sync.db import write
 from sync.moment import to_text
-from tests.edge.web.conftest import PASSWORD, Branch
-from tests.fakes import wait_for
+from tests.browser.conftest import Served, becomes
+from tests.edge.web.conftest import Branch
 
 pytestmark = pytest.mark.browser
 
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run", "--autoplay-policy=no-user-gesture-required")  # fmt: skip
 RATE_HZ = 8000
 CHANGES = 20
 
@@ -37,14 +33,6 @@ WATCH = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(QUIET))
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def branch(tmp_path: Path) -> Iterator[Branch]:
     made = Branch(tmp_path)
@@ -53,57 +41,6 @@ def branch(tmp_path: Path) -> Iterator[Branch]:
         made.line(line, name=f"Line {line}", since_utc=now())
     yield made
     made.db.close()
-
-
-@dataclass
-class Served:
-    """The page's server, and a way to end it in mid test."""
-
-    address: str
-    stop: threading.Event
-    thread: threading.Thread
-
-    def end(self) -> None:
-        self.stop.set()
-        self.thread.join(10)
-
-
-@pytest.fixture
-def server(branch: Branch) -> Iterator[Served]:
-    stop, addresses = threading.Event(), list[str]()
-    settings = replace(branch.settings, host="127.0.0.1", port=0)
-    thread = threading.Thread(target=serve, args=(settings, stop, addresses.append))
-    thread.start()
-    served = Served(wait_for(lambda: addresses and addresses[0], what="the server"), stop, thread)
-    yield served
-    served.end()
-
-
-@pytest.fixture
-def address(server: Served) -> str:
-    return server.address
-
-
-@pytest.fixture
-def page(chromium: Browser, address: str) -> Iterator[Page]:
-    """A page that is logged in; an error of its own (a refused request is none) fails the test."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 850}, locale="en-GB")
-    page, complaints = context.new_page(), list[str]()
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.goto(f"{address}/calls")
-    page.fill("[name=name]", "lin")
-    page.fill("[name=password]", PASSWORD)
-    page.click("main button")
-    page.wait_for_url("**/calls")
-    yield page
-    context.close()
-    assert [text for text in complaints if not text.startswith("Failed to load resource")] == []
-
-
-def becomes(page: Page, expression: str) -> None:
-    """Wait until the expression is true on the page (whose policy forbids Playwright's own way to ask)."""
-    wait_for(lambda: page.evaluate(f"Boolean({expression})"), what=expression)
 
 
 def now() -> str:
@@ -152,7 +89,7 @@ def test_a_call_from_ringing_to_hearing_it(branch: Branch, page: Page, address: 
     becomes(page, "document.querySelector('#dock audio').currentTime > 0.2")
     expect(dock).to_be_visible()
 
-    tile.locator("a").click()
+    tile.locator("a.party").click()
     expect(page.locator("h1")).to_contain_text("13800138000")
     expect(page.locator("svg.track .gap")).to_have_count(1)
     page.evaluate("document.querySelector('audio').play()")

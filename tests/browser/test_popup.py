@@ -2,59 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from edge.web.server import serve
 from sync.db import write
 from sync.moment import to_text
-from tests.browser.test_branch_page import QUIET
+from tests.browser.conftest import clean_page, log_in
 from tests.edge.customers.conftest import Shop, shop  # noqa: F401
-from tests.edge.web.conftest import PASSWORD
-from tests.fakes import wait_for
+from tests.edge.web.conftest import Branch
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(QUIET))
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def address(shop: Shop, tmp_path: Path) -> Iterator[str]:  # noqa: F811
-    stop, addresses = threading.Event(), list[str]()
-    settings = replace(shop.branch.settings, host="127.0.0.1", port=0)
-    thread = threading.Thread(target=serve, args=(settings, stop, addresses.append))
-    thread.start()
-    yield wait_for(lambda: addresses and addresses[0], what="the server")
-    stop.set()
-    thread.join(10)
+def branch(shop: Shop) -> Branch:  # noqa: F811
+    return shop.branch
 
 
 @pytest.fixture
 def page(chromium: Browser, address: str) -> Iterator[Page]:
-    """Ann's page; an error of its own fails the test."""
+    """Ann's page."""
     context = chromium.new_context(viewport={"width": 1280, "height": 850}, locale="en-GB")
-    page, complaints = context.new_page(), list[str]()
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(f"{address}/customers")
-    page.fill("[name=name]", "ann")
-    page.fill("[name=password]", PASSWORD)
-    page.click("main button")
-    page.wait_for_url("**/customers")
-    yield page
-    context.close()
-    assert complaints == []
+    with clean_page(context) as page:
+        log_in(page, address, "ann", "/customers")
+        yield page
 
 
 def ring(shop: Shop, call_id: str, number: str) -> None:  # noqa: F811

@@ -34,23 +34,53 @@ for (const card of document.querySelectorAll(".recording")) {
   const track = card.querySelector(".track");
   if (!audio || !track) continue;
   const played = track.querySelector(".played");
-  const length_s = audio.dataset.samples / audio.dataset.rate;
+  const length_s = lengthOf(audio);
+  const wave = card.querySelector(".wave");
   const speed = card.querySelector("[data-speed]");
 
-  draw(card.querySelector(".wave"), audio);
-  audio.addEventListener("timeupdate", () => {
+  draw(wave, audio);
+  const show = () => {
     played.setAttribute("width", (track.viewBox.baseVal.width * audio.currentTime) / length_s);
-  });
+    wave.setAttribute("aria-valuenow", String(Math.floor(audio.currentTime)));
+    wave.setAttribute("aria-valuetext", clock(audio.currentTime));
+  };
+  for (const name of ["timeupdate", "seeking"]) audio.addEventListener(name, show);
   audio.addEventListener("ratechange", () => { speed.value = String(audio.playbackRate); });
   track.addEventListener("click", (event) => {
     const box = track.getBoundingClientRect();
-    audio.currentTime = (length_s * (event.clientX - box.left)) / box.width;
+    seek(audio, (length_s * (event.clientX - box.left)) / box.width);
   });
   speed.addEventListener("change", () => { audio.playbackRate = Number(speed.value); });
   for (const button of card.querySelectorAll("[data-step]")) {
-    button.addEventListener("click", () => { audio.currentTime += Number(button.dataset.step); });
+    button.addEventListener("click", () => seek(audio, audio.currentTime + Number(button.dataset.step)));
   }
 }
+
+function lengthOf(audio) {
+  return audio.dataset.samples / audio.dataset.rate;
+}
+
+// Also before the audio is fetched, which only playing does: fetching counts as having listened.
+function seek(audio, seconds) {
+  audio.currentTime = Math.max(0, Math.min(lengthOf(audio), seconds));
+  audio.dispatchEvent(new Event("timeupdate"));
+}
+
+function clock(seconds) {
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+const KEYS = {
+  " ": (audio) => (audio.paused ? audio.play() : audio.pause()),
+  ArrowLeft: (audio) => seek(audio, audio.currentTime - STEP_S),
+  ArrowRight: (audio) => seek(audio, audio.currentTime + STEP_S),
+  Home: (audio) => seek(audio, 0),
+  End: (audio) => seek(audio, lengthOf(audio)),
+  "[": (audio) => changeSpeed(audio, -1),
+  "]": (audio) => changeSpeed(audio, 1),
+};
 
 function changeSpeed(audio, by) {
   const speed = audio.closest(".recording").querySelector("[data-speed]");
@@ -58,17 +88,15 @@ function changeSpeed(audio, by) {
   audio.playbackRate = Number(speed.options[at].value);
 }
 
+// Keys work wherever they have no meaning of their own: Space presses a button that has the focus, arrows do not.
 document.addEventListener("keydown", (event) => {
-  const audio = document.querySelector(".recording audio");
+  const card = event.target.closest(".recording") ?? document;
+  const audio = card.querySelector("audio");
   if (!audio || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, select, textarea, button, a, audio")) return;
-  if (event.key === " ") {
-    event.preventDefault();
-    if (audio.paused) audio.play();
-    else audio.pause();
-  }
-  if (event.key === "ArrowLeft") audio.currentTime -= STEP_S;
-  if (event.key === "ArrowRight") audio.currentTime += STEP_S;
-  if (event.key === "[") changeSpeed(audio, -1);
-  if (event.key === "]") changeSpeed(audio, 1);
+  if (event.target.closest("input, select, textarea, audio")) return;
+  const act = KEYS[event.key];
+  if (!act || (event.key === " " && event.target.closest("button, a, summary"))) return;
+  if ((event.key === "Home" || event.key === "End") && !event.target.closest(".wave")) return;
+  event.preventDefault();
+  act(audio);
 });

@@ -14,9 +14,17 @@ function swap(id, html) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.firstElementChild;
-  const focused = old.contains(document.activeElement) ? [...old.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
+  const focus = focusIn(old, fresh);
   old.replaceWith(fresh);
-  if (focused >= 0) fresh.querySelectorAll("a, button")[focused]?.focus();
+  focus?.focus();
+}
+
+// What has the focus in the old element, in the new one: the act of the same name, else the one in the same place.
+function focusIn(old, fresh) {
+  const focused = document.activeElement;
+  if (!old.contains(focused)) return null;
+  const place = [...old.querySelectorAll("a, button")].indexOf(focused);
+  return fresh.querySelector(`[data-act="${focused.dataset.act}"]`) ?? fresh.querySelectorAll("a, button")[place];
 }
 
 function showTimers() {
@@ -50,10 +58,12 @@ function listen() {
 }
 
 // The record button: sent without leaving the page; the tile that comes back says what became of it.
-document.getElementById("act")?.addEventListener("submit", (event) => {
+document.getElementById("act").addEventListener("submit", async (event) => {
   event.preventDefault();
   const body = new URLSearchParams(new FormData(event.target, event.submitter));
-  fetch(event.submitter.formAction, { method: "POST", body, redirect: "manual" });
+  const answer = await fetch(event.submitter.formAction, { method: "POST", body, redirect: "manual" }).catch(() => null);
+  const said = document.getElementById("said");
+  said.textContent = answer?.type === "opaqueredirect" ? "" : said.dataset.failed;
 });
 
 listen();

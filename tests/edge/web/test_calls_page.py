@@ -355,3 +355,10 @@ def test_words_for_what_a_call_became(branch: Branch, staff: Browser, values: di
     assert words in staff.get("/calls/call-1").text
     branch.db.execute("UPDATE users SET language = 'zh'")
     assert words == "8001" or words not in staff.get("/calls/call-1").text
+
+
+def test_a_search_can_be_passed_on_as_a_short_link(some_calls: None, staff: Browser) -> None:
+    page = staff.get("/calls?text=138*&line=&direction=&outcome=answered&from=&to=").text
+    found = re.search(r'<a href="([^"]*)" data-copy', page)
+    assert found and found[1] == "/calls?text=138%2A&amp;outcome=answered"
+    assert "data-copy" not in staff.get("/calls").text  # nothing was searched for
