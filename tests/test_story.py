@@ -184,15 +184,15 @@ def test_head_office_page_and_api_have_the_call(world: World) -> None:
     all_at_head_office(world)
     with closing(log_in(world.head_office_page, world)) as client:
         assert "王芳" in client.get("/calls").text
-        listed = client.get("/api/calls").json()
+        listed = client.get("/api/v1/calls").json()
         assert any(call["caller_name"] == "王芳" for call in listed["calls"])
         (recording, *_) = head_office(world, "SELECT * FROM recordings WHERE state = 'stored'")
-        audio = client.get(f"/api/recordings/{recording['id']}/audio")
+        audio = client.get(f"/api/v1/recordings/{recording['id']}/audio")
         assert sha256(audio.content).hexdigest() == recording["sha256"]
 
 
 def test_pages_are_closed_to_strangers(world: World) -> None:
-    for address, path in ((world.branch_page, "/calls"), (world.head_office_page, "/api/calls")):
+    for address, path in ((world.branch_page, "/calls"), (world.head_office_page, "/api/v1/calls")):
         answer = httpx.get(address + path.lstrip("/"), follow_redirects=False)
         assert answer.status_code in (302, 303, 401)
 

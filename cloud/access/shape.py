@@ -188,7 +188,7 @@ def recording(row: Row, gaps: Iterable[Row], place: Place, verdict: Verdict) -> 
         Gap(**seen(gap, GAP_GRADES, place, verdict)) for gap in gaps if gap["recording_id"] == row["id"]
     )
     listens = verdict.admits(place) and verdict.ask.person.may(Right.PLAY_RECORDINGS)
-    audio = f"/api/recordings/{row['id']}/audio" if row["state"] == "stored" and listens else None
+    audio = f"/api/v1/recordings/{row['id']}/audio" if row["state"] == "stored" and listens else None
     return Recording(**seen(row, RECORDING_GRADES, place, verdict), gaps=own, audio=audio)
 
 

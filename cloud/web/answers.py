@@ -35,7 +35,7 @@ FRAMEWORK_SENTENCES = {  # for what the framework refuses, which has no sentence
     405: marked("This address does not do that."),
     413: marked("The request is too long."),
 }
-API_PATHS = ("/api/", "/openapi.json")
+API_PATHS = ("/api/",)
 
 
 def page(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:

@@ -55,13 +55,13 @@ PAGES: dict[str, Route] = {
     "POST /quarantine/{item_id}/retry": Route(reconciliation.retry, Right.SETTLE_QUARANTINE),
     "POST /quarantine/{item_id}/dismiss": Route(reconciliation.dismiss, Right.SETTLE_QUARANTINE),
     "GET /api": Route(api.description_page, Right.ENTER),
-    "GET /openapi.json": Route(api.description, Right.ENTER),
+    "GET /api/v1/openapi.json": Route(api.description, Right.ENTER),
 }
 # What the API's description lists.
 API: dict[str, Route] = {
-    "GET /api/calls": Route(api.list_calls, Right.READ_CALLS),
-    "GET /api/calls/{call_id}": Route(api.get_call, Right.READ_CALLS),
-    "GET /api/recordings/{recording_id}/audio": Route(audio.recording_audio, Right.PLAY_RECORDINGS),
+    "GET /api/v1/calls": Route(api.list_calls, Right.READ_CALLS),
+    "GET /api/v1/calls/{call_id}": Route(api.get_call, Right.READ_CALLS),
+    "GET /api/v1/recordings/{recording_id}/audio": Route(audio.recording_audio, Right.PLAY_RECORDINGS),
 }
 ROUTES = PAGES | API
 

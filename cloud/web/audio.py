@@ -1,4 +1,4 @@
-"""GET /api/recordings/{id}/audio: a recording's bytes, whole or in ranges, and the play that is logged.
+"""GET /api/v1/recordings/{id}/audio: a recording's bytes, whole or in ranges, and the play that is logged.
 
 The file comes from the object store by the key in its row; no part of a path comes from the request.
 """

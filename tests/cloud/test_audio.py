@@ -74,7 +74,7 @@ def test_the_route_sends_what_was_asked_for(
 ) -> None:
     recording_id = house.add_recording(house.add_call(), AUDIO)
     headers = {"Range": header} if header else {}
-    answer = house.visitor("agent").get(f"/api/recordings/{recording_id}/audio", headers=headers)
+    answer = house.visitor("agent").get(f"/api/v1/recordings/{recording_id}/audio", headers=headers)
     assert (answer.status_code, answer.content) == (status, body)
     assert answer.headers.get("content-range") == content_range
     assert answer.headers["content-length"] == str(len(body))
@@ -87,7 +87,7 @@ def test_the_route_sends_what_was_asked_for(
 
 def test_bytes_of_something_else_are_not_continued(house: House) -> None:
     recording_id = house.add_recording(house.add_call(), AUDIO)
-    client, path = house.visitor("agent"), f"/api/recordings/{recording_id}/audio"
+    client, path = house.visitor("agent"), f"/api/v1/recordings/{recording_id}/audio"
     etag = client.get(path).headers["etag"]
     for if_range, status in ((etag, 206), ('"other"', 200)):
         headers = {"Range": "bytes=5-9", "If-Range": if_range}
@@ -97,12 +97,12 @@ def test_bytes_of_something_else_are_not_continued(house: House) -> None:
 @pytest.mark.parametrize("fields", [{}, {"state": "lost"}])
 def test_audio_that_has_not_arrived_is_not_found(house: House, fields: dict[str, str]) -> None:
     recording_id = house.add_recording(house.add_call(), **fields)
-    assert house.visitor("agent").get(f"/api/recordings/{recording_id}/audio").status_code == 404
+    assert house.visitor("agent").get(f"/api/v1/recordings/{recording_id}/audio").status_code == 404
 
 
 def test_a_file_missing_from_the_store_is_said_so(house: House) -> None:
     recording_id = house.add_recording(house.add_call(), state="stored", object_key="a" * 64)
-    answer = house.visitor("agent").get(f"/api/recordings/{recording_id}/audio")
+    answer = house.visitor("agent").get(f"/api/v1/recordings/{recording_id}/audio")
     assert answer.status_code == 404 and "录音文件不在存储中" in answer.json()["detail"]
 
 
@@ -111,7 +111,7 @@ def test_a_file_missing_from_the_store_is_said_so(house: House) -> None:
 )
 def test_no_id_leads_out_of_the_store(house: House, recording_id: str) -> None:
     house.add_recording(house.add_call(), AUDIO)
-    answer = house.visitor("agent").get(f"/api/recordings/{recording_id}/audio")
+    answer = house.visitor("agent").get(f"/api/v1/recordings/{recording_id}/audio")
     assert answer.status_code in (404, 422)
 
 
@@ -124,7 +124,7 @@ def plays(house: House) -> list[tuple[str, str]]:
 
 def test_every_play_is_logged_once_whatever_ranges_it_takes(house: House) -> None:
     recording_id = house.add_recording(house.add_call(), AUDIO)
-    path = f"/api/recordings/{recording_id}/audio"
+    path = f"/api/v1/recordings/{recording_id}/audio"
     agent, manager = house.visitor("agent"), house.visitor("manager")
     for header in ("bytes=1-", "bytes=0-99", "bytes=500-"):  # not beginning at 0 hides nothing
         agent.get(path, headers={"Range": header})
@@ -138,9 +138,9 @@ def test_every_play_is_logged_once_whatever_ranges_it_takes(house: House) -> Non
 
 def test_what_was_refused_is_no_play(house: House) -> None:
     recording_id = house.add_recording(house.add_call(), AUDIO)
-    path = f"/api/recordings/{recording_id}/audio"
+    path = f"/api/v1/recordings/{recording_id}/audio"
     house.visitor("maintainer").get(path)
     house.visitor().get(path)
     house.visitor("agent").get(path, headers={"Range": "bytes=5000-"})
-    house.visitor("agent").get("/api/recordings/none/audio")
+    house.visitor("agent").get("/api/v1/recordings/none/audio")
     assert plays(house) == []

@@ -67,7 +67,7 @@ def names(house: House) -> dict[str, str]:
 )
 def test_filters(house: House, names: dict[str, str], query: dict[str, str], wanted: set[str]) -> None:
     client = house.visitor("agent")
-    found = client.get("/api/calls", params=query).json()["calls"]
+    found = client.get("/api/v1/calls", params=query).json()["calls"]
     assert {names[call["id"]] for call in found} == wanted
     page = client.get("/calls", params=query).text
     assert {names[one] for one in re.findall(r'id="call-([^"]+)"', page)} == wanted
@@ -98,7 +98,7 @@ def test_filters(house: House, names: dict[str, str], query: dict[str, str], wan
 def test_a_filter_that_makes_no_sense_is_refused_with_a_sentence(house: House, query: dict[str, str]) -> None:
     client = house.visitor("agent")
     client.cookies.set("language", "en")
-    answer = client.get("/api/calls", params=query)
+    answer = client.get("/api/v1/calls", params=query)
     assert answer.status_code == 422
     assert answer.json()["detail"].endswith(".") and answer.json()["status"] == 422
     page = client.get("/calls", params=query)
@@ -113,7 +113,7 @@ def test_all_faults_of_a_filter_are_told_at_once(house: House) -> None:
 
 
 def test_an_unknown_field_is_refused_by_the_api(house: House) -> None:
-    answer = house.visitor("agent").get("/api/calls?orderby=caller_number")
+    answer = house.visitor("agent").get("/api/v1/calls?orderby=caller_number")
     assert answer.status_code == 422 and "orderby" in answer.json()["detail"]
 
 
@@ -126,7 +126,7 @@ def test_paging_visits_each_call_once_newest_first(house: House, limit: int) -> 
     seen: list[tuple[str, str]] = []
     cursor: str | None = ""
     while cursor is not None:
-        page = client.get("/api/calls", params={"limit": limit, "cursor": cursor}).json()
+        page = client.get("/api/v1/calls", params={"limit": limit, "cursor": cursor}).json()
         assert 0 < len(page["calls"]) <= limit
         seen += [(call["started_utc"], call["id"]) for call in page["calls"]]
         assert len(seen) <= total
@@ -139,9 +139,9 @@ def test_calls_that_come_in_meanwhile_do_not_shift_the_pages(house: House) -> No
     for n in range(4):
         house.add_call(started_utc=to_text(NOON - timedelta(seconds=n)))
     client = house.visitor("agent")
-    first = client.get("/api/calls?limit=2").json()
+    first = client.get("/api/v1/calls?limit=2").json()
     house.add_call(started_utc=to_text(NOON + timedelta(seconds=9)))
-    second = client.get("/api/calls", params={"limit": 2, "cursor": first["next"]}).json()
+    second = client.get("/api/v1/calls", params={"limit": 2, "cursor": first["next"]}).json()
     assert not {call["id"] for call in first["calls"]} & {call["id"] for call in second["calls"]}
     assert len(second["calls"]) == 2 and second["next"] is None
 
@@ -220,7 +220,7 @@ def test_texts_from_the_telephone_line_stay_texts(house: House, text: str) -> No
         page = client.get(path).text
         assert "<script>alert" not in page and "<img src=x" not in page and " onmouseover='" not in page
         assert "</td></tr></table>" not in page and "49{%" not in page
-    assert client.get(f"/api/calls/{call_id}").json()["line_name"] in (text, text.replace("\0", "\ufffd"))
+    assert client.get(f"/api/v1/calls/{call_id}").json()["line_name"] in (text, text.replace("\0", "\ufffd"))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -242,7 +242,7 @@ def test_the_call_page_tells_what_is_known(house: House) -> None:
         assert text in page
     for text in ("138 0013 8000", "13800138000", "王小明", "12#"):
         assert text not in page
-    assert f'src="/api/recordings/{recording_id}/audio"' in page
+    assert f'src="/api/v1/recordings/{recording_id}/audio"' in page
     assert "Gap at 0:05, 1.000 s missing" in page and "the box was too slow" in page
     assert "judged by sound alone" in page
     assert "hx-get" not in page  # everything has arrived
@@ -266,7 +266,7 @@ def test_a_missed_call_waits_for_no_recording(house: House) -> None:
     assert "hx-get" not in house.visitor("agent").get(f"/calls/{call_id}").text
 
 
-@pytest.mark.parametrize("path", ["/calls/none", "/api/calls/none", "/calls/none/recordings"])
+@pytest.mark.parametrize("path", ["/calls/none", "/api/v1/calls/none", "/calls/none/recordings"])
 def test_a_call_there_is_not(house: House, path: str) -> None:
     answer = house.visitor("agent").get(path)
     assert answer.status_code == 404 and "没有这条通话。" in answer.text

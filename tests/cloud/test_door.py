@@ -77,17 +77,17 @@ def test_a_token_that_was_logged_out_is_worth_nothing(house: House) -> None:
     stolen = client.cookies["session"]
     client.post("/log-out", data={"csrf_token": house.csrf_token(client)})
     client.cookies.set("session", stolen)
-    assert client.get("/api/calls").status_code == 401
+    assert client.get("/api/v1/calls").status_code == 401
 
 
 def test_a_session_ends_when_it_is_not_used(house: House) -> None:
     client = house.visitor("agent")
     house.clock.advance(LONGEST_PAUSE.total_seconds() - 1)
-    assert client.get("/api/calls").status_code == 200
+    assert client.get("/api/v1/calls").status_code == 200
     house.clock.advance(LONGEST_PAUSE.total_seconds() - 1)
-    assert client.get("/api/calls").status_code == 200
+    assert client.get("/api/v1/calls").status_code == 200
     house.clock.advance(LONGEST_PAUSE.total_seconds())
-    assert client.get("/api/calls").status_code == 401
+    assert client.get("/api/v1/calls").status_code == 401
 
 
 def test_a_page_that_refreshes_itself_is_not_use(house: House) -> None:
@@ -104,18 +104,18 @@ def test_a_session_ends_however_much_it_is_used(house: House) -> None:
     statuses = []
     for _ in range(int(LONGEST_SESSION.total_seconds() / step_s)):
         house.clock.advance(step_s)
-        statuses.append(client.get("/api/calls").status_code)
+        statuses.append(client.get("/api/v1/calls").status_code)
     assert statuses == [200] * (len(statuses) - 1) + [401]
 
 
 def test_a_disabled_user_is_out_at_once(house: House) -> None:
     client = house.visitor("agent")
     house.disable(client.get("/api").text.split('class="who">')[1].split("<")[0])
-    assert client.get("/api/calls").status_code == 401
+    assert client.get("/api/v1/calls").status_code == 401
 
 
 @pytest.mark.parametrize("token", ["", "x", "'; DROP TABLE sessions; --", "a" * 4000])
 def test_a_made_up_token_is_nobody(house: House, token: str) -> None:
     house.visitor("agent")
-    assert house.visitor().get("/api/calls", headers={"Cookie": f"session={token}"}).status_code == 401
+    assert house.visitor().get("/api/v1/calls", headers={"Cookie": f"session={token}"}).status_code == 401
     assert sessions_left(house) == 1

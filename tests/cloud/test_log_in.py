@@ -117,8 +117,8 @@ def test_a_second_log_in_ends_the_first_session_of_the_browser(house: House) -> 
     log_in(client)
     first = client.cookies["session"]
     log_in(client)
-    assert house.visitor().get("/api/calls", headers={"Cookie": f"session={first}"}).status_code == 401
-    assert client.get("/api/calls").status_code == 200
+    assert house.visitor().get("/api/v1/calls", headers={"Cookie": f"session={first}"}).status_code == 401
+    assert client.get("/api/v1/calls").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -147,5 +147,5 @@ def test_the_player_gets_its_ranges_from_either(
     house = open_house(tmp_path, **keys)
     recording_id = house.add_recording(house.add_call(), AUDIO)
     headers = {"Range": header} if header else {}
-    answer = house.visitor("manager").get(f"/api/recordings/{recording_id}/audio", headers=headers)
+    answer = house.visitor("manager").get(f"/api/v1/recordings/{recording_id}/audio", headers=headers)
     assert (answer.status_code, answer.content) == (status, body)

@@ -82,7 +82,7 @@ def check_answer(address: str, role: str | None, status: int, headers: dict[str,
     if needs is Open.TO_ANYBODY:
         assert status not in (403, 404, 500), address
     elif role is None:
-        expected = 401 if address in API or address == "GET /openapi.json" else 303
+        expected = 401 if address in API or address == "GET /api/v1/openapi.json" else 303
         assert (status, to_log_in) == (expected, expected == 303), address
     elif needs not in rights_of(role):
         assert status == 403, address
@@ -146,7 +146,7 @@ def test_a_fault_of_ours_tells_an_id_and_nothing_of_the_inside(
         raise OperationalError(statement, {}, Exception("no such table: calls"))
 
     listen(house.parts.engine, "before_cursor_execute", gone)
-    answer = client.get("/api/calls")
+    answer = client.get("/api/v1/calls")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["id"] in caplog.text
@@ -174,7 +174,7 @@ def test_the_menu_shows_what_the_role_may_see(house: House, role: str) -> None:
 
 
 def test_the_description_lists_the_api_and_only_that(house: House) -> None:
-    document = house.visitor("agent").get("/openapi.json").json()
+    document = house.visitor("agent").get("/api/v1/openapi.json").json()
     assert {f"GET {path}" for path in document["paths"]} == set(API)
     assert document["openapi"].startswith("3.1")
     page = house.visitor("agent").get("/api").text

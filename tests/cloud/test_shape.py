@@ -97,7 +97,7 @@ def test_a_grant_clears_what_it_was_given_for(grade: int, clear: set[str]) -> No
 def test_only_what_is_stored_can_be_played(state: str) -> None:
     row = {**RECORDING, "state": state}
     shaped = shape.recording(row, [], Place(frozenset(), "box-01"), verdict_for("agent"))
-    assert (shaped.audio == "/api/recordings/r1/audio") is (state == "stored")
+    assert (shaped.audio == "/api/v1/recordings/r1/audio") is (state == "stored")
 
 
 def test_recordings_and_gaps_go_to_their_own() -> None:
