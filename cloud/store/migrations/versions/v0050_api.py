@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0050"
-down_revision = "0031"
+down_revision = "0011"
 
 _WAITING = sa.text("state = 'waiting'")
 
