@@ -22,6 +22,7 @@ class Action(StrEnum):
     LOG_OUT = "log_out"
     VIEW = "view"
     SEARCH = "search"
+    SEARCH_NUMBER = "search_number"
     REVEAL = "reveal"
     PLAY = "play"
     DOWNLOAD = "download"

@@ -32,6 +32,7 @@ DOMAIN = b"branchline trail 1\n"
 DONE, REFUSED = "done", "refused"
 LONGEST_TEXT = 400  # of what a visitor's browser may say of itself, or a question may hold
 LONGEST_JSON = 16_000
+MOST_LATELY = 1000
 CUT = "…"
 
 
@@ -101,6 +102,23 @@ def last_done_utc(db: Connection, deed: Deed, since: datetime) -> str | None:
         log.c.result == DONE,
     )
     return db.execute(query.order_by(log.c.id.desc()).limit(1)).scalar()
+
+
+def done_lately(db: Connection, deed: Deed, since: datetime) -> Sequence[RowMapping]:
+    """When the same person did such a thing after `since`, and what was asked."""
+    log = trail.log
+    query = select(log.c.at_utc, log.c.query, log.c.object_id).where(
+        log.c.actor_name == deed.actor.name,
+        log.c.id >= first_id_at(since),
+        log.c.action == deed.action.value,
+        log.c.result == DONE,
+    )
+    return db.execute(query.order_by(log.c.id).limit(MOST_LATELY)).mappings().all()
+
+
+def question(deed: Deed) -> str:
+    """What two deeds have in common that ask the same."""
+    return _json({name: _plain(value, LONGEST_TEXT) for name, value in deed.query.items()}) + deed.object_id
 
 
 def address_known(db: Connection, user_name: str, address: str) -> bool:

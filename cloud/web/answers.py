@@ -90,7 +90,9 @@ def went_wrong(request: Request, error: Exception) -> Response:
     detail = error.detail
     if type(error) is HTTPException and detail == HTTPStatus(error.status_code).phrase:
         detail = FRAMEWORK_SENTENCES.get(error.status_code, detail)
-    return _problem(request, error.status_code, translate(request, detail), trace_id(request))
+    answer = _problem(request, error.status_code, translate(request, detail), trace_id(request))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def not_understood(request: Request, error: Exception) -> Response:

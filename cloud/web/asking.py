@@ -1,25 +1,29 @@
-"""Asks the one decision for a request: who wants what, with the grants and units as they are right now.
+"""Asks for rows in the name of a request: who wants what, through `cloud.reading` and in no other way.
 
 NotGiven (HTTPException)     403 with the application that would change it
+NotFound, Busy               404; 429 with the seconds to wait
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from cloud.access.decision import Ask, Refusal, Verb, Verdict, judge
+from cloud import reading
+from cloud.access.decision import Ask, Refusal, Verb
 from cloud.access.grants import Place
-from cloud.store.database import write
-from cloud.store.grants import count_rows, live_grants
-from cloud.store.units import read_units
-from cloud.web.door import channel_of, person_of
+from cloud.reading import Desk, Fetch, Look, NothingThere, Shape, TooOften, anything
+from cloud.web.door import actor_of, channel_of, person_of
 from cloud.web.parts import parts_of
+from sync.locale import marked
+
+Rows = TypeVar("Rows")
+Shown = TypeVar("Shown")
+NO_SUCH = marked("There is no such record.")
 
 
 class NotGiven(HTTPException):
@@ -36,39 +40,36 @@ def ask_of(request: Request, verb: Verb, kind: str, **more: Any) -> Ask:
     return replace(plain, **more)
 
 
-def judged(request: Request, connection: Connection, ask: Ask) -> Verdict:
-    """The verdict on `ask`, or NotGiven."""
-    now = parts_of(request).clock.now()
-    grants = live_grants(connection, ask.person.user_id, now)
-    verdict = judge(ask, grants, read_units(connection), now)
-    if verdict.refusal is not None:
-        raise NotGiven(verdict.refusal)
-    return verdict
-
-
-def counted(request: Request, verdict: Verdict, places: Iterable[Place]) -> Verdict:
-    """`verdict` with the rows at `places` counted against the grants that show them, as far as those reach.
-
-    Call it outside of any transaction, with what was read and before it is shown.
-    """
-    owed: dict[str, list[str]] = {}
-    for place in places:
-        grant = verdict.charged_to(place)
-        if grant is not None and place.row_id:
-            owed.setdefault(grant.id, []).append(place.row_id)
-    if not owed:
-        return verdict
+def desk_of(request: Request) -> Desk:
+    """Where the questions of `request` are answered."""
     parts = parts_of(request)
-    with write(parts.engine) as connection:
-        shown = [
-            count_rows(connection, grant_id, row_ids, parts.clock.now())
-            for grant_id, row_ids in sorted(owed.items())
-        ]
-    return verdict.with_counted(frozenset().union(*shown))
+    return Desk(parts.engine, actor_of(request), parts.clock.now())
 
 
-def checked(verdict: Verdict, place: Place) -> None:
-    """NotGiven unless a row at `place` may be shown."""
-    refusal = verdict.refusal_of(place)
-    if refusal is not None:
-        raise NotGiven(refusal)
+def given(
+    request: Request,
+    ask: Ask,
+    look: Look,
+    fetch: Fetch[Rows],
+    shape: Shape[Rows, Shown],
+    is_news: Callable[[Shown], bool] = anything,
+    no_such: str = NO_SUCH,
+) -> Shown:
+    """`cloud.reading.give` for a request; what it refuses becomes the answer (`no_such`: a marked text)."""
+    try:
+        return reading.give(desk_of(request), ask, look, fetch, shape, is_news)
+    except reading.NotGiven as refused:
+        raise NotGiven(refused.refusal) from refused
+    except NothingThere as missing:
+        raise HTTPException(404, no_such) from missing
+    except TooOften as often:
+        sentence = marked("Too many searches in a short time. Wait a little.")
+        raise HTTPException(429, sentence, {"Retry-After": str(often.pause_s)}) from often
+
+
+def check_change(request: Request, ask: Ask, look: Look, place: Place) -> None:
+    """NotGiven unless the person may change what stands at `place`."""
+    try:
+        reading.check(desk_of(request), ask, look, place)
+    except reading.NotGiven as refused:
+        raise NotGiven(refused.refusal) from refused

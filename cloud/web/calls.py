@@ -6,27 +6,32 @@ The first page of the list asks for itself anew every second and is sent only wh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from sqlalchemy import Connection, RowMapping
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cloud.access import shape
-from cloud.access.decision import Verb
-from cloud.access.shape import Call
+from cloud.access.decision import Ask, Verb, Verdict
+from cloud.access.log import Action
+from cloud.access.shape import BoxName, Call
 from cloud.access.subjects import call_place
+from cloud.reading import Found, Look, anything
 from cloud.store import boxes, calls
-from cloud.store.database import read
 from cloud.web.answers import page, translate
-from cloud.web.asking import ask_of, checked, counted, judged
+from cloud.web.asking import ask_of, given
 from cloud.web.parts import parts_of
 from cloud.web.query import SENTENCES, CallQuery, FilterRefused, make_cursor, read_query
 from cloud.web.timeline import draw_recording, steps_of
 from sync.locale import marked
+
+QUESTIONS = tuple(field for field in SENTENCES if field not in ("cursor", "limit"))
+FEWEST_DIGITS = 3  # from so many on, a search is for a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +42,29 @@ class CallPage:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class CallRows:
+    """What the database gave for a page of the list or for one call."""
+
+    calls: Sequence[RowMapping] = ()
+    recordings: Sequence[RowMapping] = ()
+    gaps: Sequence[RowMapping] = ()
+    boxes: Sequence[RowMapping] = ()
+    more: bool = False
+
+    def found(self) -> Found[CallRows]:
+        """These rows and where each call stands."""
+        return Found(self, [(row["id"], call_place(row)) for row in self.calls])
+
+
 def calls_page(request: Request) -> Response:
     """The list, with its filter."""
     try:
         query = read_query(request.query_params, parts_of(request).settings.zone)
     except FilterRefused as refused:
         faults = [translate(request, SENTENCES[field]) for field in refused.fields]
-        typed = dict(request.query_params)
-        return _list_page(request, 422, typed, CallPage((), None), faults=faults, live=False)
-    found = fetch_page(request, query)
-    return _list_page(request, 200, query.typed, found, faults=[], live=query.after is None)
+        return _list_page(request, dict(request.query_params), None, faults)
+    return _list_page(request, query.typed, query, [])
 
 
 def calls_rows(request: Request) -> Response:
@@ -55,8 +73,9 @@ def calls_rows(request: Request) -> Response:
         query = read_query(request.query_params, parts_of(request).settings.zone)
     except FilterRefused as refused:
         raise HTTPException(422, str(refused)) from refused
-    found = fetch_page(request, query)
-    if request.query_params.get("seen") == _digest(found):
+    seen = request.query_params.get("seen")
+    found = fetch_page(request, query, lambda page: seen != _digest(page))
+    if seen == _digest(found):
         return Response(status_code=204)
     newest_seen = request.query_params.get("newest", "")
     return page(request, "_rows.html", **_rows(query.typed, found, live=True, newest_seen=newest_seen))
@@ -70,65 +89,92 @@ def call_page(request: Request, call_id: str) -> Response:
 
 def call_recordings(request: Request, call_id: str) -> Response:
     """The recordings of a call alone, when they differ from those the page has (`seen`); else 204."""
-    call = fetch_call(request, call_id)
-    if request.query_params.get("seen") == _digest(call.recordings):
+    seen = request.query_params.get("seen")
+    call = fetch_call(request, call_id, lambda call: seen != _digest(call.recordings))
+    if seen == _digest(call.recordings):
         return Response(status_code=204)
     return page(request, "_recordings.html", **_recordings(call))
 
 
-def fetch_page(request: Request, query: CallQuery) -> CallPage:
+def fetch_page(
+    request: Request, query: CallQuery, is_news: Callable[[CallPage], bool] = anything
+) -> CallPage:
     """The calls that `query` asks for, as the person asking may see them."""
+
+    def fetch(connection: Connection, verdict: Verdict) -> Found[CallRows]:
+        return _page_rows(connection, query, verdict).found()
+
+    return given(request, _ask_for(request, query), _look_of(query.typed), fetch, _page_of, is_news)
+
+
+def fetch_call(request: Request, call_id: str, is_news: Callable[[Call], bool] = anything) -> Call:
+    """The call of that id, as the person asking may see it; 404 when there is none."""
+
+    def fetch(connection: Connection, _verdict: Verdict) -> Found[CallRows] | None:
+        row = calls.find_call(connection, call_id)
+        return None if row is None else _with_recordings(connection, [row]).found()
+
+    def shaped(rows: CallRows, verdict: Verdict) -> Call:
+        call = shape.call(rows.calls[0], rows.recordings, rows.gaps, verdict)
+        assert call is not None  # one that is not admitted was refused before
+        return call
+
+    look = Look(object_id=call_id)
+    no_such = marked("There is no such call.")
+    return given(request, ask_of(request, Verb.VIEW, "calls"), look, fetch, shaped, is_news, no_such)
+
+
+def _ask_for(request: Request, query: CallQuery | None) -> Ask:
+    ask = ask_of(request, Verb.VIEW, "calls")
+    if query is None:
+        return ask
     wanted = query.wanted
-    ask = ask_of(
-        request,
-        Verb.VIEW,
-        "calls",
-        from_utc=wanted.from_utc,
-        until_utc=wanted.until_utc,
-        box_ids=frozenset({wanted.box_id}) if wanted.box_id else None,
-    )
-    with read(parts_of(request).engine) as connection:
-        verdict = judged(request, connection, ask)
-        rows = calls.list_calls(connection, wanted, query.after, query.limit + 1, verdict)
-        recordings = calls.recordings_of(connection, [row["id"] for row in rows])
-        gaps = calls.gaps_of(connection, [row["id"] for row in recordings])
-    shown = rows[: query.limit]
-    verdict = counted(request, verdict, map(call_place, shown))
-    shaped = (shape.call(row, recordings, gaps, verdict) for row in shown)
-    more = len(rows) > query.limit
-    onward = make_cursor(shown[-1]["started_utc"], shown[-1]["id"]) if more else None
+    box_ids = frozenset({wanted.box_id}) if wanted.box_id else None
+    return replace(ask, from_utc=wanted.from_utc, until_utc=wanted.until_utc, box_ids=box_ids)
+
+
+def _look_of(typed: Mapping[str, str]) -> Look:
+    """The question as the audit keeps it; which page of the answer it was, its ids tell."""
+    asked = {name: typed[name] for name in QUESTIONS if typed.get(name)}
+    digits = sum(one.isdigit() for one in asked.get("party", ""))
+    action = Action.SEARCH_NUMBER if digits >= FEWEST_DIGITS else Action.SEARCH if asked else Action.VIEW
+    return Look(action=action, query=asked)
+
+
+def _page_rows(connection: Connection, query: CallQuery, verdict: Verdict) -> CallRows:
+    rows = calls.list_calls(connection, query.wanted, query.after, query.limit + 1, verdict)
+    shown = _with_recordings(connection, rows[: query.limit])
+    return replace(shown, more=len(rows) > query.limit)
+
+
+def _with_recordings(connection: Connection, rows: Sequence[RowMapping]) -> CallRows:
+    recordings = calls.recordings_of(connection, [row["id"] for row in rows])
+    return CallRows(rows, recordings, calls.gaps_of(connection, [row["id"] for row in recordings]))
+
+
+def _page_of(rows: CallRows, verdict: Verdict) -> CallPage:
+    shaped = (shape.call(row, rows.recordings, rows.gaps, verdict) for row in rows.calls)
+    onward = make_cursor(rows.calls[-1]["started_utc"], rows.calls[-1]["id"]) if rows.more else None
     return CallPage(tuple(call for call in shaped if call is not None), onward)
 
 
-def fetch_call(request: Request, call_id: str) -> Call:
-    """The call of that id, as the person asking may see it; 404 when there is none."""
-    with read(parts_of(request).engine) as connection:
-        verdict = judged(request, connection, ask_of(request, Verb.VIEW, "calls"))
-        row = calls.find_call(connection, call_id)
-        if row is None:
-            raise HTTPException(404, marked("There is no such call."))
-        recordings = calls.recordings_of(connection, [call_id])
-        gaps = calls.gaps_of(connection, [one["id"] for one in recordings])
-    verdict = counted(request, verdict, [call_place(row)])
-    checked(verdict, call_place(row))
-    shaped = shape.call(row, recordings, gaps, verdict)
-    assert shaped is not None  # checked above
-    return shaped
-
-
 def _list_page(
-    request: Request,
-    status: int,
-    typed: Mapping[str, str],
-    found: CallPage,
-    faults: Sequence[str],
-    live: bool,
+    request: Request, typed: Mapping[str, str], query: CallQuery | None, faults: Sequence[str]
 ) -> Response:
-    with read(parts_of(request).engine) as connection:
-        verdict = judged(request, connection, ask_of(request, Verb.VIEW, "calls"))
-        names = shape.box_names(boxes.list_boxes(connection), verdict)
-    filtered = any(typed.get(field) for field in SENTENCES if field not in ("cursor", "limit"))
+    """The page with the calls of `query`; None: it was not understood, and there are none."""
+
+    def fetch(connection: Connection, verdict: Verdict) -> Found[CallRows]:
+        rows = _page_rows(connection, query, verdict) if query else CallRows()
+        return replace(rows, boxes=boxes.list_boxes(connection)).found()
+
+    def shaped(rows: CallRows, verdict: Verdict) -> tuple[CallPage, tuple[BoxName, ...]]:
+        return _page_of(rows, verdict), shape.box_names(rows.boxes, verdict)
+
+    found, names = given(request, _ask_for(request, query), _look_of(typed), fetch, shaped)
+    filtered = any(typed.get(field) for field in QUESTIONS)
+    live = query is not None and query.after is None
     rows = _rows(typed, found, live=live, newest_seen=None)
+    status = 422 if query is None else 200
     return page(
         request, "calls.html", status, typed=typed, boxes=names, faults=faults, filtered=filtered, **rows
     )

@@ -19,9 +19,9 @@ from starlette.requests import Request
 
 from cloud.access.decision import SENTENCES
 from cloud.access.guard import Decision, Open, Person, decide
-from cloud.access.log import Actor
+from cloud.access.log import Action, Actor, Deed
 from cloud.access.roles import Right
-from cloud.store import people
+from cloud.store import people, trail
 from cloud.store.database import read, write
 from cloud.web.parts import Parts, parts_of
 from sync.ids import new_id
@@ -48,10 +48,14 @@ def guarded(needs: Right | Open) -> Callable[[Request], Awaitable[None]]:
         if decision is Decision.LOG_IN_FIRST:
             raise NotAdmitted(401, marked("Log in first."))
         if decision is Decision.REFUSE:
+            await run_in_threadpool(_note_refused, request, "role")
             raise NotAdmitted(403, SENTENCES["role"])
         if request.method not in SAFE_METHODS:
             # A route for anybody acts for no session, so there is none whose token could be asked for.
-            await _refuse_forged(request, None if isinstance(needs, Open) else person)
+            fault = await _forged(request, None if isinstance(needs, Open) else person)
+            if fault:
+                await run_in_threadpool(_note_refused, request, "forged")
+                raise NotAdmitted(403, fault)
 
     return admit
 
@@ -81,7 +85,12 @@ def actor_of(request: Request) -> Actor:
     if person is None:
         return stranger
     return replace(
-        stranger, user_id=person.user_id, name=person.name, role=person.role, session=person.session
+        stranger,
+        user_id=person.user_id,
+        name=person.name,
+        role=person.role,
+        unit_id=person.unit_id,
+        session=person.session,
     )
 
 
@@ -121,16 +130,29 @@ def is_from_elsewhere(headers: Mapping[str, str]) -> bool:
     return urlsplit(origin).netloc.casefold() != headers.get("host", "").casefold()
 
 
-async def _refuse_forged(request: Request, person: Person | None) -> None:
-    if is_from_elsewhere(request.headers):
-        raise NotAdmitted(403, marked("The request did not come from this site."))
-    if person is None:
+def _note_refused(request: Request, why: str) -> None:
+    """The audit row of somebody who was turned away at the door; a stranger's would tell nothing."""
+    if request.state.person is None:
         return
+    parts = parts_of(request)
+    action = Action.VIEW if request.method in SAFE_METHODS else Action.UPDATE
+    address = f"{request.method} {request.scope['route'].path}"
+    deed = Deed(actor=actor_of(request), action=action, kind="routes", object_id=address, refusal=why)
+    with write(parts.engine) as connection:
+        trail.append(connection, deed, parts.clock.now_utc())
+
+
+async def _forged(request: Request, person: Person | None) -> str | None:
+    if is_from_elsewhere(request.headers):
+        return marked("The request did not come from this site.")
+    if person is None:
+        return None
     token = request.headers.get("x-csrf-token")
     if token is None:
         token = str((await request.form()).get("csrf_token", ""))
     if not hmac.compare_digest(token.encode(), person.csrf_token.encode()):
-        raise NotAdmitted(403, marked("This form is out of date. Load the page again."))
+        return marked("This form is out of date. Load the page again.")
+    return None
 
 
 def find_person(request: Request) -> Person | None:

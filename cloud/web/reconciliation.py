@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Form
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cloud import quarantine
-from cloud.access.decision import Verb
+from cloud.access.decision import Verb, Verdict
 from cloud.access.grants import Place
+from cloud.access.log import Action
 from cloud.access.roles import Right
-from cloud.access.shape import completeness as shaped
+from cloud.access.shape import completeness as completeness_of
 from cloud.access.shape import set_aside
 from cloud.apply import APPLY
 from cloud.quarantine import QuarantineError, Who
+from cloud.reading import Found, Look
 from cloud.store import completeness
+from cloud.store.completeness import Branch
 from cloud.store.database import read, write
 from cloud.store.schema import inbox_tables
 from cloud.web.answers import page, see_other
-from cloud.web.asking import ask_of, checked, judged
+from cloud.web.asking import ask_of, check_change, given
 from cloud.web.door import actor_of, person_of
 from cloud.web.parts import parts_of
 from sync.inbox import Inbox
@@ -40,11 +44,17 @@ def completeness_page(request: Request) -> Response:
     now, zone = parts.clock.now(), parts.settings.zone
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     first = midnight - timedelta(days=DAYS - 1)
-    with read(parts.engine) as connection:
-        verdict = judged(request, connection, ask_of(request, Verb.VIEW, "branches"))
+
+    def fetch(connection: Connection, _verdict: Verdict) -> Found[list[Branch]]:
         rows = completeness.branches(connection, to_text(first)[:HOUR])
+        return Found(rows, [(row.box_id, Place(frozenset(), row.box_id)) for row in rows])
+
+    def shaped(rows: list[Branch], verdict: Verdict) -> list[dict[str, Any]]:
+        return [one for row in rows if (one := completeness_of(row, verdict)) is not None]
+
+    look = Look(query={"page": "completeness"})
+    branches = given(request, ask_of(request, Verb.VIEW, "branches"), look, fetch, shaped)
     days = [_hours_of(first + timedelta(days=day), now) for day in range(DAYS)]
-    branches = [one for row in rows if (one := shaped(row, verdict)) is not None]
     return page(request, "completeness.html", branches=branches, days=days)
 
 
@@ -63,8 +73,8 @@ def quarantine_page(request: Request) -> Response:
 
 def retry(request: Request, item_id: str) -> Response:
     """Apply one entry after all."""
+    _check_place(request, item_id, Action.QUARANTINE_RETRY)
     with write(parts_of(request).engine) as connection:
-        _check_place(request, connection, item_id)
         try:
             fault = quarantine.retry(connection, Inbox(inbox_tables, APPLY), item_id, _who(request))
         except QuarantineError as error:
@@ -74,9 +84,9 @@ def retry(request: Request, item_id: str) -> Response:
 
 def dismiss(request: Request, item_id: str, reason: Annotated[str, Form()] = "") -> Response:
     """Dismiss one item, with the reason."""
+    _check_place(request, item_id, Action.QUARANTINE_DISMISS)
     try:
         with write(parts_of(request).engine) as connection:
-            _check_place(request, connection, item_id)
             quarantine.dismiss(connection, item_id, reason, _who(request))
     except QuarantineError as error:
         if not reason.strip():
@@ -87,10 +97,16 @@ def dismiss(request: Request, item_id: str, reason: Annotated[str, Form()] = "")
 
 def _listing(request: Request, status: int, fault: str, reason_for: str = "") -> Response:
     person = person_of(request)
-    with read(parts_of(request).engine) as connection:
-        verdict = judged(request, connection, ask_of(request, Verb.VIEW, "branches"))
+
+    def fetch(connection: Connection, _verdict: Verdict) -> Found[Sequence[RowMapping]]:
         rows = quarantine.items(connection, at_most=200)
-    items = [one for row in rows if (one := set_aside(row, verdict)) is not None]
+        return Found(rows, [(row["id"], Place(frozenset(), row["box_id"])) for row in rows])
+
+    def shaped(rows: Sequence[RowMapping], verdict: Verdict) -> list[dict[str, Any]]:
+        return [one for row in rows if (one := set_aside(row, verdict)) is not None]
+
+    look = Look(query={"page": "quarantine"})
+    items = given(request, ask_of(request, Verb.VIEW, "branches"), look, fetch, shaped)
     may_settle = person.may(Right.SETTLE_QUARANTINE)
     return page(
         request,
@@ -103,12 +119,13 @@ def _listing(request: Request, status: int, fault: str, reason_for: str = "") ->
     )
 
 
-def _check_place(request: Request, connection: Connection, item_id: str) -> None:
+def _check_place(request: Request, item_id: str, action: Action) -> None:
     """NotGiven when the item came from a branch that is none of theirs; one that is unknown is said later."""
-    box_id = quarantine.box_of(connection, item_id)
+    with read(parts_of(request).engine) as connection:
+        box_id = quarantine.box_of(connection, item_id)
     if box_id is not None:
-        verdict = judged(request, connection, ask_of(request, Verb.CHANGE, "branches"))
-        checked(verdict, Place(frozenset(), box_id))
+        look = Look(action=action, object_id=item_id)
+        check_change(request, ask_of(request, Verb.CHANGE, "branches"), look, Place(frozenset(), box_id))
 
 
 def _who(request: Request) -> Who:

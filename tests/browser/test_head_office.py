@@ -96,7 +96,9 @@ class Office:
     def plays(self) -> int:
         """Lines of the access log that are plays."""
         with read(self.engine) as connection:
-            statement = select(func.count()).where(access_log.c.action == "play")
+            statement = select(func.count()).where(
+                access_log.c.action == "play", access_log.c.result == "done"
+            )
             return connection.execute(statement).scalar_one()
 
 

@@ -117,7 +117,7 @@ def test_no_id_leads_out_of_the_store(house: House, recording_id: str) -> None:
 
 def plays(house: House) -> list[tuple[str, str]]:
     with read(house.parts.engine) as connection:
-        statement = select(access_log).where(access_log.c.action == "play")
+        statement = select(access_log).where(access_log.c.action == "play", access_log.c.result == "done")
         rows = connection.execute(statement.order_by(access_log.c.id)).mappings()
         return [(row["actor_name"].split()[0], row["object_id"]) for row in rows]
 
