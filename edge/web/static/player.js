@@ -3,11 +3,17 @@
 const dock = document.getElementById("dock");
 const audio = dock.querySelector("audio");
 const title = dock.querySelector(".dock-title");
+let opener = null; // the play button that was pressed last
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("a[data-play]");
   if (!button || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
+  if (button === opener && !dock.hidden && !audio.paused) {
+    audio.pause();
+    return;
+  }
+  opener = button;
   title.textContent = button.dataset.play;
   title.href = button.dataset.call;
   dock.hidden = false;
@@ -15,7 +21,14 @@ document.addEventListener("click", (event) => {
   audio.play();
 });
 
-dock.querySelector("[data-close]").addEventListener("click", () => {
+function close() {
   audio.pause();
   dock.hidden = true;
+  if (opener?.isConnected) opener.focus();
+}
+
+dock.querySelector("[data-close]").addEventListener("click", close);
+document.addEventListener("keydown", (event) => {
+  const near = document.activeElement === opener || dock.contains(document.activeElement);
+  if (event.key === "Escape" && near && !dock.hidden) close();
 });

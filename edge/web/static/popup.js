@@ -1,11 +1,13 @@
 // Shows a card for each call that rings for this user, on whatever page is open, until the user closes it.
-// The HTML was escaped on the box. What is being written in a card survives a change of page.
+// The HTML was escaped on the box. What is being written in a card survives a change of page. A card never takes
+// the focus by itself, for somebody may be writing elsewhere: F2 goes into it, and back to where one was.
 
 const place = document.getElementById("popups");
 const CLOSED = "popup-closed"; // calls whose card was closed, for all tabs
 const OPEN = "popup-open"; // call -> what is being written, for this tab
 const MOST_CLOSED = 50;
 const AGAIN_MS = 5000;
+let before = null; // what had the focus before a card got it
 
 const read = (store, key, empty) => JSON.parse(store.getItem(key) ?? "null") ?? empty;
 const closed = () => read(localStorage, CLOSED, []);
@@ -44,7 +46,17 @@ function show(cards) {
 function close(card) {
   localStorage.setItem(CLOSED, JSON.stringify([...closed(), card.dataset.call].slice(-MOST_CLOSED)));
   forget(card.dataset.call);
+  const held = card.contains(document.activeElement);
   card.remove();
+  if (held) goBack();
+}
+
+function goBack() {
+  (before?.isConnected ? before : document.getElementById("main")).focus();
+}
+
+function goInto(card) {
+  card?.querySelector("input:not([type=hidden]), textarea, button:not(.popup-close), a")?.focus();
 }
 
 async function save(form) {
@@ -56,7 +68,11 @@ async function save(form) {
     const answer = await fetch(form.action, { method: "POST", body });
     const result = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : {};
     if (!answer.ok) throw new Error(result.fault ?? place.dataset.failed);
-    remember(put(result.html));
+    const fresh = put(result.html);
+    remember(fresh);
+    const kept = before; // the card that had the focus is gone, not left
+    fresh.querySelector(".popup-close").focus();
+    before = kept;
   } catch (error) {
     said.textContent = error.message || place.dataset.failed;
     said.classList.add("fault-words");
@@ -101,8 +117,17 @@ if (place) {
   addEventListener("storage", (event) => {
     if (event.key === CLOSED) for (const call of closed()) find(call)?.remove();
   });
+  place.addEventListener("focusin", (event) => {
+    if (!place.contains(event.relatedTarget)) before = event.relatedTarget;
+  });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && place.contains(document.activeElement)) close(document.activeElement.closest("article"));
+    const inside = document.activeElement.closest("#popups article");
+    if (event.key === "Escape" && inside && !event.isComposing) close(inside);
+    if (event.key !== "F2" || !place.querySelector("article")) return;
+    event.preventDefault();
+    const next = inside ? inside.nextElementSibling : place.querySelector("article");
+    if (next) goInto(next);
+    else goBack();
   });
   restore().finally(listen);
 }
