@@ -25,9 +25,9 @@ def analytic(samples: Samples, rate_hz: int) -> NDArray[np.complex64]:
     wide_length = length * RATE_HZ // rate_hz
     kept = min(len(spectrum), wide_length // 2)
     wide = np.zeros(wide_length, np.complex64)
-    np.multiply(spectrum[:kept], _passband(length / rate_hz, kept) / np.float32(FULL_SCALE), out=wide[:kept])
-    signal = np.fft.ifft(wide) * np.float32(RATE_HZ / rate_hz)
-    return np.asarray(signal[: len(samples) * RATE_HZ // rate_hz], np.complex64)
+    scale = np.float32(RATE_HZ / rate_hz / FULL_SCALE)
+    np.multiply(spectrum[:kept], _passband(length / rate_hz, kept) * scale, out=wide[:kept])
+    return np.asarray(np.fft.ifft(wide)[: len(samples) * RATE_HZ // rate_hz], np.complex64)
 
 
 def _passband(seconds: float, count: int) -> NDArray[np.float32]:

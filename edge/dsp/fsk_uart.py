@@ -16,11 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.dsp.fsk_baseband import RATE_HZ, tone_sums
+from edge.dsp.fsk_baseband import RATE_HZ, ramp
 
 BIT = RATE_HZ // 1200
 MARK_HZ, SPACE_HZ = 1230.0, 2170.0  # between Bell 202 and V.23: a bit is too short to tell them apart
 MIN_MARK_BITS = 9.3
+PIECE = (
+    4096  # bit windows worked out at a time: what they need stays in the cache, and in memory that is there
+)
+_TONES = tuple(ramp(hz, PIECE + BIT - 1) for hz in (MARK_HZ, SPACE_HZ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +57,29 @@ def read_characters(signal: NDArray[np.complex64]) -> list[Characters]:
 
 def soft_bits(signal: NDArray[np.complex64]) -> NDArray[np.float32]:
     """Return d for a bit window starting at each sample: +1 mark, -1 space; shape (n - BIT + 1,)."""
-    strength = []
-    for hz in (MARK_HZ, SPACE_HZ):
-        sums = tone_sums(signal, hz)
-        window = (sums[BIT:] - sums[:-BIT]).astype(np.complex64)
-        size = np.sqrt(window.real**2 + window.imag**2)
-        strength.append(size / _strong(size))
-    return np.asarray(strength[0] - strength[1])
+    mark, space = (_size(signal, tone) for tone in _TONES)
+    mark /= _strong(mark)
+    space /= _strong(space)
+    mark -= space
+    return mark
+
+
+def _size(signal: NDArray[np.complex64], tone: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Return how strong a tone is in each bit window, whatever its phase; shape (n - BIT + 1,)."""
+    size = np.empty(len(signal) - BIT + 1, np.float32)
+    for at in range(0, len(size), PIECE):
+        part = signal[at : at + PIECE + BIT - 1]
+        turned = part * tone[: len(part)]
+        quarter = turned[1:] + turned[:-1]
+        quarter = quarter[2:] + quarter[:-2]  # four samples; a bit is five times that
+        window = quarter[:-16] + quarter[16:]
+        for back in (4, 8, 12):
+            window += quarter[back : back - 16]
+        np.sqrt(window.real**2 + window.imag**2, out=size[at : at + PIECE])
+    return size
+
+
+assert BIT == 20, "the sum of a bit window is made of five times four samples"
 
 
 def _strong(size: NDArray[np.float32]) -> np.float32:
