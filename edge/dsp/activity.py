@@ -20,7 +20,7 @@ SLOT = 10  # hops: 100 ms
 MIN_VOICE = amplitude(-48.0) ** 2 / 2
 OVER_FLOOR = 10.0  # power, 10 dB
 MIN_RING = amplitude(-45.0) ** 2 / 2
-TONAL_SHARE = 0.3  # of a slot's hops: where a tone begins or ends counts as tone
+TONAL_HOPS = 3  # of a slot: where a tone begins or ends counts as tone
 MIN_FLOOR = 1e-12
 FLOOR_RISE = 1.02  # per slot: a louder line counts as floor after some 12 s
 
@@ -66,7 +66,7 @@ class ActivityMeter:
         ringing = self._ringing(hops.mean, total)
         tonal = np.zeros((count, lines), np.bool_)
         if sounding is not None and count:
-            tonal = sounding[: count * SLOT].reshape(count, SLOT, lines).mean(axis=1) >= TONAL_SHARE
+            tonal = sounding[: count * SLOT].reshape(count, SLOT, lines).sum(axis=1) >= TONAL_HOPS
         return Slots(hops.position, SLOT * self._hop, active & ~ringing, ringing, tonal)
 
     def _floors(self, voice: NDArray[np.float32]) -> NDArray[np.float64]:

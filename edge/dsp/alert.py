@@ -92,8 +92,10 @@ class AlertReceiver:
             return []
         low, high = hops.power[self._rows, PAST - 1 :]
         good = low + high > MIN_SHARE * hops.power[self._band, PAST - 1 :]
+        if not self._held and not good.any():
+            return []
         good &= (np.minimum(low, high) > MIN_TONE) & (low < MAX_TWIST * high) & (high < MAX_TWIST * low)
-        columns = np.array(sorted({*np.flatnonzero(good[1:].any(axis=0)).tolist(), *self._held}), np.intp)
+        columns = np.array(sorted({*np.nonzero(good[1:].any(axis=0))[0].tolist(), *self._held}), np.intp)
         if not len(columns):
             return []
         tones = hops.phasors(self._rows, columns, 1)

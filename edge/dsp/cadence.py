@@ -68,6 +68,9 @@ class CadenceFollower:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = patterns
+        self._soonest_s = min(
+            (one.continuous_s for one in patterns if not one.cadence_s), default=float("inf")
+        )
         self._runs: list[_Run] = []
         self._heard: tuple[Pattern, float] | None = None
         self._over_s = -LONG_PAUSE_S  # when the last tone was
@@ -109,7 +112,7 @@ class CadenceFollower:
 
     def _recognise(self, whole: bool) -> list[Heard]:
         """`whole`: the last run is complete; otherwise it may still grow."""
-        if self._heard is not None or not self._runs:
+        if self._heard is not None or not self._runs or not (whole or self._lasts(self._runs[-1])):
             return []
         for pattern in self._patterns:
             start_s = self._fits_whole(pattern) if whole else self._fits_open(pattern)
@@ -117,6 +120,10 @@ class CadenceFollower:
                 self._heard = pattern, start_s
                 return [Heard(pattern.name, start_s, self._last_burst_end_s(pattern), False)]
         return []
+
+    def _lasts(self, run: _Run) -> bool:
+        """Is it long enough for any pattern that is recognised before the run is complete?"""
+        return run.length_s >= (LONG_PAUSE_S if run.sound == SILENCE else self._soonest_s)
 
     def _fits_open(self, pattern: Pattern) -> float | None:
         run = self._runs[-1]

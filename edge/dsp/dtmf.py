@@ -130,7 +130,7 @@ class DtmfReceiver:
             return []
         recent = hops.recent[self._rows, RECENT_PAST:]
         paired = _paired(recent)
-        columns = np.flatnonzero(paired.any(axis=0))
+        columns = np.nonzero(paired.any(axis=0))[0]
         if len(columns):
             energy = hops.power[self._rows[len(self.HZ) :]][..., columns]
             paired[:, columns] = _alone(paired[:, columns], recent[..., columns], energy)
@@ -226,8 +226,9 @@ def _keys(
     keys = np.full(good.shape, -1, np.int8)
     at, column = np.nonzero(good)
     if len(at):
-        windows = np.stack([tones[:, at + 1 + back, column] for back in range(WINDOW)])  # (window, 8, places)
-        power = np.stack([strength[:, at + 1 + back, column] for back in range(WINDOW)]).mean(axis=0)
+        hops = at + np.arange(1, WINDOW + 1)[:, None]
+        windows = tones[:, hops, column].swapaxes(0, 1)  # (window, 8, places)
+        power = strength[:, hops, column].sum(axis=1) * np.float32(1 / WINDOW)
         low, high = power[:4].argmax(axis=0), power[4:].argmax(axis=0) + 4
         steady = _steady(windows, power, low) & _steady(windows, power, high)
         keys[at, column] = np.where(steady, low * 4 + high - 4, -1)

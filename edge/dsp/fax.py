@@ -99,7 +99,7 @@ class FaxReceiver:
     def _follow(self, hops: Hops) -> None:
         """Keep the tone of the lines on which it may be."""
         strong = hops.power[self._ced, PAST:] > MIN_SHARE * hops.power[self._band, PAST:]
-        sounding = set(np.flatnonzero(strong.any(axis=0)).tolist())
+        sounding = set(np.nonzero(strong.any(axis=0))[0].tolist())
         for column in self._heard.keys() - sounding:
             del self._heard[column]
         for column in sounding:

@@ -64,7 +64,7 @@ class FskGate:
             return
         energy = hops.power[self._rows, PAST - DATA_WINDOW :]
         opens, hop = _marks(energy, MIN_MARK_SHARE), self._bank.hop
-        for column in sorted({*np.flatnonzero(opens.any(axis=0)).tolist(), *self._open}):
+        for column in sorted({*np.nonzero(opens.any(axis=0))[0].tolist(), *self._open}):
             holds, waits = _holds(energy[..., column]), _marks(energy[..., column], NOTHING_BUT_MARK)
             for at in range(len(hops)):
                 look = self._step(column, bool(opens[at, column]), bool(holds[at]))

@@ -8,36 +8,27 @@ from edge.samples import Samples
 
 
 class History:
-    """Keeps at least the last `frames` frames; a jump of the position empties it."""
+    """Keeps the last `frames` frames, each where its position says; a jump of the position empties it."""
 
     def __init__(self, lines: int, frames: int) -> None:
-        self._frames = frames
-        self._kept = np.zeros((2 * frames, lines), np.int16)
-        self._start = 0  # position of the first kept frame
-        self._length = 0
-
-    @property
-    def end(self) -> int:
-        """The position just after the last frame."""
-        return self._start + self._length
+        self._kept = np.zeros((frames, lines), np.int16)
+        self._start = self.end = 0  # positions: of the first kept frame, and just after the last
 
     def feed(self, samples: Samples, position: int) -> None:
         """Append int16 (frames, lines)."""
+        frames = len(self._kept)
         if position != self.end:
-            self._start, self._length = position, 0
-        if len(samples) > self._frames:
-            self._start, self._length = position + len(samples) - self._frames, 0
-            samples = samples[-self._frames :]
-        if self._length + len(samples) > len(self._kept):
-            dropped = self._length - self._frames
-            self._kept[: self._frames] = self._kept[dropped : self._length]
-            self._start += dropped
-            self._length = self._frames
-        self._kept[self._length : self._length + len(samples)] = samples
-        self._length += len(samples)
+            self._start = position
+        self.end = position + len(samples)
+        self._start = max(self._start, self.end - frames)
+        samples = samples[-frames:]
+        place = (self.end - len(samples)) % frames
+        before_edge = samples[: frames - place]
+        self._kept[place : place + len(before_edge)] = before_edge
+        self._kept[: len(samples) - len(before_edge)] = samples[len(before_edge) :]
 
     def read(self, column: int, start: int, end: int) -> tuple[int, Samples]:
         """Return (position of the first frame, a copy of what is kept of start..end of one line)."""
         start = max(start, self._start)
-        first, last = start - self._start, min(end, self.end) - self._start
-        return start, self._kept[first : max(first, last), column].copy()
+        places = np.arange(start, max(start, min(end, self.end))) % len(self._kept)
+        return start, self._kept[places, column]

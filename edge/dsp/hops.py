@@ -119,7 +119,7 @@ class HopBank:
         cut[...] = samples.reshape(count, self.hop, self.lines).transpose(1, 0, 2)
         flat = cut.reshape(self.hop, count * self.lines)
         drift = self._drift @ flat
-        total = np.square(flat).sum(axis=0) - np.square(drift).sum(axis=0)
+        total = np.einsum("ij,ij->j", flat, flat) - np.einsum("ij,ij->j", drift, drift)
         total = np.maximum(total * (1 / (self.hop * FULL_SCALE**2)), 0).reshape(count, self.lines)
         mean = (drift[0] * (1 / (self._drift[0, 0] * self.hop * FULL_SCALE))).reshape(count, self.lines)
         heard = self._heard(total)
@@ -144,14 +144,19 @@ class HopBank:
         """Measure the lines that are heard; return where they now stand, the past before them."""
         self._advance(count)
         new = slice(self._end, self._end + count)
-        tones, power = self._tones[:, :, new], self._power[:, new]
-        if heard.all():
-            tones[...], power[...] = self._products(cut)
-        else:
+        tones, power, first_band = self._tones[:, :, new], self._power[:, new], len(self.hz)
+        planes = tones[0], tones[1], power[:first_band], power[first_band:]
+        columns = heard.nonzero()[0]
+        if 2 * len(columns) < self.lines:
             tones[...], power[...] = 0, 0
-            columns = np.flatnonzero(heard)
-            if len(columns):
-                tones[..., columns], power[..., columns] = self._products(cut[:, :, columns])
+            measured = self._products(cut[:, :, columns]) if len(columns) else ()
+            for plane, part in zip(planes, measured, strict=False):
+                plane[..., columns] = part
+        else:  # picking columns costs more than measuring the silent ones too
+            if len(columns) < self.lines:
+                cut *= heard
+            for plane, part in zip(planes, self._products(cut), strict=True):
+                plane[...] = part
         span = slice(self._end - PAST, self._end + count)
         self._end += count
         return span
@@ -168,16 +173,19 @@ class HopBank:
         self._tones[:, :, :PAST], self._power[:, :PAST] = tones, power
         self._end = PAST
 
-    def _products(self, cut: Planes) -> tuple[Planes, Planes]:
-        """A hop is taken about its middle: what is even in it meets cosines only, what is odd sines."""
-        half, count = self.hop // 2, len(self.hz)
+    def _products(self, cut: Planes) -> tuple[Planes, Planes, Planes, Planes]:
+        """Return real and imaginary parts and power of the tones, and power of the bands.
+
+        A hop is taken about its middle: what is even in it meets cosines only, what is odd sines.
+        """
+        half, count, shape = self.hop // 2, len(self.hz), cut.shape[1:]
         first, mirrored = cut[:half].reshape(half, -1), cut[: half - 1 : -1].reshape(half, -1)
         even, odd = self._even @ (first + mirrored), self._odd @ (first - mirrored)
-        tones = np.concatenate([even[:count], odd[:count]]).reshape(2, count, *cut.shape[1:])
-        squares = np.square(even, out=even)
-        squares += np.square(odd, out=odd)
-        power = np.concatenate([squares[:count], self._member @ squares[count:]])
-        return tones, power.reshape(len(power), *cut.shape[1:])
+        power = np.square(even)
+        power += np.square(odd)
+        parts = even[:count], odd[:count], power[:count], self._member @ power[count:]
+        real, imaginary, tones, bands = (part.reshape(len(part), *shape) for part in parts)
+        return real, imaginary, tones, bands
 
 
 def _basis(hz: Sequence[float], hop: int, rate_hz: int, drift: NDArray[np.float64]) -> NDArray[np.complex128]:

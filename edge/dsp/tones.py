@@ -151,12 +151,14 @@ class ToneReceiver:
         self._sound_rows = [
             self._bank.rows([hz + off for hz in one for off in _offsets(one)]) for one in self._sounds
         ]
+        self._singles = [at for at, sound in enumerate(self._sounds) if len(sound) == 1]
+        self._duals = [at for at, sound in enumerate(self._sounds) if len(sound) > 1]
+        self._single_rows = np.array([row for at in self._singles for row in self._sound_rows[at]], np.intp)
         self._turns: dict[tuple[int, int], NDArray[np.complex64]] = {}  # (sound, hops) -> see _backwards
         self._lines = lines
         self.sounding: NDArray[np.bool_] | None = None  # (hops, lines) of what was taken last; None: nothing
-        self._awake: dict[
-            int, float
-        ] = {}  # column whose follower waits -> until when silence is nothing to it
+        # column whose follower waits -> until when silence is nothing to it
+        self._awake: dict[int, float] = {}
         self._forget()
 
     def feed(self, samples: Samples, position: int) -> list[ToneFound]:
@@ -168,35 +170,45 @@ class ToneReceiver:
         self.sounding = None
         if not len(hops):
             return []
-        found: list[ToneFound] = []
-        if hops.restarted:
-            for column in sorted(self._awake):
-                found += self._findings(column, self._followers[column].stop())
-            self._forget()
+        found = self._lost() if hops.restarted else []
         if not self._awake and not hops.heard.any():
             return found
-        maybe = self._maybe(hops)
-        columns = np.flatnonzero(maybe.any(axis=0))
-        if not len(columns) and not self._awake:
-            return found
-        sounds, power = self._sounds_heard(hops, columns, maybe[:, columns])
-        if len(columns):
-            self.sounding = np.zeros((len(hops), self._lines), np.bool_)
-            self.sounding[:, columns] = sounds != SILENCE
-        sounding = dict(zip(columns.tolist(), (sounds != SILENCE).any(axis=0).tolist(), strict=True))
-        end_s = (hops.position + len(hops) * self._bank.hop) / self._bank.rate_hz
+        carried = self._carried(hops)
+        rate_hz = self._bank.rate_hz
+        start_s, end_s = hops.position / rate_hz, (hops.position + len(hops) * self._bank.hop) / rate_hz
         late = [column for column, until_s in self._awake.items() if end_s >= until_s]
-        for column in sorted({*(one for one, sounds_now in sounding.items() if sounds_now), *late}):
-            if sounding.get(column):
-                at = int(np.searchsorted(columns, column))
-                found += self._follow(column, sounds[:, at], power[:, at], hops.position)
+        for column in sorted({*carried, *late}):
+            follower = self._followers[column]
+            if column in carried:
+                found += self._follow(column, *carried[column], hops.position)
             else:
-                start_s = hops.position / self._bank.rate_hz
-                found += self._findings(column, self._followers[column].step(SILENCE, start_s, end_s))
-            self._awake[column] = self._followers[column].patient_until_s
-            if self._followers[column].quiet:
+                found += self._findings(column, follower.step(SILENCE, start_s, end_s))
+            self._awake[column] = follower.patient_until_s
+            if follower.quiet:
                 del self._awake[column]
         return sorted(found, key=lambda tone: tone.end)
+
+    def _lost(self) -> list[ToneFound]:
+        found = [
+            one
+            for column in sorted(self._awake)
+            for one in self._findings(column, self._followers[column].stop())
+        ]
+        self._forget()
+        return found
+
+    def _carried(self, hops: Hops) -> dict[int, tuple[NDArray[np.int8], NDArray[np.float32]]]:
+        """Return column -> its sound and power, hop by hop, of the lines that carry any."""
+        maybe = self._maybe(hops)
+        columns = np.nonzero(maybe.any(axis=0))[0]
+        if not len(columns):
+            return {}
+        sounds, power = self._sounds_heard(hops, columns, maybe[:, columns])
+        sounding = sounds != SILENCE
+        self.sounding = np.zeros((len(hops), self._lines), np.bool_)
+        self.sounding[:, columns] = sounding
+        places = np.nonzero(sounding.any(axis=0))[0].tolist()
+        return {int(columns[at]): (sounds[:, at], power[:, at]) for at in places}
 
     def _forget(self) -> None:
         self._counted = np.full(self._lines, SILENCE, np.int8)  # the sound that counts at the last hop
@@ -210,14 +222,13 @@ class ToneReceiver:
         What adds up in phase is never more than the power.
         """
         maybe = self._counted == np.arange(len(self._sounds))[:, None]
-        for number, (sound, rows) in enumerate(zip(self._sounds, self._sound_rows, strict=True)):
-            if len(sound) == 1:
-                loud = hops.recent[rows].max(axis=0) > MIN_SHARE * hops.recent[self._band]
-            else:
-                strength = _best(hops.power[rows, FIRST:], len(sound)).sum(axis=0)
-                band = _running_sum(hops.power[self._band, FIRST:], WINDOW)
-                loud = _running_sum(strength, WINDOW) > MIN_SHARE * band
-            maybe[number] |= (loud[2:] & loud[1:-1] & loud[:-2]).any(axis=0)
+        if self._singles:
+            best = _best(hops.recent[self._single_rows], len(self._singles))
+            maybe[self._singles] |= _lasting(best > MIN_SHARE * hops.recent[self._band])
+        for number in self._duals:
+            strength = _best(hops.power[self._sound_rows[number], FIRST:], len(self._sounds[number]))
+            band = _running_sum(hops.power[self._band, FIRST:], WINDOW)
+            maybe[number] |= _lasting(_running_sum(strength.sum(axis=0), WINDOW) > MIN_SHARE * band)
         return np.asarray(maybe)
 
     def _sounds_heard(
@@ -226,7 +237,7 @@ class ToneReceiver:
         """Return which sound each hop of some lines carries, debounced, and its power; (hops, columns)."""
         raw = np.full((STABLE - 1 + len(hops), len(columns)), SILENCE, np.int8)
         power = np.zeros(raw.shape, np.float32)
-        for number in np.flatnonzero(maybe.any(axis=1)).tolist():
+        for number in np.nonzero(maybe.any(axis=1))[0].tolist():
             present, strength = self._present(number, hops, columns)
             present &= (raw == SILENCE) & maybe[number]
             np.copyto(raw, np.int8(number), where=present)
@@ -265,7 +276,7 @@ class ToneReceiver:
     ) -> list[ToneFound]:
         """Hand the runs of one line to its follower; `position` is that of the first hop."""
         hop, rate_hz = self._bank.hop, self._bank.rate_hz
-        edges = [0, *(np.flatnonzero(sounds[1:] != sounds[:-1]) + 1).tolist(), len(sounds)]
+        edges = [0, *((sounds[1:] != sounds[:-1]).nonzero()[0] + 1).tolist(), len(sounds)]
         heard: list[ToneFound] = []
         for start, end in pairwise(edges):
             if sounds[start] != SILENCE:
@@ -309,6 +320,11 @@ def _best(power: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     return np.asarray(power.reshape(count, len(power) // count, *power.shape[1:]).max(axis=1))
 
 
+def _lasting(loud: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Is it so for STABLE hops in a row? (..., hops, lines) -> (..., lines)"""
+    return np.asarray((loud[..., 2:, :] & loud[..., 1:-1, :] & loud[..., :-2, :]).any(axis=-2))
+
+
 def _running_sum(values: NDArray[Number], window: int) -> NDArray[Number]:
     """Sum over `window` rows ending at each; the first WINDOW - 1 rows are only looked back on."""
     count = len(values) - WINDOW + 1
@@ -327,4 +343,4 @@ def _settled(counted: NDArray[np.int8], raw: NDArray[np.int8]) -> NDArray[np.int
     stable = (raw[: -STABLE + 1] == new) & (raw[1 : -STABLE + 2] == new)
     rows = np.where(stable, np.arange(1, len(new) + 1)[:, None], 0)
     latest = np.maximum.accumulate(rows, axis=0)
-    return np.take_along_axis(np.concatenate([counted[None], new]), latest, 0)
+    return np.asarray(np.concatenate([counted[None], new])[latest, np.arange(len(counted))])

@@ -251,7 +251,7 @@ class Arbiter:
 
 
 def _lines(which: NDArray[np.bool_]) -> list[int]:
-    return (np.flatnonzero(which) + 1).tolist()
+    return [column + 1 for column in which.nonzero()[0].tolist()]
 
 
 def _each(slots: Sequence[Slots], line: int) -> Iterator[tuple[int, int, bool, bool]]:

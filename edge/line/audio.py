@@ -74,7 +74,7 @@ class AudioWatcher:
         """Take a block of at most a second; return the slots that are now whole, and what was heard."""
         slots: list[Slots] = []
         found: list[LineEvent] = []
-        for turn in self._turns.feed(block, urgent=self._callers.reading):
+        for turn in self._turns.feed(block, urgent=self._callers.reading or bool(self._keys)):
             one, heard = self._listen(turn, state_at)
             slots.append(one)
             found += heard

@@ -81,12 +81,13 @@ class VoiceWatcher:
         self._plain = (self._plain << np.uint8(1) | (active > tonal)) & _KEPT
         found: list[LineEvent] = [VoiceStarted(line, position) for line in _lines(started)]
         found += [VoiceStopped(line, int(self._loud_until[line - 1])) for line in _lines(stopped)]
-        return found + self._speech((self._plain >= _SPEECH) > self._said, length)
+        maybe = _lines((self._plain >= _SPEECH) > self._said)
+        return found + self._speech(maybe, length) if maybe else found
 
-    def _speech(self, maybe: NDArray[np.bool_], length: int) -> list[LineEvent]:
+    def _speech(self, maybe: list[int], length: int) -> list[LineEvent]:
         start = self._end - (SPEECH_SLOTS + KEY_WAIT) * length
         end = start + SPEECH_SLOTS * length
-        spoken = [line for line in _lines(maybe) if not self._keyed(line, start, end)]
+        spoken = [line for line in maybe if not self._keyed(line, start, end)]
         self._said[[line - 1 for line in spoken]] = True
         return [SpeechHeard(line, start) for line in spoken]
 
@@ -95,4 +96,4 @@ class VoiceWatcher:
 
 
 def _lines(which: NDArray[np.bool_]) -> list[int]:
-    return (np.flatnonzero(which) + 1).tolist()
+    return [column + 1 for column in which.nonzero()[0].tolist()]

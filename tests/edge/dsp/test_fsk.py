@@ -11,7 +11,7 @@ from edge.dsp.fsk_baseband import analytic
 from edge.dsp.fsk_lattice import Lattice
 from edge.dsp.fsk_mark import mark_hz, mark_runs
 from edge.dsp.fsk_places import comb, walk
-from edge.dsp.fsk_uart import read_characters
+from edge.dsp.fsk_uart import BIT, MARK_HZ, PIECE, SPACE_HZ, read_characters, soft_bits
 from edge.dsp.level import amplitude, level_dbm0, to_int16
 from tests.edge.signals import noisy, silence
 
@@ -115,3 +115,16 @@ def test_analytic_signal_keeps_level_and_drops_hum(rate_hz: int) -> None:
     wide = analytic(to_int16(tone.astype(np.float32)), rate_hz)
     assert len(wide) == WIDE_HZ
     assert np.abs(np.abs(wide[2000:-2000]) - 0.25).max() < 0.005
+
+
+def test_bit_windows_are_sums_over_a_bit_wherever_a_piece_ends() -> None:
+    rng = np.random.default_rng(7)
+    noise = (rng.normal(size=PIECE + 50) + 1j * rng.normal(size=PIECE + 50)).astype(np.complex64)
+    soft = soft_bits(noise)
+    starts = np.array([0, 1, PIECE - BIT, PIECE - 1, PIECE, PIECE + 1, len(noise) - BIT])
+    windows = noise[starts[:, None] + np.arange(BIT)]
+    turns = np.outer((MARK_HZ, SPACE_HZ), np.arange(BIT)) / WIDE_HZ
+    mark, space = np.abs(np.exp(-2j * np.pi * turns) @ windows.T)
+    strong = np.linalg.lstsq(np.stack([mark, -space], axis=1), soft[starts], rcond=None)[0]
+    assert len(soft) == len(noise) - BIT + 1 and (strong > 0).all()
+    assert np.allclose(strong[0] * mark - strong[1] * space, soft[starts], atol=1e-4)
