@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.callerid import CallerId, mdmf
+from edge.callerid import CallerId, dtmf, mdmf
 from edge.dsp.dtmf import dtmf_signal
 from edge.dsp.fsk import fsk_signal
 from edge.dsp.level import to_int16
@@ -36,6 +36,14 @@ def waited_s(sound: np.ndarray, at_s: float, state: LineState, what: type[LineEv
 def test_a_caller_is_told_within_a_turn_of_its_last_bit(at_ms: int, block: int) -> None:
     burst = fsk_signal(mdmf.build(CALLER))
     assert waited_s(burst, at_ms / 1000, LineState.IDLE, CallerIdRead, block) <= 0.15
+
+
+@pytest.mark.parametrize("at_ms", range(1000, 1200, 30))
+def test_a_caller_in_keys_is_told_within_a_turn_of_the_end_key(at_ms: int) -> None:
+    keys = dtmf_signal(dtmf.build(CallerId("dtmf", "dtmf", "13800138000")), gap_ms=60)[
+        : -60 * RATE_HZ // 1000
+    ]
+    assert waited_s(keys, at_ms / 1000, LineState.IDLE, CallerIdRead, 160) <= 0.15
 
 
 @pytest.mark.parametrize("at_ms", range(1000, 1200, 30))
