@@ -71,7 +71,10 @@ BRANCH_GRADES: Grades = {
     "calls_today": _INTERNAL,
     "recordings_waiting": _INTERNAL,
 }
-TROUBLE_GRADES: Grades = {"kind": _INTERNAL, "detail": _INTERNAL, "since_utc": _INTERNAL}
+# What a fault says of itself may hold a piece of the record it is about.
+_DETAIL = Graded(PERSONAL, "text")
+
+TROUBLE_GRADES: Grades = {"kind": _INTERNAL, "detail": _DETAIL, "since_utc": _INTERNAL}
 COMPLETENESS = (
     "box_id", "name", "behind", "missing", "holes", "audio", "set_aside", "last_closed", "online",
     "since_utc", "heard_utc", "hours", "unreconciled",
@@ -83,7 +86,7 @@ SET_ASIDE_GRADES: Grades = {
     "topic": _INTERNAL,
     "kind": _INTERNAL,
     "code": _INTERNAL,
-    "detail": _INTERNAL,
+    "detail": _DETAIL,
     "received_utc": _INTERNAL,
 }
 

@@ -1,0 +1,262 @@
+"""No second door: every route of the finished application x every role, searched for what was planted.
+
+The routes are read off the application itself. One whose path has a parameter that PARAMETERS does not know,
+or that gives out rows without exactly one audit row, fails here until somebody says what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx import Response as Answer
+from sqlalchemy import select
+from starlette.testclient import TestClient
+
+from cloud.access import grades, shape
+from cloud.access.decision import Verb
+from cloud.access.grades import CLEAR_GRADES, Graded
+from cloud.access.guard import Decision, Open, decide
+from cloud.access.roles import ROLES, rights_of
+from cloud.access.shape import seen
+from cloud.store import people, trail
+from cloud.store.access_tables import access_requests
+from cloud.store.database import read, write
+from cloud.store.grants import add_grant
+from cloud.store.schema import trail as tables
+from cloud.web.app import ROUTES, Route
+from sync.moment import to_text
+from tests.cloud.house import NOON, House, open_house
+from tests.cloud.test_routes import built_routes
+from tests.cloud.verdicts import make_grant, person, place_of, verdict_for
+
+SECRETS: dict[str, int] = {  # what is planted -> the grade of the field it stands in
+    "13976412853": 3,
+    "087168943127": 3,
+    "祝雪莲": 3,
+    "7351928460": 4,  # keys somebody pressed
+    "530102198803127716": 4,  # an identity number in a text
+}
+FORMS: Mapping[str, Mapping[str, str]] = {  # what a form needs to be understood
+    "POST /log-in": {"name": "x", "password": "y"},
+    "POST /language": {"language": "en"},
+    "POST /quarantine/{item_id}/dismiss": {"reason": "a test"},
+}
+NO_READS = {  # routes that give out nothing anybody keeps; all others are one audit row each
+    "GET /", "GET /log-in", "POST /language", "GET /api", "GET /api/v1/openapi.json",
+}  # fmt: skip
+TWO_ROWS = {"POST /quarantine/{item_id}/retry"}  # what was done, and the list that is shown again
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A head office with secrets in every place that holds private values."""
+
+    house: House
+    call_id: str
+    recording_id: str
+
+    def path(self, address: str) -> str:
+        """The path of a route, its parameters filled in with what is there."""
+        known = {"call_id": lambda _: self.call_id, "recording_id": lambda _: self.recording_id, **PARAMETERS}
+        names = re.findall(r"{(\w+)}", address)
+        missing = [name for name in names if name not in known]
+        assert not missing, f"say in PARAMETERS how to make a {missing} for {address}"
+        made = {name: known[name](self.house) for name in names}
+        return address.split(" ", 1)[1].format(**made)
+
+
+PARAMETERS: dict[str, Callable[[House], str]] = {
+    "item_id": lambda house: house.set_aside(detail="caller 13976412853, id 530102198803127716"),
+}
+
+
+def plant(folder: Path) -> Planted:
+    house = open_house(folder)
+    house.add_box("box-01", "Dali")
+    call_id = house.add_call(caller_number="13976412853", caller_name="祝雪莲", keys="7351928460")
+    house.add_call(direction="out", caller_number=None, dialled="087168943127")
+    recording_id = house.add_recording(call_id, b"fLaC" + b"x" * 100)
+    PARAMETERS["item_id"](house)
+    return Planted(house, call_id, recording_id)
+
+
+def ask(planted: Planted, client: TestClient, address: str, role: str | None) -> Answer:
+    method, _ = address.split(" ")
+    form = dict(FORMS.get(address, {}))
+    if role and method != "GET":
+        form["csrf_token"] = planted.house.csrf_token(client)
+    return client.request(method, planted.path(address), data=form or None)
+
+
+def leaks(answer: Answer, role: str | None) -> set[str]:
+    """What the answer tells that `role` may not know, however it is written."""
+    text = "\n".join([*(f"{name}: {value}" for name, value in answer.headers.items()), answer.text])
+    digits = re.sub(r"[\s\-()+]|<[^>]*>|&[#\w]+;", "", text)
+    hidden = {one for one, grade in SECRETS.items() if grade not in CLEAR_GRADES.get(role or "", ())}
+    return {one for one in hidden if one in text or one in digits}
+
+
+def trail_rows(house: House) -> list[dict[str, Any]]:
+    with read(house.parts.engine) as db:
+        query = select(tables.log).order_by(tables.log.c.chain, tables.log.c.seq)
+        return [dict(row) for row in db.execute(query).mappings()]
+
+
+@pytest.mark.parametrize("role", [None, *ROLES, "somebody"])
+def test_no_route_tells_a_role_what_it_may_not_know(tmp_path: Path, role: str | None) -> None:
+    planted = plant(tmp_path)
+    client = planted.house.visitor(role)
+    tried = 0
+    for address, _ in built_routes(planted.house):
+        if address == "POST /log-out":
+            continue
+        answer = ask(planted, client, address, role)
+        assert leaks(answer, role) == set(), (role, address)
+        tried += 1
+    assert tried == len(ROUTES) - 1
+
+
+@pytest.mark.parametrize("role", [*ROLES, "somebody"])
+def test_every_read_is_one_audit_row_with_what_was_shown(tmp_path: Path, role: str) -> None:
+    planted = plant(tmp_path)
+    house, client = planted.house, planted.house.visitor(role)
+    for address, _ in built_routes(house):
+        if address == "POST /log-out":
+            continue
+        before = len(trail_rows(house))
+        answer = ask(planted, client, address, role)
+        fresh = trail_rows(house)[before:]
+        check_rows(address, role, answer, fresh)
+        check_ids(house, answer, fresh, address)
+
+
+def check_rows(address: str, role: str, answer: Answer, fresh: list[dict[str, Any]]) -> None:
+    needs = ROUTES[address].needs
+    turned_away = needs is not Open.TO_ANYBODY and needs not in rights_of(role)
+    assert answer.status_code != 500, (address, role)
+    if address in NO_READS and not turned_away:
+        assert fresh == [], (address, role)
+        return
+    rows = 2 if address in TWO_ROWS and answer.status_code == 409 else 1
+    assert len(fresh) == rows, (address, role, answer)
+    row = fresh[-1]
+    if address != "POST /log-in":
+        assert row["role"] == role and row["actor_name"].startswith(role)
+    refused = answer.status_code in (401, 403, 404, 429)
+    assert (row["result"] == "refused") == refused, (address, role, answer.status_code)
+    assert not refused or (row["row_count"], row["ids"], bool(row["reason"])) == (0, b"", True)
+    assert row["row_count"] == len(trail.ids_in(row["ids"])) or row["action"].startswith("quarantine")
+    private = row["kind"] in ("calls", "recordings", "customers") and row["result"] == "done"
+    assert not private or row["purpose"], (address, role)
+
+
+def check_ids(house: House, answer: Answer, fresh: list[dict[str, Any]], address: str) -> None:
+    """The calls and set-aside items that stand in the answer are those the audit says were returned."""
+    if answer.headers.get("content-type", "").startswith("audio"):
+        return
+    said = {one for row in fresh for one in trail.ids_in(row["ids"])}
+    with read(house.parts.engine) as db:
+        calls = db.exec_driver_sql("SELECT id FROM calls").scalars().all()
+        items = db.exec_driver_sql("SELECT id FROM quarantine").scalars().all()
+    ours = {*calls, *items}
+    shown = {one for one in ours if one in answer.text}
+    if answer.is_success or said & ours:
+        asked_for = {one for one in shown if one in str(answer.request.url)}
+        assert shown - asked_for <= said, address
+        assert said & set(calls) <= shown or address.endswith("/recordings"), address
+
+
+def granted(planted: Planted, role: str, **fields: Any) -> TestClient:
+    """Somebody with a live grant for everything about the calls, clear."""
+    client = planted.house.visitor(role)
+    with write(planted.house.parts.engine) as db:
+        row = people.find_session(db, client.cookies["session"])
+        assert row is not None
+        whole = {str: "x", int: 1, bool: False}
+        columns = [one for one in access_requests.columns if not one.nullable]
+        approved = {one.name: whole[one.type.python_type] for one in columns}
+        db.execute(access_requests.insert(), approved | {"id": row["user_id"]})
+        grant = make_grant(role, user_id=row["user_id"], grade=3, request_id=row["user_id"], **fields)
+        add_grant(db, grant)
+    return client
+
+
+def test_a_grant_makes_clear_what_it_names_until_it_lapses(tmp_path: Path) -> None:
+    """That the search above can find something, and when."""
+    planted = plant(tmp_path)
+    client = granted(planted, "agent")
+    for address in ("GET /calls", "GET /calls/{call_id}", "GET /api/v1/calls", "GET /api/v1/calls/{call_id}"):
+        assert {"13976412853", "祝雪莲"} <= leaks(ask(planted, client, address, "agent"), "agent"), address
+        assert "7351928460" not in ask(planted, client, address, "agent").text  # grade 4 was not asked for
+    (row,) = [row for row in trail_rows(planted.house) if row["kind"] == "calls"][:1]
+    assert row["grants"] != "[]"
+    planted.house.clock.advance(8 * 3600)
+    client = replaced(planted.house, client)
+    for address in ("GET /calls", "GET /calls/{call_id}", "GET /api/v1/calls"):
+        assert leaks(ask(planted, client, address, "agent"), "agent") == set()
+
+
+def replaced(house: House, client: TestClient) -> TestClient:
+    """The same person, logged in again."""
+    with write(house.parts.engine) as db:
+        row = people.find_session(db, client.cookies["session"])
+        assert row is not None
+        token = people.open_session(db, row["user_id"], to_text(house.parts.clock.now()))
+    client.cookies.set("session", token)
+    return client
+
+
+def test_the_rows_that_a_grant_shows_run_out(tmp_path: Path) -> None:
+    planted = plant(tmp_path)
+    client = granted(planted, "agent", rows=1)
+    found = [leaks(ask(planted, client, "GET /api/v1/calls", "agent"), "agent") for _ in range(2)]
+    assert found[0] == found[1]  # one row, however often it is looked at
+    assert len(found[0] & {"13976412853", "087168943127"}) == 1
+
+
+def test_another_person_sees_nothing_of_a_grant(tmp_path: Path) -> None:
+    planted = plant(tmp_path)
+    granted(planted, "agent")
+    assert leaks(ask(planted, planted.house.visitor("agent"), "GET /calls", "agent"), "agent") == set()
+
+
+def test_a_route_without_a_need_cannot_be_built() -> None:
+    with pytest.raises(TypeError):
+        Route(lambda: None)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("needs", [None, "", "read_calls_of_all", object()])
+def test_a_need_nobody_knows_is_met_by_nobody(needs: Any) -> None:
+    for role in (*ROLES, "somebody"):
+        assert decide(person(role), needs) is Decision.REFUSE
+    assert decide(None, needs) is Decision.LOG_IN_FIRST
+
+
+def test_a_role_nobody_knows_may_nothing(tmp_path: Path) -> None:
+    planted = plant(tmp_path)
+    client = planted.house.visitor("somebody")
+    for address, route in ROUTES.items():
+        if route.needs is not Open.TO_ANYBODY:
+            assert ask(planted, client, address, "somebody").status_code == 403, address
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_field_without_a_grade_is_never_shown(role: str) -> None:
+    row = {"id": "c1", "planted": "13976412853"}
+    place = place_of("+8613800138000", "box-01", to_text(NOON))
+    verdict = verdict_for(role, [make_grant(role, grade=5)], kind="calls", verb=Verb.VIEW)
+    assert seen(row, {"id": Graded(grades.PUBLIC)}, place, verdict).keys() == {"id"}
+    secret = {"planted": Graded(grades.SECRET, "number")}
+    assert seen(row, secret, place, verdict)["planted"] != "13976412853"
+
+
+def test_every_table_of_grades_covers_its_shape() -> None:
+    tables_of_grades = {name for name in vars(shape) if name.endswith("_GRADES")}
+    assert tables_of_grades >= {"CALL_GRADES", "RECORDING_GRADES", "BRANCH_GRADES", "SET_ASIDE_GRADES"}
+    for name in tables_of_grades:
+        assert all(isinstance(one, Graded) for one in vars(shape)[name].values()), name
