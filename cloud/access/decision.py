@@ -133,10 +133,12 @@ class Verdict:
             return None
         if self.refusal is not None:
             return self.refusal
+        named = frozenset({place.row_id}) if place.row_id else place.subjects
+        row = replace(self.ask, subjects=named, from_utc=place.at_utc, until_utc=place.at_utc)
         if any(grant.covers(place) for grant in self.grants):
-            return refusal("spent", replace(self.ask, subjects=place.subjects))
+            return refusal("spent", row)
         beyond = self.box_ids is not None and place.box_id not in self.box_ids
-        return refusal("branch" if beyond else "window", replace(self.ask, subjects=place.subjects))
+        return refusal("branch" if beyond else "window", row)
 
     def _counted_for(self, place: Place) -> Iterator[Grant]:
         if place.row_id and place.row_id in self.counted:

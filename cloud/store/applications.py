@@ -72,9 +72,8 @@ def act(connection: Connection, request_id: str, deed: Deed, now: datetime) -> C
         return None
     case = _cases(connection, select(access_requests).where(access_requests.c.id == request_id), now)[0]
     units = read_units(connection)
-    file = approval.do(case.file, deed, units)
-    if file.application.level:
-        file = _asked(connection, file, units)
+    file = approval.do(_asked(connection, case.file, units), deed, units)
+    file = _asked(connection, file, units)
     return _after(connection, file, case.file.tasks, deed, now)
 
 

@@ -15,10 +15,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from cloud.access.decision import SENTENCES
 from cloud.access.guard import Person
+from cloud.access.purposes import PURPOSES, PURPOSES_OF, default_purpose
 from cloud.access.roles import Right
+from cloud.store.applications import count_waiting
+from cloud.store.database import read
+from cloud.web.asking import NotGiven
 from cloud.web.door import find_person, trace_id
-from cloud.web.parts import parts_of
+from cloud.web.parts import Parts, parts_of
 from sync.locale import LANGUAGES, marked
 
 _log = logging.getLogger(__name__)
@@ -28,6 +33,7 @@ MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it nee
     "/branches": (marked("Branches"), Right.READ_BRANCHES),
     "/completeness": (marked("Completeness"), Right.READ_BRANCHES),
     "/quarantine": (marked("Quarantine"), Right.READ_BRANCHES),
+    "/applications": (marked("Applications"), Right.APPLY),
     "/api": (marked("API"), Right.ENTER),
 }
 FRAMEWORK_SENTENCES = {  # for what the framework refuses, which has no sentence of its own
@@ -48,9 +54,28 @@ def page(request: Request, template: str, status: int = 200, **facts: Any) -> HT
         "here": here(request),
         "now_utc": parts.clock.now_utc(),
         "may_play": person is not None and person.may(Right.PLAY_RECORDINGS),
+        "may_decide": person is not None and person.may(Right.DECIDE),
+        "may_break_glass": person is not None and person.may(Right.BREAK_GLASS),
+        "waiting": _waiting(parts, person),
+        "purpose_names": _purposes(person),
+        "purpose_now": person and (person.purpose or default_purpose(person.role)),
     }
     text = parts.views.render(template, language_of(request), {**common, **facts})
     return HTMLResponse(text, status)
+
+
+def _waiting(parts: Parts, person: Person | None) -> int:
+    """How many applications wait for that person's decision."""
+    if person is None or not person.may(Right.DECIDE):
+        return 0
+    with read(parts.engine) as connection:
+        return count_waiting(connection, person.user_id, parts.clock.now())
+
+
+def _purposes(person: Person | None) -> dict[str, str]:
+    """What that person can choose to read for, with the names; nothing where there is no choice."""
+    keys = PURPOSES_OF.get(person.role, ()) if person else ()
+    return {key: PURPOSES[key] for key in keys} if len(keys) > 1 else {}
 
 
 def language_of(request: Request) -> str:
@@ -90,9 +115,20 @@ def went_wrong(request: Request, error: Exception) -> Response:
     detail = error.detail
     if type(error) is HTTPException and detail == HTTPStatus(error.status_code).phrase:
         detail = FRAMEWORK_SENTENCES.get(error.status_code, detail)
-    answer = _problem(request, error.status_code, translate(request, detail), trace_id(request))
+    sentence = translate(request, detail)
+    way = _way_to_apply(request, error)
+    answer = _problem(request, error.status_code, sentence, trace_id(request), way)
     answer.headers.update(error.headers or {})
     return answer
+
+
+def _way_to_apply(request: Request, error: HTTPException) -> str:
+    """The application that would change a refusal, filled in as far as the refusal knows; "": none would."""
+    if isinstance(error, NotGiven):
+        return f"/applications/new?{error.refusal.apply}"
+    person: Person | None = request.state.person
+    refused = error.status_code == 403 and error.detail == SENTENCES["role"]
+    return "/applications/new" if refused and person is not None and person.may(Right.APPLY) else ""
 
 
 def not_understood(request: Request, error: Exception) -> Response:
@@ -113,11 +149,12 @@ def broken(request: Request, error: Exception) -> Response:
     return _problem(request, 500, sentence, error_id)
 
 
-def _problem(request: Request, status: int, sentence: str, error_id: str) -> Response:
+def _problem(request: Request, status: int, sentence: str, error_id: str, apply: str = "") -> Response:
     if _is_api(request):
         problem = {"title": HTTPStatus(status).phrase, "status": status, "detail": sentence, "id": error_id}
+        problem |= {"apply": apply} if apply else {}
         return JSONResponse(problem, status, media_type="application/problem+json")
-    return page(request, "error.html", status, sentence=sentence, code=status, error_id=error_id)
+    return page(request, "error.html", status, sentence=sentence, code=status, error_id=error_id, apply=apply)
 
 
 def _is_api(request: Request) -> bool:

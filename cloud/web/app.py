@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from cloud.access.guard import Open
 from cloud.access.roles import Right
-from cloud.web import api, audio, branches, calls, log_in, reconciliation
+from cloud.web import api, applications, applying, audio, branches, calls, log_in, reconciliation
 from cloud.web.answers import broken, not_understood, went_wrong
 from cloud.web.door import guarded
 from cloud.web.headers import SecureAnswers
@@ -54,6 +54,15 @@ PAGES: dict[str, Route] = {
     "GET /quarantine": Route(reconciliation.quarantine_page, Right.READ_BRANCHES),
     "POST /quarantine/{item_id}/retry": Route(reconciliation.retry, Right.SETTLE_QUARANTINE),
     "POST /quarantine/{item_id}/dismiss": Route(reconciliation.dismiss, Right.SETTLE_QUARANTINE),
+    "GET /applications": Route(applications.mine, Right.APPLY),
+    "POST /applications": Route(applying.submit, Right.APPLY),
+    "GET /applications/new": Route(applying.new_application, Right.APPLY),
+    "GET /applications/to-decide": Route(applications.to_decide, Right.DECIDE),
+    "GET /applications/break-glass": Route(applying.break_glass_page, Right.BREAK_GLASS),
+    "POST /applications/break-glass": Route(applying.broken_glass, Right.BREAK_GLASS),
+    "GET /applications/{request_id}": Route(applications.detail, Right.APPLY),
+    "POST /applications/{request_id}/{act}": Route(applications.act, Right.APPLY),
+    "POST /purpose": Route(applying.choose_purpose, Right.ENTER),
     "GET /api": Route(api.description_page, Right.ENTER),
     "GET /api/v1/openapi.json": Route(api.description, Right.ENTER),
 }
