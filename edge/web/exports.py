@@ -22,6 +22,7 @@ from edge.store.call_list import CallFilter, newest_calls
 from edge.store.listing import CallRow, recording
 from edge.store.operations import Operation, log_operation
 from edge.web import shown
+from edge.web.asked import EVERYTHING, TICKED, in_words
 from edge.web.calls import AskedBadly, read_search, show_calls
 from edge.web.files import file_of
 from edge.web.operators import operation
@@ -80,9 +81,7 @@ def printed(visit: Visit) -> HTTPResponse:
 
 def wanted_calls(visit: Visit, most: int) -> tuple[CallRow, ...]:
     """The ticked calls, or all that pass the filter; AskedBadly when there are more than `most`."""
-    ticked = tuple(
-        name.removeprefix("call-") for name, value in visit.form.items() if name.startswith("call-") and value
-    )
+    ticked = ticked_ids(visit)
     if len(ticked) > MOST_TICKED:
         raise AskedBadly(marked("Too many calls at once; ask for fewer days."))
     wanted = CallFilter(ids=ticked) if ticked else read_search(visit.form, visit.site.settings.zone).wanted
@@ -90,6 +89,13 @@ def wanted_calls(visit: Visit, most: int) -> tuple[CallRow, ...]:
     if len(calls) > most:
         raise AskedBadly(marked("Too many calls at once; ask for fewer days."))
     return calls
+
+
+def ticked_ids(visit: Visit) -> tuple[str, ...]:
+    """The ids of the calls that are ticked."""
+    return tuple(
+        name.removeprefix("call-") for name, value in visit.form.items() if name.startswith("call-") and value
+    )
 
 
 def call_cells(visit: Visit, calls: Iterable[CallRow]) -> Iterable[tuple[str, ...]]:
@@ -200,7 +206,9 @@ def _name(visit: Visit, call: CallRow, suffix: str, at: int) -> str:
 def _printed(visit: Visit) -> HTTPResponse:
     calls = wanted_calls(visit, MOST_PRINTED)
     _log(visit, "print", str(len(calls)))
-    return visit.page("print.html", calls=calls)
+    asked = () if ticked_ids(visit) else in_words(visit, visit.form)
+    head = TICKED if ticked_ids(visit) else EVERYTHING
+    return visit.page("print.html", calls=calls, asked=asked, head=head)
 
 
 def _log(visit: Visit, name: str, told: str, calls: Sequence[CallRow] = ()) -> None:

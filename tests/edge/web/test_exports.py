@@ -223,3 +223,15 @@ def test_why_there_is_no_number(
 ) -> None:
     branch.call("call-1", caller_number=None, caller_presentation=presentation)
     assert words in leader.post("/calls/csv", {"form_token": leader.form_token()}).body.decode()
+
+
+def test_the_printed_list_says_what_was_asked_for(branch: Branch, leader: Browser) -> None:
+    branch.line(1, name="Front")
+    branch.call("a")
+    asked = {"text": "138*", "line": "1", "outcome": "answered", "from": "2026-11-20", "starred": ""}
+    head = take(leader, "print", **asked)[2].decode().split("print-asked")[1].split("</p>")[0]
+    for words in ("138*", "1 · Front", "Answered", "2026-11-20"):
+        assert f"<strong><bdi>{words}</bdi></strong>" in head
+    assert head.count("<strong>") == 4
+    assert "All calls" in take(leader, "print")[2].decode()
+    assert "Only the ticked calls" in take(leader, "print", text="138*", **{"call-a": "1"})[2].decode()
