@@ -24,10 +24,12 @@ class Person:
     csrf_token: str
     purpose: str = ""  # chosen for this session; "": the role's daily work
     numbers: frozenset[str] = frozenset()  # a subscriber's own (E.164)
+    scope: frozenset[Right] | None = None  # of an API token: of the role's rights, these and no others
+    token_id: str = ""  # of that token
 
     def may(self, right: Right) -> bool:
-        """Whether the role has `right`."""
-        return right in rights_of(self.role)
+        """Whether the role has `right`, and the token, if it is one that asks."""
+        return right in rights_of(self.role) and (self.scope is None or right in self.scope)
 
 
 class Open(Enum):

@@ -51,9 +51,9 @@ def token_hash(token: str) -> str:
 
 
 def find_token(db: Connection, token: str, now_utc: str) -> RowMapping | None:
-    """The live token, with its owner's `user_name`, `role` and `unit_id`; None for any other."""
+    """The live token, with its owner's `user_name`, `role`, `unit_id`, `numbers`; None for any other."""
     query = (
-        select(TOKENS, users.c.name.label("user_name"), users.c.role, users.c.unit_id)
+        select(TOKENS, users.c.name.label("user_name"), users.c.role, users.c.unit_id, users.c.numbers)
         .join(users, users.c.id == TOKENS.c.owner_id)
         .where(
             TOKENS.c.sha256 == token_hash(token),

@@ -23,6 +23,7 @@ from cloud.access.log import Action, Actor, Deed
 from cloud.access.roles import Right
 from cloud.store import people, trail
 from cloud.store.database import read, write
+from cloud.web.bearer import bearer_of
 from cloud.web.parts import Parts, parts_of
 from sync.ids import new_id
 from sync.locale import marked
@@ -50,8 +51,9 @@ def guarded(needs: Right | Open) -> Callable[[Request], Awaitable[None]]:
         if decision is Decision.REFUSE:
             await run_in_threadpool(_note_refused, request, "role")
             raise NotAdmitted(403, SENTENCES["role"])
-        if request.method not in SAFE_METHODS:
-            # A route for anybody acts for no session, so there is none whose token could be asked for.
+        if request.method not in SAFE_METHODS and not (person and person.token_id):
+            # A route for anybody acts for no session, so there is none whose token could be asked for. What
+            # an API token asks no browser sent by itself.
             fault = await _forged(request, None if isinstance(needs, Open) else person)
             if fault:
                 await run_in_threadpool(_note_refused, request, "forged")
@@ -156,7 +158,9 @@ async def _forged(request: Request, person: Person | None) -> str | None:
 
 
 def find_person(request: Request) -> Person | None:
-    """Who is asking: the person of the session whose token the browser sent, if it is still alive."""
+    """Who is asking: the owner of the API token, else of the session whose token the browser sent."""
+    if "authorization" in request.headers:
+        return bearer_of(request)
     token = session_token(request)
     if not token:
         return None
