@@ -12,10 +12,12 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, select
 
 from cloud import clocks
-from cloud.store import communications, schema, webhooks
+from cloud.calls.facets import facet_of
+from cloud.calls.numbers import LAST4, LAST8, party_of
+from cloud.store import communications, facets, schema, webhooks
 from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
 from sync import bulk
 from sync.events import CallEnded, GapFact, RecordingReady
@@ -32,6 +34,7 @@ def _names(fact: type, *without: str) -> tuple[str, ...]:
 IN_THE_INBOX = ("is_fax", "second_number", "second_name", "second_presentation", "marks")
 # All other fields of a fact are the columns of its table, its own id apart.
 CALL = _names(CallEnded, "call_id", *IN_THE_INBOX)
+FOUND_BY = ("party", "last4", "last8", "facet")  # columns of calls made for searching
 READY = _names(RecordingReady, "recording_id", "gaps")
 GAP = _names(GapFact)
 _call, _ready, _gap = attrgetter("call_id", *CALL), attrgetter("recording_id", *READY), attrgetter(*GAP)
@@ -40,11 +43,14 @@ _call, _ready, _gap = attrgetter("call_id", *CALL), attrgetter("recording_id", *
 def call_ended(db: Connection, told: Sequence[Told]) -> None:
     """The rows of calls."""
     corrections = clocks.corrections(db, told)
+    found_by = [_found_by(one.event) for one in told]
     rows = (
-        (*_call(one.event), one.origin.box_id, one.origin.received_utc, *corrected)
-        for one, corrected in zip(told, corrections, strict=True)
+        (*_call(one.event), one.origin.box_id, one.origin.received_utc, *corrected, *found)
+        for one, corrected, found in zip(told, corrections, found_by, strict=True)
     )
-    _upsert(db, schema.calls, ("id", *CALL, "box_id", "received_utc", *clocks.COLUMNS), rows)
+    _upsert(db, schema.calls, ("id", *CALL, "box_id", "received_utc", *clocks.COLUMNS, *FOUND_BY), rows)
+    facets.note(db, ((one.origin.box_id, found[-1]) for one, found in zip(told, found_by, strict=True)))
+    facets.refresh(db, facets.with_recordings(db, [one.event.call_id for one in told]))
     if told:
         webhooks.note(db, CALL_ENDED, [one.event.call_id for one in told], told[0].origin.received_utc)
 
@@ -67,6 +73,10 @@ def recording_ready(db: Connection, told: Sequence[Told]) -> None:
     _upsert(db, schema.gaps, ("recording_id", *GAP), gaps)
     if stored:
         webhooks.note(db, RECORDING_STORED, [row[0] for row in stored], told[0].origin.received_utc)
+    there = {row[0] for row in stored}
+    facets.refresh(
+        db, [one.event.call_id for one in told if one.event.gaps or one.event.recording_id in there]
+    )
 
 
 def recording_lost(db: Connection, told: Sequence[Told]) -> None:
@@ -102,6 +112,15 @@ def audio_stored(db: Connection, origin: Origin, recording_id: str, sha256: str,
     )
     if known.rowcount:
         webhooks.note(db, RECORDING_STORED, [recording_id], origin.received_utc)
+    of_call = db.execute(select(table.c.call_id).where(table.c.id == recording_id)).scalar()
+    if of_call is not None:
+        facets.refresh(db, [of_call])
+
+
+def _found_by(call: CallEnded) -> tuple[str | None, str | None, str | None, int]:
+    party = party_of(call.direction, call.caller_number, call.dialled)
+    last4, last8 = (party[-LAST4:], party[-LAST8:]) if party else (None, None)
+    return party, last4, last8, facet_of(call.direction, call.outcome, call.duration_ms)
 
 
 def _stored(db: Connection, told: Sequence[Told]) -> dict[tuple[str, str, str], str]:

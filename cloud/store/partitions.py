@@ -41,7 +41,7 @@ def keep_ahead(engine: Engine, now: datetime) -> list[str]:
         db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         db.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
         return [
-            _make(db, table, key, month)
+            make_month(db, table, key, month)
             for table, key in PARTITIONED.items()
             for month in sorted(_wanted(db, table, key, now) - _there(db, table))
         ]
@@ -76,7 +76,8 @@ def _there(db: Connection, table: str) -> set[datetime]:
     }
 
 
-def _make(db: Connection, table: str, key: str, month: datetime) -> str:
+def make_month(db: Connection, table: str, key: str, month: datetime) -> str:
+    """Make the part of `table` for a month (its first moment) and move there what waits for it; its name."""
     name = f"{table}_{month:%Y_%m}"
     first, end = first_id(month), first_id(month_after(month))
     for statement in (

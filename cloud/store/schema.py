@@ -8,6 +8,8 @@ a test compares the two.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -22,12 +24,19 @@ from sqlalchemy import (
 )
 
 from cloud.store import access_tables as access_tables
+from cloud.store import call_tables as call_tables
 from cloud.store import customer_tables as customer_tables
 from cloud.store.metadata import metadata as metadata
 from cloud.store.token_tables import add_tables as add_api_tables
 from cloud.store.trail_tables import add_tables as add_trail_tables
 from cloud.store.webhook_tables import add_tables as add_webhook_tables
 from sync.inbox_tables import add_tables
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """An index of some rows only."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 boxes = Table(
     "boxes",
@@ -65,9 +74,18 @@ calls = Table(  # sync.events.CallEnded
     Column("corrected_utc", Text),  # started_utc by head office's clock, where the box's was off; else None
     Column("clock_error_ms", BigInteger),  # how far corrected_utc may be off
     Column("received_utc", Text, nullable=False),  # head office's clock
+    Column("party", Text),  # cloud.calls.numbers: the other side's digits as sent; None: none were
+    Column("last4", Text),
+    Column("last8", Text),
+    Column("facet", Integer, nullable=False, server_default="0"),  # cloud.calls.facets
     Index("calls_by_start", "started_utc", "id"),
     Index("calls_by_box", "box_id", "started_utc", "id"),
-    Index("calls_by_number", "caller_number", "started_utc"),
+    Index("calls_by_line", "box_id", "line", "started_utc", "id"),
+    Index("calls_by_facet", "facet", "started_utc", "id"),
+    Index("calls_by_box_facet", "box_id", "facet", "started_utc", "id"),
+    Index("calls_by_last4", "last4", "started_utc", "id"),
+    Index("calls_by_last8", "last8", "started_utc", "id"),
+    Index("calls_by_name", "caller_name", "started_utc", "id", **_where("caller_name IS NOT NULL")),
 )
 
 recordings = Table(  # sync.events.RecordingReady and RecordingLost
@@ -87,12 +105,7 @@ recordings = Table(  # sync.events.RecordingReady and RecordingLost
     Column("stored_utc", Text),
     Column("lost_reason", Text),  # why, when lost
     Index("recordings_by_call", "call_id"),
-    Index(
-        "recordings_waiting",
-        "box_id",
-        sqlite_where=text("state = 'announced'"),
-        postgresql_where=text("state = 'announced'"),
-    ),
+    Index("recordings_waiting", "box_id", **_where("state = 'announced'")),
 )
 
 gaps = Table(  # sync.events.GapFact

@@ -15,10 +15,10 @@ from cloud.access.roles import Right, stands
 from cloud.access.shape import Call
 from cloud.access.verbs import Verb
 from cloud.web.answers import MENU, page, see_other, translate
+from cloud.web.call_query import query_of
 from cloud.web.calls import CallPage, fetch_call, fetch_page
 from cloud.web.door import person_of
-from cloud.web.parts import parts_of
-from cloud.web.query import SENTENCES, FilterRefused, read_query
+from cloud.web.query import SENTENCES, FilterRefused
 
 ABOUT = (
     "Calls and recordings of all branches. Requests carry the session cookie of a log-in; every field is "
@@ -33,10 +33,21 @@ class CallFields(BaseModel):
 
     branch: str = Field("", description="id of a branch's box")
     party: str = Field(
-        "", description="number or name; * stands for anything, without one the text may stand anywhere"
+        "", description="a whole number, its last four or eight digits, 138*5678, or a whole name"
     )
     direction: str = Field("", description="in, out or unknown")
-    outcome: str = Field("", description="answered, missed or unknown")
+    outcome: str = Field("", description="answered, missed, voicemail, busy, no_answer or unknown")
+    unit: str = Field("", description="id of a unit of the organisation: the branches below it")
+    line: str = Field("", description="number of a line, with `branch`")
+    customer: str = Field("", description="id of a customer: calls of their numbers")
+    days: str = Field("", description="today, yesterday, week, days30, month or last_month")
+    shortest: str = Field("", description="talking time in whole seconds, at least")
+    longest: str = Field("", description="talking time in whole seconds, at most")
+    recorded: str = Field("", description="yes: audio is here; no: it is not")
+    gap: str = Field("", description="yes: samples are missing from a recording; no: none are")
+    mark: str = Field("", description="note, star or report")
+    tag: str = Field("", description="with this tag")
+    sort: str = Field("", description="-started (newest first, if not given) or started")
     from_day: str = Field(
         "", alias="from", description="first day, e.g. 2026-02-03, in head office's time zone"
     )
@@ -48,7 +59,7 @@ class CallFields(BaseModel):
 def list_calls(request: Request, fields: Annotated[CallFields, Query()]) -> CallPage:
     """Calls of all branches, newest first."""
     try:
-        query = read_query(fields.model_dump(by_alias=True), parts_of(request).settings.zone)
+        query = query_of(request, fields.model_dump(by_alias=True))
     except FilterRefused as refused:
         sentences = (translate(request, SENTENCES[field]) for field in refused.fields)
         raise HTTPException(422, " ".join(sentences)) from refused

@@ -25,12 +25,11 @@ from cloud.reading import Found, Look, anything
 from cloud.store import boxes, calls
 from cloud.web.answers import page, translate
 from cloud.web.asking import ask_of, given
-from cloud.web.parts import parts_of
-from cloud.web.query import SENTENCES, CallQuery, FilterRefused, make_cursor, read_query
+from cloud.web.call_query import check_number, choices, cursor_after, query_of
+from cloud.web.query import QUESTIONS, SENTENCES, CallQuery, FilterRefused
 from cloud.web.timeline import draw_recording, steps_of
 from sync.locale import marked
 
-QUESTIONS = tuple(field for field in SENTENCES if field not in ("cursor", "limit"))
 FEWEST_DIGITS = 3  # from so many on, a search is for a number
 
 
@@ -60,7 +59,7 @@ class CallRows:
 def calls_page(request: Request) -> Response:
     """The list, with its filter."""
     try:
-        query = read_query(request.query_params, parts_of(request).settings.zone)
+        query = query_of(request, request.query_params)
     except FilterRefused as refused:
         faults = [translate(request, SENTENCES[field]) for field in refused.fields]
         return _list_page(request, dict(request.query_params), None, faults)
@@ -70,7 +69,7 @@ def calls_page(request: Request) -> Response:
 def calls_rows(request: Request) -> Response:
     """The rows alone, when they differ from those the page has (`seen`); else 204."""
     try:
-        query = read_query(request.query_params, parts_of(request).settings.zone)
+        query = query_of(request, request.query_params)
     except FilterRefused as refused:
         raise HTTPException(422, str(refused)) from refused
     seen = request.query_params.get("seen")
@@ -104,7 +103,12 @@ def fetch_page(
     def fetch(connection: Connection, verdict: Verdict) -> Found[CallRows]:
         return _page_rows(connection, query, verdict).found()
 
-    return given(request, _ask_for(request, query), _look_of(query.typed), fetch, _page_of, is_news)
+    def shaped(rows: CallRows, verdict: Verdict) -> CallPage:
+        return _page_of(request, query, rows, verdict)
+
+    ask, look = _ask_for(request, query), _look_of(query.typed)
+    check_number(request, query, ask, look)
+    return given(request, ask, look, fetch, shaped, is_news)
 
 
 def fetch_call(request: Request, call_id: str, is_news: Callable[[Call], bool] = anything) -> Call:
@@ -129,8 +133,7 @@ def _ask_for(request: Request, query: CallQuery | None) -> Ask:
     if query is None:
         return ask
     wanted = query.wanted
-    box_ids = frozenset({wanted.box_id}) if wanted.box_id else None
-    return replace(ask, from_utc=wanted.from_utc, until_utc=wanted.until_utc, box_ids=box_ids)
+    return replace(ask, from_utc=wanted.from_utc, until_utc=wanted.until_utc, box_ids=wanted.box_ids)
 
 
 def _look_of(typed: Mapping[str, str]) -> Look:
@@ -152,9 +155,9 @@ def _with_recordings(connection: Connection, rows: Sequence[RowMapping]) -> Call
     return CallRows(rows, recordings, calls.gaps_of(connection, [row["id"] for row in recordings]))
 
 
-def _page_of(rows: CallRows, verdict: Verdict) -> CallPage:
+def _page_of(request: Request, query: CallQuery, rows: CallRows, verdict: Verdict) -> CallPage:
     shaped = (shape.call(row, rows.recordings, rows.gaps, verdict) for row in rows.calls)
-    onward = make_cursor(rows.calls[-1]["started_utc"], rows.calls[-1]["id"]) if rows.more else None
+    onward = cursor_after(request, query, rows.calls[-1]) if rows.more else None
     return CallPage(tuple(call for call in shaped if call is not None), onward)
 
 
@@ -168,15 +171,27 @@ def _list_page(
         return replace(rows, boxes=boxes.list_boxes(connection)).found()
 
     def shaped(rows: CallRows, verdict: Verdict) -> tuple[CallPage, tuple[BoxName, ...]]:
-        return _page_of(rows, verdict), shape.box_names(rows.boxes, verdict)
+        first = _page_of(request, query, rows, verdict) if query else CallPage((), None)
+        return first, shape.box_names(rows.boxes, verdict)
 
-    found, names = given(request, _ask_for(request, query), _look_of(typed), fetch, shaped)
+    ask, look = _ask_for(request, query), _look_of(typed)
+    if query is not None:
+        check_number(request, query, ask, look)
+    found, names = given(request, ask, look, fetch, shaped)
     filtered = any(typed.get(field) for field in QUESTIONS)
     live = query is not None and query.after is None
     rows = _rows(typed, found, live=live, newest_seen=None)
     status = 422 if query is None else 200
     return page(
-        request, "calls.html", status, typed=typed, boxes=names, faults=faults, filtered=filtered, **rows
+        request,
+        "calls.html",
+        status,
+        typed=typed,
+        boxes=names,
+        faults=faults,
+        filtered=filtered,
+        **choices(request, typed),
+        **rows,
     )
 
 

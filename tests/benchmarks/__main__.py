@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, str] = {
     "branch_calls": "tests.benchmarks.branch_calls",
     "sync_ingest": "tests.benchmarks.sync_ingest",
     "sync_manifest": "tests.benchmarks.sync_manifest",
+    "head_office_calls": "tests.benchmarks.head_office_calls",
     "branch_page": "tests.benchmarks.branch_page",
 }
 

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from cloud.app import open_parts
+from cloud.calls.facets import facet_of
+from cloud.calls.numbers import LAST4, LAST8, party_of
 from cloud.config import S3Settings, Settings
 from cloud.objects import Objects
-from cloud.store import boxes, people
+from cloud.store import boxes, facets, people
 from cloud.store.database import write
 from cloud.store.schema import calls, gaps, inbox_tables, recordings, users
 from cloud.web.app import build_app
@@ -100,6 +103,7 @@ class House:
         rows = [call_row(**fields) for fields in many]
         with write(self.parts.engine) as connection:
             connection.execute(calls.insert(), rows)
+            facets.note(connection, ((row["box_id"], row["facet"]) for row in rows))
         return [str(row["id"]) for row in rows]
 
     def add_recording(self, call_id: str, audio: bytes | None = None, **fields: object) -> str:
@@ -120,6 +124,7 @@ class House:
             row |= self._stored(audio)
         with write(self.parts.engine) as connection:
             connection.execute(recordings.insert().values({**row, **fields}))
+            facets.refresh(connection, [call_id])
         return str({**row, **fields}["id"])
 
     def add_gap(self, recording_id: str, start_sample: int, length_samples: int, reason: str) -> None:
@@ -127,6 +132,8 @@ class House:
         row = {"start_sample": start_sample, "length_samples": length_samples, "reason": reason}
         with write(self.parts.engine) as connection:
             connection.execute(gaps.insert().values(recording_id=recording_id, **row))
+            of_call = select(recordings.c.call_id).where(recordings.c.id == recording_id)
+            facets.refresh(connection, connection.execute(of_call).scalars())
 
     def set_aside(self, **fields: object) -> str:
         """Something in quarantine; returns its id."""
@@ -201,7 +208,19 @@ def call_row(**fields: object) -> dict[str, Any]:
     }
     unknown = fields.keys() - row.keys()
     assert not unknown, unknown
-    return {**row, **fields}
+    return found_by({**row, **fields})
+
+
+def found_by(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of calls with the columns that it is found by."""
+    party = party_of(row["direction"], row["caller_number"], row["dialled"])
+    return {
+        **row,
+        "party": party,
+        "last4": party and party[-LAST4:],
+        "last8": party and party[-LAST8:],
+        "facet": facet_of(row["direction"], row["outcome"], row["duration_ms"]),
+    }
 
 
 def open_house(

@@ -123,6 +123,7 @@ def test_a_call_becomes_its_row(office: Office) -> None:
     (row,) = office.rows("calls")
     wanted = asdict(event) | {"id": event.call_id, "box_id": BOX, "received_utc": LATER}
     wanted |= {"corrected_utc": None, "clock_error_ms": None}
+    wanted |= {"party": "13800138000", "last4": "8000", "last8": "00138000", "facet": row["facet"]}
     assert row == {name: value for name, value in wanted.items() if name not in ("call_id", *IN_THE_INBOX)}
 
 

@@ -14,7 +14,7 @@ ROOM = Path(cloud.__file__).parent
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_catalogue_is_complete(code: str) -> None:
-    texts = marked_texts(ROOM / "web") | marked_texts(ROOM / "access")
+    texts = marked_texts(ROOM / "web") | marked_texts(ROOM / "access") | marked_texts(ROOM / "calls")
     assert len(texts) > 50
     assert catalogue_faults(read_catalogue(ROOM / "web" / "locale", LANGUAGES[code]), texts) == []
 

@@ -1,0 +1,259 @@
+"""Finds calls: any filter, newest or oldest first, a page at a time, and as quick whatever the filter.
+
+A list in order of time with a filter that few rows pass makes a database walk through all rows. So each
+filter names a driver: an index that has the wanted rows already in order, asked once per key for no more than
+a page. What the driver does not decide is looked at row by row (`rest`).
+
+    facets 17, 49 of box-01   ->   calls_by_box_facet (box-01, 17, newest ...)  51 rows  --+
+                                   calls_by_box_facet (box-01, 49, newest ...)  51 rows  --+-- newest 51
+
+SQLite, which serves small installations and has no LATERAL, gets the same conditions in one plain statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+
+from cloud.access.decision import Verdict
+from cloud.calls.facets import Wish, facets_for
+from cloud.calls.numbers import NumberWish, digits_of, whole_number
+from cloud.store import facets
+from cloud.store.call_tables import call_flags
+from cloud.store.schema import boxes, calls
+
+MOST_KEYS = 400  # each costs a look into every month's part
+Conditions = dict[str, ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are wanted, and in which order; None and empty mean any."""
+
+    box_ids: frozenset[str] | None = None
+    line: int | None = None
+    wish: Wish = field(default_factory=Wish)
+    numbers: tuple[NumberWish, ...] | None = None  # one of these; empty: no call has it
+    about: tuple[NumberWish, ...] | None = None  # and one of these
+    call_ids: frozenset[str] = frozenset()  # those count as `about` too
+    name: str | None = None  # the caller's, whole
+    flags: frozenset[str] = frozenset()  # all of these (cloud.calls.flags)
+    from_utc: str | None = None  # begun at or after
+    until_utc: str | None = None  # begun before
+    oldest_first: bool = False
+
+
+def bounded(wanted: CallFilter, verdict: Verdict) -> CallFilter:
+    """`wanted` within what the verdict bounds: its branches, its span, whom it is about."""
+    boxes_ = verdict.box_ids
+    if boxes_ is not None and wanted.box_ids is not None:
+        boxes_ = boxes_ & wanted.box_ids
+    inside = replace(
+        wanted,
+        box_ids=wanted.box_ids if boxes_ is None else boxes_,
+        from_utc=max(filter(None, (wanted.from_utc, verdict.from_utc)), default=None),
+        until_utc=min(filter(None, (wanted.until_utc, verdict.until_utc)), default=None),
+    )
+    if verdict.subjects is None:
+        return inside
+    numbers = sorted(one for one in verdict.subjects if digits_of(one) and "-" not in one)
+    about = tuple(wish for one in numbers for wish in whole_number(one.removeprefix("local:")))
+    return replace(inside, about=about, call_ids=verdict.subjects - set(numbers))
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last call of a page; the next page begins after it."""
+
+    started_utc: str
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Driver:
+    """An index by its first columns, the keys to ask it for, and the conditions it takes care of."""
+
+    columns: tuple[Column[Any], ...]
+    keys: tuple[tuple[object, ...], ...]
+    covers: frozenset[str]
+
+
+def list_calls(
+    connection: Connection, wanted: CallFilter, after: Position | None, limit: int, verdict: Verdict
+) -> Sequence[RowMapping]:
+    """Up to `limit` calls with their `branch`, within what the verdict bounds, from `after` on."""
+    return find_calls(connection, bounded(wanted, verdict), after, limit)
+
+
+def find_calls(
+    connection: Connection, wanted: CallFilter, after: Position | None, limit: int, most_keys: int = MOST_KEYS
+) -> Sequence[RowMapping]:
+    """Up to `limit` calls with their `branch`, in order of time, from `after` on."""
+    statement = _statement(connection, wanted, after, limit, most_keys)
+    return connection.execute(statement.order_by(*_order(wanted, calls.c)).limit(limit)).mappings().all()
+
+
+def with_branch() -> Select[tuple[object, ...]]:
+    """Calls and the names of their branches."""
+    # A call may be here before its box's row is.
+    branch = func.coalesce(boxes.c.name, calls.c.box_id).label("branch")
+    return select(calls, branch).select_from(calls.outerjoin(boxes, boxes.c.id == calls.c.box_id))
+
+
+def _statement(
+    connection: Connection, wanted: CallFilter, after: Position | None, limit: int, most_keys: int
+) -> Select[tuple[object, ...]]:
+    conditions = _conditions(wanted)
+    if wanted.flags:
+        return _flagged(wanted, [*conditions.values()], after, limit)
+    pages = _span(wanted, after, calls.c)
+    driver = _driver(connection, wanted, most_keys) if connection.dialect.name == "postgresql" else None
+    if driver is None:
+        return with_branch().where(*conditions.values(), *pages)
+    if not driver.keys:
+        return with_branch().where(false())
+    rest = [one for name, one in conditions.items() if name not in driver.covers]
+    return _driven(driver, [*rest, *pages], wanted, limit)
+
+
+def _order(wanted: CallFilter, columns: Any) -> tuple[ColumnElement[Any], ...]:
+    key = (columns.started_utc, _id_of(columns))
+    return tuple(column.asc() if wanted.oldest_first else column.desc() for column in key)
+
+
+def _id_of(columns: Any) -> ColumnElement[Any]:
+    found: ColumnElement[Any] = columns.call_id if "call_id" in columns else columns.id
+    return found
+
+
+def _flagged(
+    wanted: CallFilter, rest: Sequence[ColumnElement[bool]], after: Position | None, limit: int
+) -> Select[tuple[object, ...]]:
+    """Those with the first flag in order, from the table of flags; the others are looked up."""
+    first, *others = sorted(wanted.flags)
+    has = [
+        exists().where(call_flags.c.flag == flag, call_flags.c.call_id == calls.c.id).correlate(calls)
+        for flag in others
+    ]
+    marked = call_flags.alias("marked")
+    page = (
+        select(marked.c.call_id.label("id"))
+        .join(calls, calls.c.id == marked.c.call_id)
+        .where(marked.c.flag == first, *rest, *has, *_span(wanted, after, marked.c))
+        .order_by(*_order(wanted, marked.c))
+    )
+    found = page.limit(limit).subquery("found")
+    return with_branch().join(found, found.c.id == calls.c.id)
+
+
+def _driven(
+    driver: _Driver, rest: Sequence[ColumnElement[bool]], wanted: CallFilter, limit: int
+) -> Select[tuple[object, ...]]:
+    """A page of each key, and of all those the first page."""
+    names = [column.name for column in driver.columns]
+    arrays = [
+        literal(list(values), ARRAY(column.type))
+        for column, values in zip(driver.columns, zip(*driver.keys, strict=True), strict=True)
+    ]
+    keys = func.unnest(*arrays).table_valued(*names, name="wanted").render_derived()
+    same = [column == keys.c[column.name] for column in driver.columns]
+    page = select(calls.c.id, calls.c.started_utc).where(*same, *rest).order_by(*_order(wanted, calls.c))
+    some = page.limit(limit).lateral("some")
+    first = select(some.c.id).join_from(keys, some, true()).order_by(*_order(wanted, some.c)).limit(limit)
+    found = first.subquery("found")
+    return with_branch().join(found, found.c.id == calls.c.id)
+
+
+def _driver(connection: Connection, wanted: CallFilter, most_keys: int) -> _Driver | None:
+    """What to ask for the calls of `wanted`; None: all in order of time. Of no keys there are no calls."""
+    for numbers in (wanted.numbers, wanted.about):
+        if numbers is not None and (numbers is wanted.numbers or not wanted.call_ids):
+            column = calls.c.last4 if numbers and numbers[0].by_last4 else calls.c.last8
+            endings = sorted({one.last for one in numbers})
+            return _Driver((column,), tuple((ending,) for ending in endings), frozenset())
+    if wanted.call_ids and not wanted.about:
+        return _Driver((calls.c.id,), tuple((id_,) for id_ in sorted(wanted.call_ids)), frozenset({"about"}))
+    if wanted.name is not None:
+        return _Driver((calls.c.caller_name,), ((wanted.name,),), frozenset({"name"}))
+    if wanted.line is not None and wanted.box_ids is not None:
+        lines = tuple((box_id, wanted.line) for box_id in sorted(wanted.box_ids))
+        return _Driver((calls.c.box_id, calls.c.line), lines, frozenset({"box", "line"}))
+    if not wanted.wish.is_any:
+        return _by_facet(connection, wanted, most_keys)
+    if wanted.box_ids is not None and len(wanted.box_ids) <= most_keys:
+        keys = tuple((box_id,) for box_id in sorted(wanted.box_ids))
+        return _Driver((calls.c.box_id,), keys, frozenset({"box"}))
+    return None
+
+
+def _by_facet(connection: Connection, wanted: CallFilter, most_keys: int) -> _Driver:
+    pairs = facets.existing(connection, facets_for(wanted.wish), wanted.box_ids)
+    if wanted.box_ids is not None and len(pairs) <= most_keys:
+        return _Driver((calls.c.box_id, calls.c.facet), tuple(pairs), frozenset({"box", "facet"}))
+    keys = tuple((facet,) for facet in sorted({facet for _, facet in pairs}))
+    return _Driver((calls.c.facet,), keys, frozenset({"facet"}))
+
+
+def _conditions(wanted: CallFilter) -> Conditions:
+    """What a row must fulfil, by the name that drivers know it by."""
+    found: Conditions = {}
+    if wanted.box_ids is not None:
+        found["box"] = calls.c.box_id.in_(sorted(wanted.box_ids))
+    if wanted.line is not None:
+        found["line"] = calls.c.line == wanted.line
+    if not wanted.wish.is_any:
+        found["facet"] = calls.c.facet.in_(sorted(facets_for(wanted.wish)))
+    if wanted.wish.shortest_ms is not None:
+        found["shortest"] = calls.c.duration_ms >= wanted.wish.shortest_ms
+    if wanted.wish.longest_ms is not None:
+        found["longest"] = calls.c.duration_ms <= wanted.wish.longest_ms
+    if wanted.numbers is not None:
+        found["number"] = or_(false(), *(_is_number(one) for one in wanted.numbers))
+    if wanted.about is not None:
+        ids = calls.c.id.in_(sorted(wanted.call_ids))
+        found["about"] = or_(ids, *(_is_number(one) for one in wanted.about))
+    if wanted.name is not None:
+        found["name"] = calls.c.caller_name == wanted.name
+    return found
+
+
+def _is_number(one: NumberWish) -> ColumnElement[bool]:
+    conditions = [(calls.c.last4 if one.by_last4 else calls.c.last8) == one.last]
+    if one.forms:
+        conditions.append(calls.c.party.in_(sorted(one.forms)))
+    if one.first:
+        conditions.append(calls.c.party.startswith(one.first))
+    if one.more_last != one.last and one.more_last:
+        conditions.append(calls.c.party.endswith(one.more_last))
+    return and_(*conditions)
+
+
+def _span(wanted: CallFilter, after: Position | None, columns: Any) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.from_utc:
+        conditions.append(columns.started_utc >= wanted.from_utc)
+    if wanted.until_utc:
+        conditions.append(columns.started_utc < wanted.until_utc)
+    if after is not None:
+        here, there = tuple_(columns.started_utc, _id_of(columns)), tuple_(after.started_utc, after.call_id)
+        conditions.append(here > there if wanted.oldest_first else here < there)
+    return conditions

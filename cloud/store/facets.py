@@ -1,0 +1,64 @@
+"""Keeps the facet of each call (`cloud.calls.facets`) right, and which facets exist at which branch.
+
+A facet that no call has any more may stay listed: it only says where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, select
+
+from cloud.calls.facets import AUDIO, GAP, MARKS
+from cloud.store.call_tables import call_facets
+from cloud.store.schema import calls, gaps, recordings
+from sync import bulk
+
+COLUMNS = ("box_id", "facet")
+
+
+def note(db: Connection, pairs: Iterable[tuple[str, int]]) -> None:
+    """Facets, each with its box, that calls have now."""
+    wanted = set(pairs)
+    boxes = sorted({box_id for box_id, _ in wanted})
+    known = set(bulk.select_in(db, call_facets, COLUMNS, "box_id", boxes)) if boxes else set()
+    missing = sorted(wanted - known)
+    if missing:
+        mark = "%s" if db.dialect.name == "postgresql" else "?"
+        db.exec_driver_sql(
+            f"INSERT INTO call_facets (box_id, facet) VALUES ({mark}, {mark}) ON CONFLICT DO NOTHING", missing
+        )
+
+
+def refresh(db: Connection, call_ids: Iterable[str]) -> None:
+    """Set the audio and gap bits of those calls to what their recordings say; unknown ids are passed over."""
+    ids = sorted(set(call_ids))
+    if not ids:
+        return
+    found = bulk.select_in(db, recordings, ("call_id", "id", "state"), "call_id", ids)
+    gapped = {
+        one for (one,) in bulk.select_in(db, gaps, ("recording_id",), "recording_id", [r[1] for r in found])
+    }
+    marks = dict.fromkeys(ids, 0)
+    for call_id, recording_id, state in found:
+        marks[call_id] |= (AUDIO if state == "stored" else 0) | (GAP if recording_id in gapped else 0)
+    rows = bulk.select_in(db, calls, ("id", "box_id", "facet"), "id", ids)
+    fresh = [(id_, box_id, facet & ~MARKS | marks[id_]) for id_, box_id, facet in rows]
+    changed = [new for new, old in zip(fresh, rows, strict=True) if tuple(new) != tuple(old)]
+    for id_, _, facet in changed:
+        db.execute(calls.update().where(calls.c.id == id_).values(facet=facet))
+    note(db, ((box_id, facet) for _, box_id, facet in changed))
+
+
+def with_recordings(db: Connection, call_ids: Sequence[str]) -> set[str]:
+    """Those of the calls of which a recording arrived before them."""
+    return {one for (one,) in bulk.select_in(db, recordings, ("call_id",), "call_id", call_ids)}
+
+
+def existing(db: Connection, facets: frozenset[int], box_ids: frozenset[str] | None) -> list[tuple[str, int]]:
+    """Those of `facets` that calls of the boxes have, each with its box ("" when all boxes are meant)."""
+    if box_ids is None:
+        query = select(call_facets.c.facet).where(call_facets.c.facet.in_(facets)).distinct()
+        return [("", facet) for (facet,) in db.execute(query)]
+    rows = bulk.select_in(db, call_facets, COLUMNS, "box_id", sorted(box_ids))
+    return sorted((box_id, facet) for box_id, facet in rows if facet in facets)

@@ -1,0 +1,214 @@
+"""Finding calls: both databases give what a plain look at every row gives; facets stay right."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+
+from cloud.apply import APPLY, audio_stored
+from cloud.calls.facets import AUDIO, GAP, Wish
+from cloud.calls.numbers import NumberWish, read_numbers, whole_number
+from cloud.store.call_search import CallFilter, Position, bounded, find_calls
+from cloud.store.call_tables import call_facets, call_flags
+from cloud.store.database import read, write
+from cloud.store.schema import calls
+from sync.events import GapFact, RecordingReady
+from sync.inbox import Origin, Told
+from sync.moment import to_text
+from tests.cloud.house import NOON, House, call_row
+from tests.cloud.verdicts import verdict_for
+from tests.sync.station import call_ended
+
+BOXES = ("box-01", "box-02", "box-03")
+NUMBERS = ("13800138000", "13900139000", "087165123456", "95588", "65123456", None)
+SPAN = (to_text(NOON - timedelta(minutes=40)), to_text(NOON - timedelta(minutes=10)))
+FILTERS: dict[str, CallFilter] = {
+    "all": CallFilter(),
+    "a branch": CallFilter(box_ids=frozenset({"box-02"})),
+    "branches": CallFilter(box_ids=frozenset({"box-01", "box-03", "nowhere"})),
+    "no branch": CallFilter(box_ids=frozenset()),
+    "a line": CallFilter(box_ids=frozenset({"box-01"}), line=2),
+    "incoming": CallFilter(wish=Wish(direction="in")),
+    "missed": CallFilter(wish=Wish(outcome="missed")),
+    "long": CallFilter(wish=Wish(shortest_ms=7_000, longest_ms=65_000)),
+    "never": CallFilter(wish=Wish(outcome="missed", shortest_ms=1)),
+    "heard": CallFilter(wish=Wish(has_audio=True)),
+    "gapped": CallFilter(wish=Wish(has_gap=True)),
+    "whole": CallFilter(numbers=read_numbers("13800138000")),
+    "last four": CallFilter(numbers=read_numbers("3456")),
+    "ends": CallFilter(numbers=read_numbers("139*9000")),
+    "no number": CallFilter(numbers=()),
+    "a customer": CallFilter(about=(*whole_number("95588"), *whole_number("13900139000"))),
+    "a name": CallFilter(name="王小明"),
+    "starred": CallFilter(flags=frozenset({"star"})),
+    "starred and tagged": CallFilter(flags=frozenset({"star", "tag:x"})),
+    "a span": CallFilter(from_utc=SPAN[0], until_utc=SPAN[1]),
+}
+
+
+@pytest.fixture
+def some(house: House) -> dict[str, dict[str, Any]]:
+    """Three hundred calls of every sort, five at a moment; id -> row, with what else is known of it."""
+    chance = random.Random(5)
+    made: dict[str, dict[str, Any]] = {}
+    for n in range(300):
+        number, way = chance.choice(NUMBERS), chance.choice(("in", "in", "out", "unknown"))
+        row = call_row(
+            box_id=chance.choice(BOXES), line=chance.choice((1, 2)), direction=way,
+            outcome=chance.choice(("answered", "answered", "missed")),
+            caller_name=chance.choice((None, "王小明")),
+            caller_number=None if way == "out" else number, dialled=number if way == "out" else None,
+            started_utc=to_text(NOON - timedelta(minutes=n // 5)),
+        )  # fmt: skip
+        row["duration_ms"] = 0 if row["outcome"] == "missed" else chance.choice((0, 6_000, 60_000, 4_000_000))
+        row = call_row(
+            **{name: row[name] for name in row if name not in ("party", "last4", "last8", "facet")}
+        )
+        made[row["id"]] = row | {"flags": set(chance.sample(["star", "tag:x"], chance.randrange(3)))}
+    plain = [{k: v for k, v in row.items() if k in calls.c} for row in made.values()]
+    with write(house.parts.engine) as db:
+        db.execute(calls.insert(), plain)
+        pairs = {(row["box_id"], row["facet"]) for row in plain}
+        db.execute(call_facets.insert(), [{"box_id": box, "facet": facet} for box, facet in sorted(pairs)])
+        for row in made.values():
+            for flag in row["flags"]:
+                there = {"started_utc": row["started_utc"], "call_id": row["id"], "box_id": row["box_id"]}
+                db.execute(call_flags.insert().values(flag=flag, **there))
+    for n, (id_, row) in enumerate(made.items()):
+        if row["duration_ms"] and n % 3:
+            recording = house.add_recording(id_, b"fLaC" if n % 2 else None, box_id=row["box_id"])
+            if n % 5 == 0:
+                house.add_gap(recording, 0, 8, "overrun")
+    with read(house.parts.engine) as db:
+        for id_, facet in db.execute(select(calls.c.id, calls.c.facet)):
+            made[id_]["facet"] = facet
+    return made
+
+
+def wanted_by_hand(row: dict[str, Any], wanted: CallFilter) -> bool:
+    """The same question asked of one row in plain words."""
+    wish, party = wanted.wish, row["party"] or ""
+
+    def number(one: NumberWish) -> bool:
+        in_form = not one.forms or party in one.forms
+        ends = party.startswith(one.first) and party.endswith(one.more_last)
+        return (row["last4"] if one.by_last4 else row["last8"]) == one.last and in_form and ends
+
+    return all(
+        (
+            wanted.box_ids is None or row["box_id"] in wanted.box_ids,
+            wanted.line in (None, row["line"]),
+            wish.direction in (None, row["direction"]),
+            wish.outcome in (None, row["outcome"]),
+            wish.shortest_ms is None or row["duration_ms"] >= wish.shortest_ms,
+            wish.longest_ms is None or row["duration_ms"] <= wish.longest_ms,
+            wish.has_audio in (None, bool(row["facet"] & AUDIO)),
+            wish.has_gap in (None, bool(row["facet"] & GAP)),
+            wanted.numbers is None or any(map(number, wanted.numbers)),
+            wanted.about is None or any(map(number, wanted.about)),
+            wanted.name in (None, row["caller_name"]),
+            wanted.flags <= row["flags"],
+            (wanted.from_utc or "") <= row["started_utc"] < (wanted.until_utc or "9"),
+        )
+    )
+
+
+def pages(engine: Engine, wanted: CallFilter, limit: int, most_keys: int = 400) -> list[str]:
+    """Every call of the list, by pages."""
+    found: list[str] = []
+    after: Position | None = None
+    while True:
+        with read(engine) as db:
+            rows = find_calls(db, wanted, after, limit, most_keys)
+        found += [row["id"] for row in rows]
+        assert len(found) <= 300
+        if len(rows) < limit:
+            return found
+        after = Position(rows[-1]["started_utc"], rows[-1]["id"])
+
+
+def test_each_filter_and_each_pair_finds_what_a_look_at_every_row_finds(
+    house: House, some: dict[str, dict[str, Any]]
+) -> None:
+    tried = dict(FILTERS)
+    for (name, one), (other_name, other) in itertools.combinations(FILTERS.items(), 2):
+        tried[f"{name}, {other_name}"] = merged(one, other)
+    found_any = 0
+    for at, (name, wanted) in enumerate(tried.items()):
+        wanted = replace(wanted, oldest_first=at % 3 == 0)
+        rows = sorted(
+            (row for row in some.values() if wanted_by_hand(row, wanted)),
+            key=lambda row: (row["started_utc"], row["id"]),
+            reverse=not wanted.oldest_first,
+        )
+        assert pages(house.parts.engine, wanted, 60) == [row["id"] for row in rows], name
+        found_any += bool(rows)
+    assert found_any > 100
+
+
+def merged(one: CallFilter, other: CallFilter) -> CallFilter:
+    """What both want; of what both name, the second."""
+    rest = {
+        name: getattr(other, name)
+        for name in CallFilter.__dataclass_fields__
+        if name != "wish" and getattr(other, name) != getattr(CallFilter(), name)
+    }
+    names = [name for name in Wish.__dataclass_fields__ if getattr(other.wish, name) is not None]
+    return replace(one, wish=replace(one.wish, **{n: getattr(other.wish, n) for n in names}), **rest)
+
+
+def test_more_keys_than_are_asked_one_by_one(house: House, some: dict[str, dict[str, Any]]) -> None:
+    for wanted in (merged(FILTERS["branches"], FILTERS["incoming"]), FILTERS["branches"]):
+        before = pages(house.parts.engine, wanted, 60)
+        assert pages(house.parts.engine, wanted, 60, most_keys=1) == before != []
+
+
+def test_a_verdict_narrows_what_is_read() -> None:
+    wanted = CallFilter(box_ids=frozenset({"a", "b"}), from_utc="2026-01", until_utc="2026-05")
+    verdict = replace(
+        verdict_for("manager"), box_ids=frozenset({"b", "c"}), from_utc="2026-02", until_utc="2026-06"
+    )
+    narrow = bounded(wanted, verdict)
+    assert (narrow.box_ids, narrow.from_utc, narrow.until_utc) == (frozenset({"b"}), "2026-02", "2026-05")
+    about = bounded(wanted, replace(verdict, subjects=frozenset({"+8613800138000", "0195-call"})))
+    assert about.about == whole_number("13800138000") and about.call_ids == {"0195-call"}
+
+
+GAPS = (GapFact(0, 8, "overrun"),)
+ORIGIN = Origin("box-01", to_text(NOON))
+
+
+def facet_in(engine: Engine, call_id: str) -> int:
+    with read(engine) as db:
+        facet = db.execute(select(calls.c.facet).where(calls.c.id == call_id)).scalar_one()
+        there = db.execute(select(call_facets.c.facet).where(call_facets.c.box_id == "box-01")).scalars()
+        assert facet in set(there)
+    return int(facet)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(("call", "ready", "audio"))))
+def test_the_facet_tells_audio_and_gap_in_whatever_order_they_arrive(
+    engine: Engine, order: tuple[str, ...]
+) -> None:
+    call = call_ended("13800138000")
+    ready = RecordingReady(
+        "rec", call.call_id, to_text(NOON), 8000, 80, "flac", 9, "0" * 64, (GapFact(0, 8, "overrun"),)
+    )
+    for step in (*order, "audio"):  # ingest tells of stored audio again when its row comes
+        with write(engine) as db:
+            if step == "call":
+                APPLY["call_ended"](db, [Told(ORIGIN, call)])
+            elif step == "ready":
+                APPLY["recording_ready"](db, [Told(ORIGIN, ready)])
+            else:
+                audio_stored(db, ORIGIN, "rec", "0" * 64, "key")
+    assert facet_in(engine, call.call_id) & (AUDIO | GAP) == AUDIO | GAP
+    with write(engine) as db:  # the same call again, as when it is mended from its entry
+        APPLY["call_ended"](db, [Told(ORIGIN, call)])
+    assert facet_in(engine, call.call_id) & (AUDIO | GAP) == AUDIO | GAP
