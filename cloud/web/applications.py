@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from cloud.access.log import Action, Deed
 from cloud.access.purposes import PURPOSES
 from cloud.access.roles import Right
 from cloud.access.units import Units
+from cloud.reading import NOT_THERE
 from cloud.store import applications, boxes, trail
 from cloud.store.applications import Case
 from cloud.store.database import read, write
@@ -54,6 +56,7 @@ def mine(request: Request) -> Response:
     now, person = parts_of(request).clock.now(), person_of(request)
     with read(parts_of(request).engine) as connection:
         cases = applications.of_applicant(connection, person.user_id, now)
+    _note(request, ids=[case.file.application.id for case in cases])
     return page(request, "applications.html", cases=cases, **_words())
 
 
@@ -70,12 +73,15 @@ def to_decide(request: Request) -> Response:
         cases = applications.to_decide(connection, person, now)
         units = read_units(connection)
         stuck = [one for one in applications.unasked(connection, now) if _sees(one, person, units)]
+    _note(request, ids=[case.file.application.id for case in (*cases, *stuck)])
     return page(request, "to_decide.html", cases=cases, stuck=stuck, **_words())
 
 
 def detail(request: Request, request_id: str) -> Response:
     """One application: what is asked for, by whom, everything that was done, and what can be done."""
-    return _detail(request, request_id, 200, "")
+    answer = _detail(request, request_id, 200, "")
+    _note(request, object_id=request_id, ids=[request_id])
+    return answer
 
 
 def act(
@@ -88,10 +94,12 @@ def act(
     """Do one thing with an application."""
     parts, person = parts_of(request), person_of(request)
     if act not in tuple(Act) or act in (Act.SUBMIT, Act.BREAK_GLASS):
+        _note(request, object_id=request_id, refusal=NOT_THERE)
         raise HTTPException(404, marked("There is no such page."))
     now = parts.clock.now()
-    with write(parts.engine) as connection:
+    with read(parts.engine) as connection:
         before = _found(connection, request_id, person, request)
+    with write(parts.engine) as connection:
         everybody = {one.user_id: one for one in applications.deciders(connection)}
         deed = approval.Deed(Act(act), person, remark, everybody.get(other))
         try:
@@ -101,8 +109,25 @@ def act(
         if case is not None:
             trail.append(connection, _row_of(request, Act(act), before, case), to_text(now))
     if case is None:
+        _note(request, object_id=request_id, refusal="not_possible")
         return _detail(request, request_id, 409, fault)
     return see_other(f"/applications/{request_id}")
+
+
+def _note(request: Request, object_id: str = "", ids: Sequence[str] = (), refusal: str = "") -> None:
+    """Write down that applications were read, or that something could not be."""
+    parts = parts_of(request)
+    deed = Deed(
+        actor=actor_of(request),
+        action=Action.VIEW if not refusal or request.method == "GET" else Action.UPDATE,
+        kind="applications",
+        object_id=object_id,
+        row_count=len(ids),
+        ids=tuple(ids),
+        refusal=refusal,
+    )
+    with write(parts.engine) as connection:
+        trail.append(connection, deed, parts.clock.now_utc())
 
 
 def _row_of(request: Request, act: Act, before: Case, after: Case) -> Deed:
@@ -136,6 +161,7 @@ def _found(connection: Connection, request_id: str, person: Person, request: Req
     """The application, if that person may see it; else there is none."""
     case = applications.find(connection, request_id, parts_of(request).clock.now())
     if case is None or not _sees(case, person, read_units(connection)):
+        _note(request, object_id=request_id, refusal=NOT_THERE)
         raise HTTPException(404, marked("There is no such application."))
     return case
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends
 from starlette.datastructures import FormData, QueryParams
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,7 +33,7 @@ from cloud.access.granting import break_glass
 from cloud.access.guard import Person
 from cloud.access.kinds import KINDS
 from cloud.access.log import Action, Deed
-from cloud.access.purposes import PURPOSES, PURPOSES_OF, default_purpose
+from cloud.access.purposes import PURPOSES, PURPOSES_OF, default_purpose, may_name
 from cloud.access.subjects import subject_of_number
 from cloud.access.verbs import Clarity, Verb
 from cloud.store import applications, boxes, people, trail
@@ -131,13 +132,21 @@ def broken_glass(request: Request, form: Form) -> Response:
 
 def choose_purpose(request: Request, form: Form) -> Response:
     """Keep what the session reads for, and go back to the page before."""
-    person = person_of(request)
-    purpose, token = _text(form, "purpose"), session_token(request)
-    if token and purpose in PURPOSES_OF.get(person.role, ()):
-        with write(parts_of(request).engine) as connection:
-            people.set_purpose(connection, token, purpose)
-    back = _text(form, "back")
-    return see_other(local_path(back))
+    parts, person, token = parts_of(request), person_of(request), session_token(request)
+    purpose = _text(form, "purpose")
+    if not token or not may_name(person.role, purpose):
+        raise HTTPException(422, marked("Choose a purpose of your role."))
+    deed = Deed(
+        actor=actor_of(request),
+        action=Action.UPDATE,
+        kind="purpose",
+        purpose=purpose,
+        changes={"purpose": (person.purpose or default_purpose(person.role), purpose)},
+    )
+    with write(parts.engine) as connection:
+        people.set_purpose(connection, token, purpose)
+        trail.append(connection, deed, parts.clock.now_utc())
+    return see_other(local_path(_text(form, "back")))
 
 
 def read_subjects(text: str) -> tuple[frozenset[str], list[str]]:

@@ -20,6 +20,7 @@ from cloud.access.roles import ROLE_NAMES
 from cloud.access.shape import Call
 from cloud.web import words
 from sync.locale import LANGUAGES, Language, load_translations
+from sync.mask import mask_text
 from sync.moment import from_text
 
 HERE = Path(__file__).parent
@@ -64,6 +65,7 @@ def _environment(
         "length": length_text,
         "phone": phone_text,
         "size": size_text,
+        "masked": mask_text,
         "word": lambda value, table: translations.gettext(word(value, table)),
     }
     environment.globals |= {

@@ -26,7 +26,9 @@ from tests.cloud.house import House
 
 NOBODY = None
 DONE = (200, 204, 303, 409)
-SAID_WHY = {"POST /applications": (422,), "POST /applications/break-glass": (422,)}  # forms left empty
+SAID_WHY = dict.fromkeys(  # forms left empty
+    ("POST /applications", "POST /applications/break-glass", "POST /purpose"), (422,)
+)
 FORMS = {"/log-in": {"name": "x", "password": "y"}, "/language": {"language": "en"}}
 
 
