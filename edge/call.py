@@ -139,7 +139,16 @@ class NameLine:
     name: str
 
 
-Noted = BeginCall | UpdateCall | MarkCall | EndCall | ShowLine | TakeSettings | NameLine
+@dataclass(frozen=True, slots=True)
+class ShowMessages:
+    """The exchange keeps messages for the line, `count` if it says so, or keeps none any more."""
+
+    line: int
+    waiting: bool
+    count: int | None
+
+
+Noted = BeginCall | UpdateCall | MarkCall | EndCall | ShowLine | ShowMessages | TakeSettings | NameLine
 Action = Noted | StartRecording | StopRecording | KeepOnHook
 
 # Everything that can happen in a call, as rows and pages know it; the detail in brackets.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.call import Action, Call, LineState
+from edge.call import Action, Call, LineState, ShowMessages
 from edge.callerid import CallerId
 from edge.line.events import (
     CallerIdFailed,
@@ -16,6 +16,7 @@ from edge.line.events import (
     DigitKeyed,
     FaxHeard,
     LineEvent,
+    MessageWaiting,
     ToneHeard,
 )
 from edge.line_calls import LineCallsState as Line
@@ -223,6 +224,13 @@ def waiting_heard(line: Line, event: LineEvent) -> list[Action]:
     """Another caller waits; who it is may follow."""
     sign = event.sign if isinstance(event, CallWaitingHeard) else ""
     return line.mark("waiting", event.position, sign)
+
+
+def messages_wait(line: Line, event: LineEvent) -> list[Action]:
+    """The exchange keeps messages for this line, or none: true of the line, whatever it does."""
+    if not isinstance(event, MessageWaiting):
+        return []
+    return [ShowMessages(line.line, event.waiting, event.count)]
 
 
 def second_read(line: Line, event: LineEvent) -> list[Action]:

@@ -46,6 +46,7 @@ from edge.line.events import (
     LineHeld,
     LineLost,
     LoopOpened,
+    MessageWaiting,
     OffHook,
     OnHook,
     PhoneJoined,
@@ -156,7 +157,9 @@ _ROWS: dict[LineState, Row] = {
     },
 }
 TABLE: dict[tuple[LineState, type[LineEvent]], Step] = {
-    (state, event): step for state, row in _ROWS.items() for event, step in row.items()
+    (state, event): step
+    for state, row in _ROWS.items()
+    for event, step in {**row, MessageWaiting: steps.messages_wait}.items()
 }
 TIMEOUTS: dict[LineState, tuple[Callable[[CallRules], float], Step]] = {
     LineState.UNKNOWN: (lambda rules: rules.settled_after_s, steps.came_to_rest),

@@ -21,6 +21,7 @@ from edge.call import (
     NameLine,
     Noted,
     ShowLine,
+    ShowMessages,
     StartRecording,
     StopRecording,
     TakeSettings,
@@ -240,6 +241,8 @@ class Ledger:
         if isinstance(action, ShowLine):
             since_utc = timeline.utc(action.position)
             line_rows.show_line(self.db, action.line, action.state, since_utc, action.call_id)
+        elif isinstance(action, ShowMessages):
+            line_rows.show_messages(self.db, action.line, action.waiting, action.count)
         elif isinstance(action, TakeSettings):
             line_settings.note_taken(self.db, action.line, action.version)
         elif isinstance(action, NameLine):

@@ -24,6 +24,19 @@ def m001_memory(db: sqlite3.Connection) -> None:
     )
 
 
+@migrations()
+def m002_messages(db: sqlite3.Connection) -> None:
+    """Whether the exchange keeps messages for the line."""
+    run_script(
+        db,
+        """
+        -- message_count: NULL where the exchange does not say how many
+        ALTER TABLE lines ADD COLUMN messages_waiting INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE lines ADD COLUMN message_count INTEGER
+        """,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class LineBefore:
     """What was known of a line when the recorder stopped."""
@@ -70,6 +83,14 @@ def show_line(db: sqlite3.Connection, line: int, state: str, since_utc: str, cal
                 in_use_utc = iif(:state IN {IN_USE}, coalesce(in_use_utc, :since), NULL)
             WHERE line = :line""",
         {"state": state, "since": since_utc, "call": call_id, "line": line},
+    )
+
+
+def show_messages(db: sqlite3.Connection, line: int, waiting: bool, count: int | None) -> None:
+    """The exchange keeps messages for the line, or none any more; it says so again after each change."""
+    known = count if waiting else None
+    db.execute(
+        "UPDATE lines SET messages_waiting = ?, message_count = ? WHERE line = ?", (waiting, known, line)
     )
 
 

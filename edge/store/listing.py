@@ -53,6 +53,8 @@ class LineNow:
     last_call: CallRow | None
     is_by_hand: bool = False  # somebody pressed the record button in this call
     note: str = ""  # the newest on this call, or on the last one
+    messages_waiting: bool = False  # kept by the exchange
+    message_count: int | None = None  # None: it does not say how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ _RECORDING_COLUMNS = f"""
 def lines_now(db: sqlite3.Connection) -> tuple[LineNow, ...]:
     """All lines, in order."""
     rows = db.execute(
-        "SELECT line, name, state, since_utc, hook_known, audio_known, call_id FROM lines ORDER BY line"
+        "SELECT line, name, state, since_utc, hook_known, audio_known, call_id, messages_waiting,"
+        " message_count FROM lines ORDER BY line"
     ).fetchall()
     return tuple(_line_now(db, row) for row in rows)
 
@@ -155,6 +158,8 @@ def _line_now(db: sqlite3.Connection, row: sqlite3.Row) -> LineNow:
         last_call,
         call is not None and is_by_hand(db, row["line"], call.started_utc),
         newest_note(db, noted.id) if noted else "",
+        bool(row["messages_waiting"]),
+        row["message_count"],
     )
 
 

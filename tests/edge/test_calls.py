@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from edge.call import ShowMessages
 from edge.callerid import CallerId
 from edge.calls import (
     TABLE,
@@ -234,6 +235,14 @@ def test_every_state_takes_every_event(state: LineState, event: LineEvent) -> No
     calls.feed(event)
     assert calls.state in LineState
     assert (calls.call is None) == (calls.state in AT_REST)
+
+
+@pytest.mark.parametrize("state", list(LineState))
+def test_messages_at_the_exchange_are_shown_whatever_the_line_does(state: LineState) -> None:
+    calls = in_state(state)
+    assert calls.feed(MessageWaiting(3, 1, True, "fsk", 4)) == [ShowMessages(3, True, 4)]
+    assert calls.feed(MessageWaiting(3, 1, False, "fsk")) == [ShowMessages(3, False, None)]
+    assert calls.state is state
 
 
 @pytest.mark.parametrize("state", list(LineState))

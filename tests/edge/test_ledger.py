@@ -17,6 +17,7 @@ import pytest
 import soundfile
 
 from edge.adopt import adopt_leftovers
+from edge.call import ShowMessages
 from edge.callerid import CallerId
 from edge.calls import (
     Action,
@@ -36,6 +37,7 @@ from edge.line_settings import LineBlock
 from edge.recorder import Recorder
 from edge.ring import RingWriter
 from edge.store.lines import name_line
+from edge.store.listing import lines_now
 from edge.store.schema import open_store
 from edge.timeline import Timeline
 from edge.verify import examine
@@ -134,6 +136,25 @@ def test_a_call_becomes_rows_a_file_and_news(box: Box) -> None:
     assert [file.suffix for file in box.config.recordings_dir.iterdir()] == [".flac"]
     line = box.one("SELECT * FROM lines")
     assert (line["state"], line["call_id"], line["since_utc"]) == ("idle", None, "2026-03-02T09:00:20.000Z")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ([], (False, None)),
+        ([ShowMessages(2, True, 3)], (True, 3)),
+        ([ShowMessages(2, True, 3), ShowMessages(2, True, None)], (True, None)),
+        ([ShowMessages(2, True, 3), ShowMessages(2, False, 3)], (False, None)),
+        ([ShowMessages(1, True, 3)], (False, None)),
+    ],
+)
+def test_messages_at_the_exchange_stay_with_the_line(
+    box: Box, said: list[Action], shown: tuple[bool, int | None]
+) -> None:
+    box.do(*said, ShowLine(2, LineState.RINGING, 3000, None))
+    box.start()  # a restart forgets none
+    (line,) = lines_now(box.db)
+    assert (line.messages_waiting, line.message_count) == shown
 
 
 def test_the_row_stands_before_the_file_is_made(box: Box) -> None:

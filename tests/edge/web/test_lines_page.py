@@ -57,6 +57,23 @@ def test_what_a_line_does_not_know_is_said(branch: Branch, staff: Browser) -> No
     assert "From audio only" in tile and "No audio" in tile
 
 
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"messages_waiting": 1, "message_count": 3}, ["3 messages waiting"]),
+        ({"messages_waiting": 1, "message_count": 1}, ["1 message waiting"]),
+        ({"messages_waiting": 1}, ["Messages waiting"]),
+        ({}, []),
+    ],
+)
+def test_messages_at_the_exchange_are_on_the_tile(
+    branch: Branch, staff: Browser, columns: dict[str, int], said: list[str]
+) -> None:
+    branch.line(1, **columns)
+    tile = staff.get("/lines").text.split("</article>")[0]
+    assert re.findall("(?:[0-9]+ m|M)essages? waiting", tile) == said
+
+
 def test_todays_missed_calls_are_on_top_and_yesterdays_are_not(branch: Branch, staff: Browser) -> None:
     branch.call("answered", 10, caller_number="111")
     branch.call("missed", 20, caller_number="222", outcome="missed")
