@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
+from functools import partial
 
 from bottle import Bottle, HTTPError
 
@@ -218,6 +219,6 @@ def build_app(
     def show_error(error: HTTPError) -> str:
         return error_page(site, error)
 
-    app.add_hook("after_request", add_headers)
+    app.add_hook("after_request", partial(add_headers, settings))
     app.default_error_handler = show_error
     return app

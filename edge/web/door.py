@@ -25,6 +25,7 @@ from edge.store.users import lines_in_scope
 from edge.web import sessions
 from edge.web.plain import as_json, fields_of
 from edge.web.rights import Right, allowed, rights_of
+from edge.web.settings import WebSettings
 from edge.web.site import Site, Visit, see_other
 from sync.locale import LANGUAGES, Language
 from sync.moment import to_text
@@ -44,6 +45,11 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+# A browser that was told so asks for nothing but HTTPS under this name, and takes no excuse. So it is told
+# only with a certificate from outside: with the box's own, a box that is exchanged would lock everybody out.
+ONLY_HTTPS = ("Strict-Transport-Security", "max-age=31536000")
 
 
 class Route(NamedTuple):
@@ -206,8 +212,10 @@ def host_is_ours(host: str, names: tuple[str, ...]) -> bool:
     return True
 
 
-def add_headers() -> None:
+def add_headers(settings: WebSettings) -> None:
     """Put what every answer carries on the one being made."""
+    if settings.tls and settings.authority is None:
+        response.set_header(*ONLY_HTTPS)
     for name, value in HEADERS.items():
         if name not in response.headers:
             response.set_header(name, value)
@@ -217,7 +225,7 @@ def add_headers() -> None:
 
 def error_page(site: Site, error: HTTPError) -> str:
     """The page for an answer that is an error; a fault of ours gets an id that stands in the log too."""
-    add_headers()
+    add_headers(site.settings)
     error_id = secrets.token_hex(4) if error.status_code == 500 else ""
     if error_id:
         request.environ["wsgi.errors"].write(f"error id {error_id} at {to_text(site.clock.utc())}\n")

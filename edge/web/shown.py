@@ -5,6 +5,7 @@ Tables of marked texts (translated where they are shown) and pure functions that
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -166,6 +167,12 @@ def other_party(call: CallRow) -> str | None:
     """The other side's number: who called, or what was dialled; None when there is none."""
     number = call.dialled if call.direction == "out" else call.caller_number
     return visible(number) if number else None
+
+
+def digits(number: str) -> str:
+    """What the Calls page is asked for a customer's number: how it ends, without country, 0 and extension."""
+    own = re.sub("[^0-9]", "", re.split("转|分机|ext|#", number, maxsplit=1)[0])
+    return "*" + own[-11:].removeprefix("0")
 
 
 def number_words(call: CallRow) -> str:

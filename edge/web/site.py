@@ -58,6 +58,7 @@ def make_templates(settings: WebSettings, language: Language) -> Environment:
         visible=shown.visible,
         visible_lines=shown.visible_lines,
         other_party=shown.other_party,
+        digits=shown.digits,
         number_words=shown.number_words,
     )
     templates.globals.update(shown=shown, settings=settings, languages=LANGUAGES, language=language)

@@ -6,7 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
+from edge.web.records import COMMUNICATION_KINDS
 from sync.particulars import Contact
+from sync.sheets import COMMUNICATIONS, CUSTOMERS, read_sheet
 from tests.edge.customers.conftest import Shop
 
 HOSTILE = '<script>alert("王")</script>'
@@ -180,3 +182,54 @@ def test_the_recording_of_a_record(shop: Shop) -> None:
     shop.hire("dan", "ordinary", rights=rights - {next(one for one in rights if one.value == "recordings")})
     status, text = heard(shop, "dan", call_id="call-1", from_popup=True)
     assert status == 403 and "no right to look up recordings" in text and "disabled" in text
+
+
+@pytest.mark.parametrize("name", ["ann", "chief", "boss"])
+def test_exports_and_clearing_keep_to_the_scope(shop: Shop, name: str) -> None:
+    shop.hire("eve", "ordinary", group_id=shop.other_group_id)
+    creators = ("ann", "bob", "eve")
+    for creator in creators:
+        shop.customer(f"客户 {creator}", "13800138000", of=creator)
+        shop.communication(f"约定 {creator}", of=creator)
+    sees = {"ann": {"ann"}, "chief": {"ann", "bob"}, "boss": set(creators)}[name]
+    browser = shop.browser(name)
+    for table, layout in (("customers", CUSTOMERS), ("communications", COMMUNICATIONS)):
+        rows = read_sheet(layout, browser.get(f"/{table}/export.xlsx").body)
+        assert {one for one in creators if any(one in " ".join(row) for row in rows)} == sees
+        assert shop.post(browser, f"/{table}/clear", sure="yes").status == 303
+        left = shop.browser("boss").get(f"/{table}").text
+        assert {one for one in creators if f"客户 {one}" in left or f"约定 {one}" in left} == set(
+            creators
+        ) - sees
+
+
+@pytest.mark.parametrize(("kind", "word"), [(kind, word.text) for kind, word in COMMUNICATION_KINDS.items()])
+def test_every_kind_of_communication(shop: Shop, kind: str, word: str) -> None:
+    boss = shop.browser("boss")
+    sent = shop.post(
+        boss, "/communications/new", kind=kind, at="2026-11-22T11:30", subject="门店", content="说了",
+        feedback="满意",
+    )  # fmt: skip
+    assert sent.status == 303
+    list_of_it = boss.get(f"/communications?kind={kind}").text.split("<tbody>")[1]
+    assert all(text in list_of_it for text in (word, "门店", "说了", "满意"))
+
+
+def test_one_timeline_with_links(shop: Shop) -> None:
+    made = shop.customer("王小明", "+86 138-0013-8000", "0871-65123456转8001")
+    shop.branch.recording("rec-1", shop.branch.call("call-1"))
+    shop.branch.call("call-2")
+    told = {"customer_id": made.id, "from_popup": True}
+    shop.communication("先说的", call_id="call-1", **told)
+    shop.branch.clock.advance(60)
+    shop.communication("后说的", call_id="call-2", **told)
+    boss = shop.browser("boss")
+    page = boss.get(f"/customers/{made.id}").text
+    assert page.index("后说的") < page.index("先说的")
+    assert (
+        'href="/calls/call-1"' in page and 'href="/calls/call-2"' in page
+    )  # also where nothing is to be heard
+    assert page.count("data-play=") == 1
+    for path in ("/calls?text=%2A13800138000", "/calls?text=%2A87165123456"):
+        assert f'href="{path}"' in page
+    assert "call-1" in boss.get("/calls?text=%2A13800138000").text

@@ -9,6 +9,7 @@ import pytest
 
 from edge.store.groups import LineRule, set_line_rules
 from edge.store.popup_settings import NoSuchRule, NumberRules, number_rules, save_number_rules
+from sync.db import write
 from tests.edge.customers.conftest import BY, Shop, token
 from tests.edge.web.conftest import Browser
 
@@ -190,3 +191,23 @@ def test_a_stream_ends_with_its_session_and_its_right(shop: Shop) -> None:
         shop.db.execute("DELETE FROM sessions")
     assert list(chunks) == []
     chunks.close()
+
+
+def test_an_operator_of_several_lines(shop: Shop) -> None:
+    set_line_rules(shop.db, (LineRule(1, shop.group_id), LineRule(2, shop.group_id)), BY, shop.now)
+    shop.branch.line(3)
+    set_line_rules(shop.db, (LineRule(3, shop.group_id),), BY, shop.now)
+    shop.hire("two", "ordinary", lines=frozenset({1, 2}))
+    for line in (1, 2, 3):
+        shop.ring(f"call-{line}", "13800138000", line=line)
+    assert set(cards(shop.browser("two"))) == {"call-1", "call-2"}
+
+
+def test_who_moves_keeps_the_group_of_the_making(shop: Shop) -> None:
+    shop.customer("王小明", "13800138000", of="ann")
+    shop.ring("call-1", "13800138000")
+    assert "王小明" in cards(shop.browser("ann"))["call-1"]
+    with write(shop.db):  # ann goes to the other group, and so does the line
+        shop.db.execute("UPDATE users SET group_id = ? WHERE name = 'ann'", (shop.other_group_id,))
+        shop.db.execute("UPDATE line_groups SET group_id = ? WHERE line = 1", (shop.other_group_id,))
+    assert cards(shop.browser("ann")) == {}  # R10: her own record, but of the group she was in

@@ -162,6 +162,26 @@ def test_a_call_or_recording_named_by_id_is_there_only_in_scope(
         assert refusals(branch) - before == (line not in seen), route
 
 
+OF_A_LINE = [route for route in ROUTES if re.search("/lines/<line>/(record|listen)", route.path)]
+
+
+@pytest.mark.parametrize("line", [1, 7])
+def test_a_line_is_recorded_and_heard_only_in_scope(
+    branch: Branch, scoped: tuple[User, set[int]], line: int
+) -> None:
+    user, seen = scoped
+    assert {(route.method, route.right) for route in OF_A_LINE} == {
+        ("POST", Right.LIST),
+        ("GET", Right.LISTEN),
+    }
+    assert len(OF_A_LINE) == 4  # the pages and their twins
+    for route in OF_A_LINE:
+        before = refusals(branch)
+        answer = ask(branch, user, route, line=str(line))
+        assert answer.status == (409 if line in seen else 404), route  # nobody is in a call
+        assert refusals(branch) - before == (line not in seen), route
+
+
 def test_lists_exports_and_the_stream_show_only_what_is_in_scope(
     branch: Branch, scoped: tuple[User, set[int]]
 ) -> None:
