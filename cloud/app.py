@@ -13,6 +13,7 @@ import uvicorn
 
 from cloud import ingest, pki, worker
 from cloud.config import Settings
+from cloud.field_keys import KeyFile
 from cloud.s3 import open_objects
 from cloud.store.database import open_engine
 from cloud.web.app import build_app
@@ -41,6 +42,7 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
         objects=open_objects(settings.objects, settings.objects_folder, settings.s3),
         views=Views(settings.organisation, settings.zone),
         clock=clock,
+        keys=KeyFile(settings.keys_file),
     )
 
 

@@ -113,6 +113,11 @@ class Settings:
         check=_check_objects,
         about="folder of the recordings, or s3://bucket/prefix; empty: recordings in the data folder",
     )
+    field_keys: str = setting(
+        "",
+        about="file of the keys that customers' sensitive fields are sealed with; empty: field.keys in the "
+        "data folder. Back it up apart from the database: without it they are lost",
+    )
     organisation: str = setting("Branchline", about="name shown at the top of every page")
     language: str = setting("zh", choices=LANGUAGES, about="language of the pages until a person picks one")
     time_zone: str = setting(
@@ -133,6 +138,11 @@ class Settings:
         """The folder of the recordings, of those that still arrive if they are kept elsewhere."""
         elsewhere = not self.objects or self.objects.startswith("s3://")
         return self.data / "recordings" if elsewhere else Path(self.objects)
+
+    @property
+    def keys_file(self) -> Path:
+        """The file of field keys."""
+        return Path(self.field_keys) if self.field_keys else self.data / "field.keys"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -116,6 +116,24 @@ class Keyring:
         return [key.token(text) for key in self.keys]
 
 
+class KeyFile:
+    """The file as a process that runs for months knows it: read anew when a key was added."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: tuple[int, int] | None = None
+        self._ring = Keyring(())
+
+    def ring(self, now_utc: str) -> Keyring:
+        """The keys there are now; the file is made when it is missing. KeyFault, OSError."""
+        stat = self.path.stat() if self.path.exists() else None
+        stamp = (stat.st_ino, stat.st_mtime_ns) if stat else None
+        if stamp is None or stamp != self._stamp:
+            self._ring = keyring_in(self.path, now_utc)
+            self._stamp = stamp
+        return self._ring
+
+
 def keyring_in(path: Path, now_utc: str) -> Keyring:
     """The keys in the file, which is made when it is missing; KeyFault, OSError."""
     if not path.exists():

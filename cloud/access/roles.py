@@ -31,6 +31,9 @@ class Right(StrEnum):
     REVOKE_GRANTS = "revoke_grants"
     READ_AUDIT = "read_audit"
     MANAGE_USERS = "manage_users"
+    MAKE_TOKENS = "make_tokens"  # of the API, for oneself
+    MANAGE_HOOKS = "manage_hooks"
+    REPORT_CALLS = "report_calls"  # another telephone system tells of its calls
 
 
 _ALL = frozenset({Right.ENTER, Right.APPLY})
@@ -54,14 +57,14 @@ _APPROVER = _ALL | {
 ROLES: dict[str, frozenset[Right]] = {
     "agent": _DESK,
     "senior_agent": _DESK,
-    "manager": _DESK | {Right.READ_BRANCHES, Right.BREAK_GLASS},
+    "manager": _DESK | {Right.READ_BRANCHES, Right.BREAK_GLASS, Right.MAKE_TOKENS},
     "maintainer": _ALL | {Right.READ_BRANCHES, Right.SETTLE_QUARANTINE, Right.READ_CALLS},
-    "account_manager": _DESK,
+    "account_manager": _DESK | {Right.MAKE_TOKENS},
     # Whoever appoints the approvers is none of them, and takes no short cut.
     "admin": frozenset(Right) - {Right.DECIDE, Right.DECIDE_SENSITIVE, Right.BREAK_GLASS},
     "approver_1": _APPROVER,
     "approver_2": _APPROVER | {Right.DECIDE_SENSITIVE},
-    "partner": _ALL | {Right.READ_CALLS, Right.EXPORT},
+    "partner": _ALL | {Right.READ_CALLS, Right.EXPORT, Right.MAKE_TOKENS},
     "regulator": _ALL | {Right.READ_CALLS, Right.PLAY_RECORDINGS, Right.EXPORT, Right.READ_CUSTOMERS},
     "judicial": _ALL | {Right.READ_CALLS, Right.PLAY_RECORDINGS, Right.EXPORT, Right.READ_CUSTOMERS},
     "subscriber": _ALL | {Right.READ_CALLS, Right.PLAY_RECORDINGS},

@@ -34,6 +34,7 @@ MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it nee
     "/completeness": (marked("Completeness"), Right.READ_BRANCHES),
     "/quarantine": (marked("Quarantine"), Right.READ_BRANCHES),
     "/applications": (marked("Applications"), Right.APPLY),
+    "/integrations": (marked("Integrations"), Right.MAKE_TOKENS),
     "/api": (marked("API"), Right.ENTER),
 }
 FRAMEWORK_SENTENCES = {  # for what the framework refuses, which has no sentence of its own
@@ -153,6 +154,7 @@ def _problem(request: Request, status: int, sentence: str, error_id: str, apply:
     if _is_api(request):
         problem = {"title": HTTPStatus(status).phrase, "status": status, "detail": sentence, "id": error_id}
         problem |= {"apply": apply} if apply else {}
+        problem["code"] = HTTPStatus(status).name.lower()
         return JSONResponse(problem, status, media_type="application/problem+json")
     return page(request, "error.html", status, sentence=sentence, code=status, error_id=error_id, apply=apply)
 

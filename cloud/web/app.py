@@ -19,10 +19,23 @@ from starlette.types import ASGIApp
 
 from cloud.access.guard import Open
 from cloud.access.roles import Right
-from cloud.web import api, applications, applying, audio, branches, calls, log_in, reconciliation
+from cloud.web import (
+    api,
+    applications,
+    applying,
+    audio,
+    branches,
+    calls,
+    hooks,
+    integrations,
+    log_in,
+    reconciliation,
+    tokens,
+)
 from cloud.web.answers import broken, not_understood, went_wrong
 from cloud.web.door import guarded
 from cloud.web.headers import SecureAnswers
+from cloud.web.once import OnceRoute
 from cloud.web.parts import Parts
 
 STATIC = Path(__file__).with_name("static")
@@ -36,6 +49,7 @@ class Route:
 
     endpoint: Callable[..., Any]
     needs: Right | Open
+    status: int = 200  # when all is well
 
 
 # Pages and parts of pages; method and path -> route.
@@ -63,6 +77,13 @@ PAGES: dict[str, Route] = {
     "GET /applications/{request_id}": Route(applications.detail, Right.APPLY),
     "POST /applications/{request_id}/{act}": Route(applications.act, Right.APPLY),
     "POST /purpose": Route(applying.choose_purpose, Right.ENTER),
+    "GET /integrations": Route(integrations.integrations_page, Right.MAKE_TOKENS),
+    "POST /integrations/tokens": Route(integrations.make_token, Right.MAKE_TOKENS),
+    "POST /integrations/tokens/{token_id}/revoke": Route(integrations.revoke_token, Right.MAKE_TOKENS),
+    "POST /integrations/webhooks": Route(integrations.add_hook, Right.MANAGE_HOOKS),
+    "GET /integrations/webhooks/{hook_id}": Route(integrations.hook_page, Right.MANAGE_HOOKS),
+    "POST /integrations/webhooks/{hook_id}/end": Route(integrations.end_hook, Right.MANAGE_HOOKS),
+    "POST /integrations/deliveries/{delivery_id}/again": Route(integrations.send_again, Right.MANAGE_HOOKS),
     "GET /api": Route(api.description_page, Right.ENTER),
     "GET /api/v1/openapi.json": Route(api.description, Right.ENTER),
 }
@@ -71,6 +92,16 @@ API: dict[str, Route] = {
     "GET /api/v1/calls": Route(api.list_calls, Right.READ_CALLS),
     "GET /api/v1/calls/{call_id}": Route(api.get_call, Right.READ_CALLS),
     "GET /api/v1/recordings/{recording_id}/audio": Route(audio.recording_audio, Right.PLAY_RECORDINGS),
+    "GET /api/v1/tokens": Route(tokens.list_tokens, Right.MAKE_TOKENS),
+    "POST /api/v1/tokens": Route(tokens.make_token, Right.MAKE_TOKENS, 201),
+    "DELETE /api/v1/tokens/{token_id}": Route(tokens.revoke_token, Right.MAKE_TOKENS, 204),
+    "GET /api/v1/webhooks": Route(hooks.list_hooks, Right.MANAGE_HOOKS),
+    "POST /api/v1/webhooks": Route(hooks.add_hook, Right.MANAGE_HOOKS, 201),
+    "DELETE /api/v1/webhooks/{hook_id}": Route(hooks.end_hook, Right.MANAGE_HOOKS, 204),
+    "GET /api/v1/webhooks/{hook_id}/deliveries": Route(hooks.list_deliveries, Right.MANAGE_HOOKS),
+    "POST /api/v1/webhook-deliveries/{delivery_id}/send-again": Route(
+        hooks.send_again, Right.MANAGE_HOOKS, 202
+    ),
 }
 ROUTES = PAGES | API
 
@@ -108,11 +139,13 @@ def build_app(parts: Parts) -> FastAPI:
 def _add(app: FastAPI, address: str, route: Route) -> None:
     method, path = address.split(" ")
     is_api = address in API
-    app.add_api_route(
+    app.router.add_api_route(
         path,
         route.endpoint,
         methods=[method],
         dependencies=[Depends(guarded(route.needs))],
         include_in_schema=is_api,
         name=route.endpoint.__name__,
+        status_code=route.status,
+        route_class_override=OnceRoute if is_api else None,
     )

@@ -12,7 +12,8 @@ was refused, left nothing done: its key may be used again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -31,7 +32,7 @@ HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 LONGEST_KEY = 64
 KEPT_HEADERS = ("content-type", "location", "etag")
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class OnceRoute(APIRoute):
@@ -91,9 +92,7 @@ def _begin(parts: Parts, owner_id: str, key: str, asked: str) -> Kept | None:
         return answered.begin(db, owner_id, key, asked, now)
 
 
-def _keep(
-    parts: Parts, owner_id: str, key: str, status: int, headers: dict[str, str], body: bytes
-) -> None:
+def _keep(parts: Parts, owner_id: str, key: str, status: int, headers: dict[str, str], body: bytes) -> None:
     with write(parts.engine) as db:
         answered.keep(db, owner_id, key, status, headers, body)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 
 from cloud.config import Settings
+from cloud.field_keys import KeyFile, Keyring
 from cloud.objects import Objects
 from cloud.web.views import Views
 from sync.accounts import Throttle
@@ -31,15 +32,21 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Settings, database, recordings, templates, clocks and the log-in throttle."""
+    """Settings, database, recordings, templates, clocks, field keys and the log-in throttle."""
 
     settings: Settings
     engine: Engine
     objects: Objects
     views: Views
     clock: Clock
+    keys: KeyFile
     throttle: Throttle = field(default_factory=Throttle)
     throttle_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def ring(self) -> Keyring:
+        """The field keys as they are now."""
+        return self.keys.ring(self.clock.now_utc())
 
 
 def parts_of(request: Request) -> Parts:

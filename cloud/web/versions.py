@@ -1,7 +1,7 @@
 """ETag and If-Match (RFC 9110, 13): nobody writes over what they have not seen.
 
-    GET    ETag: "7"
-    PUT    If-Match: "7"      412 with the present ETag when somebody was there before; 428 without If-Match
+GET    ETag: "7"
+PUT    If-Match: "7"      412 with the present ETag when somebody was there before; 428 without If-Match
 """
 
 from __future__ import annotations

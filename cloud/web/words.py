@@ -76,3 +76,26 @@ HOUR_STATES = {
     "unknown": marked("Not heard from"),
     "running": marked("Not over yet"),
 }
+HAPPENINGS = {  # of webhooks
+    "call_ended": marked("A call ended"),
+    "recording_stored": marked("A recording is stored"),
+}
+DELIVERY_STATES = {
+    "waiting": marked("Waiting"),
+    "done": marked("Arrived"),
+    "dead": marked("Given up"),
+    "gone": marked("Not sent"),
+}
+RIGHTS = {
+    "enter": marked("Enter"),
+    "read_calls": marked("Read calls"),
+    "play_recordings": marked("Play recordings"),
+    "export": marked("Export"),
+    "change_calls": marked("Change calls"),
+    "read_customers": marked("Read customers"),
+    "change_customers": marked("Change customers"),
+    "read_branches": marked("Read branches"),
+    "settle_quarantine": marked("Settle the quarantine"),
+    "read_audit": marked("Read the audit"),
+    "report_calls": marked("Report calls of another telephone system"),
+}

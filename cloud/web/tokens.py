@@ -1,0 +1,112 @@
+"""API tokens: made for oneself, shown once, taken back; as part of the page 接口 and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import RowMapping
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cloud.access.log import Action, Deed
+from cloud.access.purposes import may_name
+from cloud.access.tokens import TokenRefused, check_token, expires
+from cloud.store import tokens, trail
+from cloud.store.database import read, write
+from cloud.store.tokens import NewToken
+from cloud.web.answers import translate
+from cloud.web.door import actor_of, person_of
+from cloud.web.parts import parts_of
+from sync.locale import marked
+from sync.moment import to_text
+
+NO_TOKEN = marked("There is no such token of yours.")
+
+
+class TokenWanted(BaseModel):
+    """A token to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(description="what it is for")
+    rights: list[str] = Field(description="some of your own, e.g. read_calls", max_length=64)
+    days: int = Field(90, description="how long it lives: 1 to 366")
+    purpose: str = Field("", description="what is read for; yours if not given")
+
+
+class TokenShown(BaseModel):
+    """A token as it is listed."""
+
+    id: str
+    name: str
+    rights: list[str]
+    purpose: str
+    created_utc: str
+    expires_utc: str
+    last_used_utc: str | None
+    revoked_utc: str | None
+
+
+class TokenMade(TokenShown):
+    """A token that was just made. `token` itself is told only now."""
+
+    token: str
+
+
+def list_tokens(request: Request) -> list[TokenShown]:
+    """Your tokens, the newest first."""
+    with read(parts_of(request).engine) as db:
+        return [_shown(row) for row in tokens.tokens_of(db, person_of(request).user_id)]
+
+
+def make_token(request: Request, wanted: TokenWanted) -> TokenMade:
+    """A new token for some of your rights."""
+    person, parts = person_of(request), parts_of(request)
+    if wanted.purpose and not may_name(person.role, wanted.purpose):
+        raise HTTPException(422, marked("Purpose: pick one of your role's."))
+    try:
+        rights = check_token(person, wanted.name, wanted.rights, wanted.days)
+    except TokenRefused as refused:
+        raise HTTPException(422, translate(request, refused.text, **refused.values)) from refused
+    now = parts.clock.now()
+    new = NewToken(
+        person.user_id, wanted.name.strip(), rights, wanted.purpose, to_text(expires(now, wanted.days))
+    )
+    with write(parts.engine) as db:
+        token_id, token = tokens.make_token(db, new, to_text(now))
+        row = next(row for row in tokens.tokens_of(db, person.user_id) if row["id"] == token_id)
+        changes = {"name": (None, new.name), "rights": (None, " ".join(rights))}
+        _note(request, db, Action.CREATE, token_id, changes)
+    return TokenMade(**_shown(row).model_dump(), token=token)
+
+
+def revoke_token(request: Request, token_id: Annotated[str, Path(max_length=64)]) -> Response:
+    """It opens nothing from now on."""
+    parts = parts_of(request)
+    with write(parts.engine) as db:
+        if not tokens.revoke_token(db, token_id, person_of(request).user_id, parts.clock.now_utc()):
+            raise HTTPException(404, NO_TOKEN)
+        _note(request, db, Action.DELETE, token_id, {})
+    return Response(status_code=204)
+
+
+def _shown(row: RowMapping) -> TokenShown:
+    return TokenShown(
+        id=row["id"],
+        name=row["name"],
+        rights=json.loads(row["rights"]),
+        purpose=row["purpose"],
+        created_utc=row["created_utc"],
+        expires_utc=row["expires_utc"],
+        last_used_utc=row["last_used_utc"],
+        revoked_utc=row["revoked_utc"],
+    )
+
+
+def _note(request: Request, db: Any, action: Action, token_id: str, changes: dict[str, Any]) -> None:
+    deed = Deed(actor=actor_of(request), action=action, kind="tokens", object_id=token_id, changes=changes)
+    trail.append(db, deed, parts_of(request).clock.now_utc())
