@@ -99,9 +99,7 @@ API: dict[str, Route] = {
     "POST /api/v1/webhooks": Route(hooks.add_hook, Right.MANAGE_HOOKS, 201),
     "DELETE /api/v1/webhooks/{hook_id}": Route(hooks.end_hook, Right.MANAGE_HOOKS, 204),
     "GET /api/v1/webhooks/{hook_id}/deliveries": Route(hooks.list_deliveries, Right.MANAGE_HOOKS),
-    "POST /api/v1/webhook-deliveries/{delivery_id}/send-again": Route(
-        hooks.send_again, Right.MANAGE_HOOKS, 202
-    ),
+    "POST /api/v1/webhook-deliveries/{delivery_id}/again": Route(hooks.send_again, Right.MANAGE_HOOKS, 202),
 }
 ROUTES = PAGES | API
 

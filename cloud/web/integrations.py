@@ -18,6 +18,7 @@ from cloud.web.door import person_of
 from cloud.webhooks.events import TOLD
 
 HERE = "/integrations"
+NOTHING_SAID = {"made_token": None, "made_hook": None, "token_fault": "", "hook_fault": "", "url": ""}
 Text = Annotated[str, Form(max_length=500)]
 
 
@@ -75,7 +76,8 @@ def send_again(request: Request, delivery_id: str, hook_id: Text = "") -> Respon
     return see_other(f"{HERE}/webhooks/{hook_id}" if hook_id.replace("-", "").isalnum() else HERE)
 
 
-def _page(request: Request, status: int, **facts: Any) -> Response:
+def _page(request: Request, status: int, **said: Any) -> Response:
+    """`said`: what is told once, and why something was not done."""
     person = person_of(request)
     may_hook = person.may(Right.MANAGE_HOOKS)
     return page(
@@ -87,5 +89,5 @@ def _page(request: Request, status: int, **facts: Any) -> Response:
         purposes={name: PURPOSES[name] for name in PURPOSES_OF[person.role]},
         hooks=hooks.list_hooks(request) if may_hook else None,
         kinds=list(TOLD),
-        **facts,
+        **(NOTHING_SAID | said),
     )
