@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,16 @@ VICTIMS = ("box", "office", "broker")
 class Installation:
     """A station whose ends are processes; `box` and `office` here only look at their databases."""
 
-    def __init__(self, folder: Path, office: str = "office") -> None:
-        self.station = Station(folder)
-        self.office = office  # the kind of process
+    def __init__(
+        self,
+        folder: Path,
+        office: str = "office",  # the kind of process
+        begin: Callable[[str, Station], subprocess.Popen[bytes] | BaseProcess] = processes.start,
+    ) -> None:
+        self.station, self.office, self.begin = Station(folder), office, begin
         self.looking_at_office: Office = self.station.office()
         self.looking_at_box: Box = self.station.box()
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, subprocess.Popen[bytes] | BaseProcess] = {}
         self.start("broker")
         self.start("office")
         self.start("box")
@@ -39,7 +44,7 @@ class Installation:
         if end == "broker":
             self.station.start_broker()
         else:
-            self.running[end] = processes.start(self.office if end == "office" else end, self.station)
+            self.running[end] = self.begin(self.office if end == "office" else end, self.station)
 
     def kill(self, end: str) -> None:
         if end == "broker":
