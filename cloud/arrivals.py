@@ -6,6 +6,7 @@ import logging
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, Table, select
@@ -35,10 +36,13 @@ from sync.messages import (
     pack,
     unpack,
 )
+from sync.moment import from_text, to_text
 from sync.spans import Spans
 from sync.topics import shard_of
 
 GROWING, OPEN, STORED, REFUSED = "growing", "open", "stored", "refused"  # states of a transfer
+GROWS_AT_MOST = timedelta(days=3)  # no call goes on for so long
+DAY = len("2026-11-22")
 MOST_OPEN = 256  # files kept in memory; one that was forgotten is read from the database again
 
 log = logging.getLogger(__name__)
@@ -55,9 +59,11 @@ class FilesDesk:
     incoming: Incoming
     leases: Leases | None = None  # None: nobody else serves any box
     _files: dict[Key, FileReceiver] = field(default_factory=dict)
+    _expired_day: str = ""
 
     def handle(self, incoming: list[Message], now_utc: str) -> list[Outgoing]:
         """Take messages; what to answer, now that it is on disk or committed."""
+        self._expire(now_utc)
         answers: list[tuple[str, AnyMessage]] = []
         moved: dict[Key, None] = {}  # files to say of what we have, in order
         for topic, payload in incoming:
@@ -86,6 +92,21 @@ class FilesDesk:
             if self.leases is not None:
                 self.leases.fence(db, [shard_of(box_id)])
             yield db
+
+    def _expire(self, now_utc: str) -> None:
+        """Once a day: what came of calls that were never finished goes; a box that has it begins anew."""
+        if now_utc[:DAY] == self._expired_day:
+            return
+        self._expired_day, table = now_utc[:DAY], inbox_tables.transfers
+        before_utc = to_text(from_text(now_utc) - GROWS_AT_MOST)
+        old = (table.c.state == GROWING, table.c.opened_utc < before_utc)
+        with read(self.engine) as db:
+            found = db.execute(select(table.c.box_id, table.c.recording_id).where(*old)).all()
+        for box_id, rid in found:
+            if self.leases is None or shard_of(box_id) in self.leases.held:
+                with self._write(box_id) as db:
+                    db.execute(table.delete().where(*_is(table, (box_id, rid)), *old))
+                self._forget((box_id, rid))
 
     def forget_all_but(self, shards: Container[int]) -> None:
         """Keep in memory only files of boxes in these shards: another worker goes on with the others."""

@@ -79,7 +79,7 @@ class Auditor:
         box_id, name = row["box_id"], f"manifest {row['n']} of epoch {row['epoch']}"
         statement = _statement(row)
         if statement is None:
-            _set(db, row, state="open")
+            _set(db, row, state="open", audited_utc=now_utc)
             yield self._fault(db, Fault(box_id, "manifest", f"{name} was altered"), now_utc)
             return
         parts = [part for part in statement.parts if part.stream != DAY_STREAM]
@@ -90,7 +90,7 @@ class Auditor:
             if found.unsound or found.stretch.root(part.first, part.last) != part.root
         ]
         if off:
-            _set(db, row, state="open", items=len(off))
+            _set(db, row, state="open", items=len(off), audited_utc=now_utc)
             detail = f"{name}, {statement.span}: {', '.join(off)}; the box is asked for them"
             yield self._fault(db, Fault(box_id, "entries", detail), now_utc)
             return

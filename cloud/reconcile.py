@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, Table, select
 
 from cloud.kept import Announced, Held, announced_in, bytes_of, chain_holds, drop, held, here_digest, leaf_of
 from cloud.objects import Objects
-from cloud.store import schema, troubles
+from cloud.store import late_hours, schema, troubles
 from sync.envelope import chained, pack_batch
 from sync.inbox import Inbox, Origin
 from sync.keys import DeviceKey
@@ -67,12 +67,14 @@ class Reconciler:
         said = unpack_from_box(payload)
         if isinstance(said, Want):
             return self._wanted(db, origin, said)
-        if isinstance(said, Manifest):
-            answers = self._manifest(db, origin, said)
-        elif isinstance(said, Hashes):
+        if isinstance(said, Hashes):
             return self._hashes(db, origin, said)
-        else:
-            answers = [self._standing(db, origin, said)]
+        answers: list[FromOffice] = (
+            self._manifest(db, origin, said)
+            if isinstance(said, Manifest)
+            else [self._standing(db, origin, said)]
+        )
+        late_hours.note(db, origin.box_id, origin.received_utc)
         return [("m", pack(answer)) for answer in answers]
 
     # -- standing

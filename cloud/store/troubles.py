@@ -9,7 +9,16 @@ from sqlalchemy import Connection, RowMapping, select
 from cloud.store.schema import box_troubles
 from sync.ids import new_id
 
-KINDS = ("two_boxes", "other_history", "key_changed", "differs", "altered_here", "over_quota", "clock")
+KINDS = (
+    "two_boxes",
+    "other_history",
+    "key_changed",
+    "differs",
+    "altered_here",
+    "over_quota",
+    "clock",
+    "late_hour",
+)
 
 
 def begin(db: Connection, box_id: str, kind: str, detail: str, now_utc: str) -> None:

@@ -55,6 +55,7 @@ TROUBLES = {
     "altered_here": marked("Something stored here was altered"),
     "over_quota": marked("It sent more than it may"),
     "clock": marked("Its clock is wrong"),
+    "late_hour": marked("An hour is still not complete after a day"),
 }
 QUARANTINE_CODES = {
     "unknown_kind": marked("of a kind not known here"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
+import soundfile
 
 from cloud.incoming import Incoming
-from edge.codec import encode_flac
+from edge.codec import Encoded, encode_flac
 from edge.part import pack_blocks, part_name
 from edge.samples import Samples
 from edge.store.recordings import (
@@ -23,6 +26,8 @@ from edge.syncer.early import SEGMENT_S, EarlyAudio
 from sync import spans
 from sync.db import write
 from sync.ids import new_id
+from sync.moment import to_text
+from sync.transport import utc_now
 from tests.sync.station import AT, BOX, Box, Office, Station, until
 
 RATE_HZ = 8000
@@ -60,16 +65,25 @@ class Call:
                 file.write(pack_blocks(block[at : at + 1600]))
         self.samples += len(block)
 
-    def ends(self, less_s: float = 0.0) -> bytes:
-        """Its hang-up was noticed `less_s` late; the finished file."""
+    def ends(self, less_s: float = 0.0, *, encoded_anew: bool = False) -> bytes:
+        """Its hang-up was noticed `less_s` late; the finished file, perhaps of another encoder."""
         samples = self.samples - round(less_s * RATE_HZ)
         with write(self.db):
             close_recording(self.db, self.id, samples, ())
         encoded = encode_flac(self.part, self.part.with_suffix(".flac"), RATE_HZ, samples)
+        if encoded_anew:
+            encoded = self._encoded_anew(encoded)
         with write(self.db):
             finish_recording(self.db, self.id, encoded, AT)
         self.part.unlink()
         return (self.folder / encoded.file).read_bytes()
+
+    def _encoded_anew(self, encoded: Encoded) -> Encoded:
+        file = self.folder / encoded.file
+        audio, rate_hz = soundfile.read(file, dtype="int16")
+        soundfile.write(file, audio, rate_hz, subtype="PCM_16", compression_level=0.0)
+        data = file.read_bytes()
+        return replace(encoded, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def early_bytes(office: Office, call: Call) -> int:
@@ -148,6 +162,38 @@ def test_a_recording_cut_further_back_than_was_sent_is_repaired(box: Box, office
     call.goes_on(200)
     until(lambda: early_bytes(office, call) > 150 * BYTES_A_SECOND, box, office)
     flac = call.ends(less_s=60.0)
+    until(lambda: box.owes == 0, box, office)
+    assert office.audio(hashlib.sha256(flac).hexdigest()) == flac
+
+
+def test_a_file_encoded_anew_is_repaired_from_what_it_has_in_common(box: Box, office: Office) -> None:
+    """An encoder of another version: what left early is of no use from its first other block on."""
+    call = Call(box)
+    call.goes_on(200)
+    until(lambda: early_bytes(office, call) > 150 * BYTES_A_SECOND, box, office)
+    before_end = sent_bytes(box)
+    flac = call.ends(encoded_anew=True)
+    until(lambda: box.owes == 0, box, office)
+    (transfer,) = office.rows("transfers")
+    assert (transfer["state"], transfer["sha256"]) == ("stored", hashlib.sha256(flac).hexdigest())
+    assert office.audio(hashlib.sha256(flac).hexdigest()) == flac
+    assert sent_bytes(box) - before_end < 1.1 * len(flac)  # at worst all of it, once
+
+
+def test_what_came_of_a_call_that_never_ended_goes_after_days(box: Box, office: Office) -> None:
+    call, next_call = Call(box), Call(box)
+    call.goes_on(90)
+    until(lambda: early_bytes(office, call) > 0, box, office)
+    files = office.ingest._files
+    later = to_text(utc_now() + timedelta(days=2))
+    files.handle([], later)
+    assert early_bytes(office, call) > 0
+    files.handle([], to_text(utc_now() + timedelta(days=4)))
+    assert early_bytes(office, call) == 0
+    assert [row for row in office.rows("transfers") if row["recording_id"] == call.id] == []
+    next_call.goes_on(90)
+    until(lambda: early_bytes(office, next_call) > 0, box, office)
+    flac = call.ends()  # it did end, after all
     until(lambda: box.owes == 0, box, office)
     assert office.audio(hashlib.sha256(flac).hexdigest()) == flac
 

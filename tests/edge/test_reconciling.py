@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from cloud.store import troubles
+from cloud.store import late_hours, troubles
 from cloud.store.database import read, write
 from edge.store import manifests
 from edge.store.unreconciled import purge, unreconciled
@@ -72,6 +73,25 @@ def test_an_hour_is_closed_and_countersigned(box: Box, office: Office) -> None:
     assert (theirs["h"], theirs["items"]) == (mine[2], 0)
     assert holds(mine[3], WITNESS, mine[2], mine[4])
     assert [row["code"] for row in office.rows("quarantine")] == []
+
+
+def test_an_hour_that_is_not_closed_within_a_day_of_contact_is_a_trouble(box: Box, office: Office) -> None:
+    box.put(call_ended())
+    settle(box, office)
+    for days_ago, expected in ((0.9, []), (1.1, ["late_hour"])):
+        received_utc = to_text(utc_now() - timedelta(days=days_ago))
+        times = f"received_utc = '{received_utc}', audited_utc = '{received_utc}'"
+        harm(office, f"UPDATE manifests SET state = 'waiting', {times}")
+        with write(office.engine) as db:
+            late_hours.note(db, BOX, to_text(utc_now()))
+            assert [one["kind"] for one in troubles.open_troubles(db, BOX)] == expected
+    again = ask_anew(box)
+    try:
+        settle(again, office)
+        with read(office.engine) as db:
+            assert troubles.open_troubles(db, BOX) == []
+    finally:
+        again.close()
 
 
 def test_late_entries_open_an_hour_again(box: Box, office: Office) -> None:

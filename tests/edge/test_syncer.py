@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -162,6 +163,20 @@ def test_the_health_row_says_what_is_wrong(station: Station, office: Office, fau
         assert outbox.waiting(box.db).entries == 2
     finally:
         box.close()
+
+
+def test_a_clock_of_1970_is_said_and_all_goes_once_it_is_set(box: Box, office: Office) -> None:
+    """A box without a clock chip, before the network has told it the time."""
+    box.put(call_ended())
+    begun = datetime(1970, 1, 1, 0, 0, 7, tzinfo=UTC)
+    for second in range(5):
+        box.syncer.step(time.monotonic(), begun + timedelta(seconds=second))
+        office.step()
+    (detail,) = box.troubles()
+    assert "our certificate is not yet valid; is this clock right?" in detail
+    assert box.owes == 1
+    until(lambda: box.owes == 0, box, office)
+    assert box.troubles() == []
 
 
 @pytest.mark.parametrize(
