@@ -17,7 +17,8 @@ from cloud import clocks
 from cloud.apply import CALL, READY
 from cloud.kept import bytes_of, is_alias
 from cloud.store import schema
-from cloud.store.communications import FACT, communications
+from cloud.store.communications import FACT
+from cloud.store.customer_tables import communications
 from sync.envelope import EnvelopeError, unpack_entry
 from sync.events import (
     EVENT_TYPES,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 BUSY_TIMEOUT_S = 10.0
+WAL_BYTES = 16 << 20  # what a long reader has made it grow beyond is given back after him
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -25,6 +26,7 @@ def connect(path: Path | str) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA foreign_keys=ON")
+    db.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
     return db
 
 

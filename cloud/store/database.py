@@ -20,6 +20,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, NoSuchModuleError
 
+from sync.db import WAL_BYTES
+
 BUSY_TIMEOUT_S = 10.0
 MIGRATIONS = Path(__file__).with_name("migrations")
 _POSTGRESQL_LOCK = 0x6272_6C6E  # any number; the same in every process
@@ -83,10 +85,16 @@ def migrate(engine: Engine) -> None:
     """Apply the migrations that are missing, under a lock that only one process can hold."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    newest = ScriptDirectory.from_config(config).get_current_head()
+    scripts = ScriptDirectory.from_config(config)
+    newest = scripts.get_current_head()
     with read(engine) as connection:
-        if MigrationContext.configure(connection).get_current_revision() == newest:
-            return
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found == newest:
+        return
+    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
+        raise DatabaseUnusable(
+            f"the database was left by a newer version (revision {found}); install that one"
+        )
     with write(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRESQL_LOCK})
@@ -107,7 +115,8 @@ def _engine(url: str, application: str) -> Engine:
 
 def _open_sqlite(db: sqlite3.Connection, _record: Any) -> None:
     db.isolation_level = None  # the driver's own implicit transactions are off: `begin` below is the only way
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    limit = f"journal_size_limit={WAL_BYTES}"  # what a long reader has made it grow beyond is given back
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", limit):
         db.execute(f"PRAGMA {pragma}")
 
 

@@ -1,16 +1,19 @@
 """Starts one end as a process of its own, so that a test may kill it. A thousand are forked, not begun anew.
 
-`python -m tests.sync.processes box|office|echoing FOLDER PORT BIND [WORKER LEASE_S DATABASE]` runs it until
-then; `echoing` is an office that hears some messages twice (tests.sync.echo).
+`python -m tests.sync.processes box|office|... FOLDER PORT BIND [WORKER LEASE_S DATABASE]` runs it until then.
+LINKS has offices that hear some messages twice (tests.sync.echo), or end at a certain moment.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -18,7 +21,7 @@ from pathlib import Path
 from cloud import ingest, pki
 from cloud.shards import LEASE_S
 from edge import syncer
-from sync.transport import wait
+from sync.transport import Link, LinkSettings, wait
 from tests.sync.echo import EchoingLink
 from tests.sync.station import Station, days
 
@@ -73,8 +76,8 @@ def main(
     if end == "box":
         syncer.run(station.box_settings, stop)
         return
-    if end == "echoing":
-        echoing(station)
+    if end in LINKS:
+        offices(station, LINKS[end](station))
         return
     pair = pki.make_head_office(station.pki, days(), int(worker))
     settings = replace(
@@ -87,9 +90,28 @@ def main(
     ingest.run(settings, stop)
 
 
-def echoing(station: Station) -> None:
-    """An office like the real one, behind a link that repeats."""
-    link_of = partial(EchoingLink, folder=station.folder / "echoes")
+@dataclass(slots=True)
+class MuteLink(Link):
+    """A link whose process ends when it is about to say a certain thing."""
+
+    unsaid: bytes = b""
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Say it, or end."""
+        if self.unsaid in payload:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super(MuteLink, self).publish(topic, payload, retain=retain)
+
+
+LINKS: dict[str, Callable[[Station], Callable[[LinkSettings], Link]]] = {  # of offices like the real one
+    "echoing": lambda station: partial(EchoingLink, folder=station.folder / "echoes"),
+    "mute": lambda station: partial(MuteLink, unsaid=b'"t":"ack"'),
+    "mute about audio": lambda station: partial(MuteLink, unsaid=b'"t":"stored"'),
+}
+
+
+def offices(station: Station, link_of: Callable[[LinkSettings], Link]) -> None:
+    """Run an office behind such a link."""
     office = station.office(registered=False, link_of=link_of)
     while True:
         office.step()
