@@ -46,7 +46,8 @@ class Limits:
     def fault(self, value: Any) -> str | None:
         """What is wrong with `value`, or None."""
         if self.choices and value not in self.choices:
-            return f"must be one of {', '.join(self.choices)}, got {_shown(value)}{_nearest(str(value), self.choices)}"
+            close = _nearest(str(value), self.choices)
+            return f"must be one of {', '.join(self.choices)}, got {_shown(value)}{close}"
         if self.absolute and not Path(value).is_absolute():
             return f"must be a full path beginning with /, got {_shown(str(value))}"
         if self.minimum is not None and not value >= self.minimum:
