@@ -10,17 +10,21 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
 from cloud import trail
+from cloud.access.patterns import suspicions
 from cloud.config import Settings
+from cloud.store import findings
+from cloud.store.database import read, write
 from cloud.trail import Notary
 from sync.keys import key_in
 from sync.moment import to_text
 
-HOUR_S, DAY_S = 3600, 24 * 3600
+TEN_MINUTES_S, HOUR_S, DAY_S = 600, 3600, 24 * 3600
+LOOK_BACK = timedelta(hours=24)
 _log = logging.getLogger(__name__)
 
 
@@ -57,9 +61,22 @@ def shorten_trail(works: Works, now: datetime) -> None:
         _log.info("%d audit rows were kept for %d days and are gone", gone, works.settings.audit_days)
 
 
+def look_for_patterns(works: Works, now: datetime) -> None:
+    """Look for abnormal use in the last day of the audit trail."""
+    zone = works.settings.zone
+    with read(works.engine) as db:
+        rows = findings.used_since(db, now - LOOK_BACK)
+    found = list(suspicions(rows, zone))
+    with write(works.engine) as db:
+        fresh = findings.keep(db, found, zone, now)
+    if fresh:
+        _log.warning("%d new findings of abnormal use wait on the audit page", fresh)
+
+
 STEPS: Mapping[str, Step] = {
     "anchor_trail": Step(HOUR_S, anchor_trail),
     "shorten_trail": Step(DAY_S, shorten_trail),
+    "look_for_patterns": Step(TEN_MINUTES_S, look_for_patterns),
 }
 
 

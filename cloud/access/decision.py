@@ -221,7 +221,8 @@ def _at_the_threshold(ask: Ask) -> str:
 def _within_unit(ask: Ask, units: Units) -> Verdict:
     """Records that are not private: all of the person's branches."""
     seen = units.boxes_seen_from(ask.person.unit_id)
-    if seen is not None and ask.box_ids is not None and ask.box_ids - seen:
+    beyond = ask.box_ids is not None and bool(ask.box_ids - (seen or frozenset()))
+    if seen is not None and (beyond or KINDS[ask.kind].is_whole):
         return _refused("branch", ask)
     return _admitted(ask, seen if ask.box_ids is None else ask.box_ids, ask.from_utc)
 

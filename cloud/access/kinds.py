@@ -22,6 +22,7 @@ class Kind:
     is_private: bool  # asks for a purpose; verbs beyond a role's standing take a grant
     is_windowed: bool  # how far back one may read is bounded
     granted_as: str = ""  # the kind an application names, when it is another one
+    is_whole: bool = False  # for people of the whole organisation only: a part would tell of the rest
 
 
 KINDS: dict[str, Kind] = {
@@ -52,9 +53,10 @@ KINDS: dict[str, Kind] = {
     ),
     "audit": Kind(
         marked("Audit"),
-        {Verb.VIEW: Right.READ_AUDIT, Verb.EXPORT: Right.READ_AUDIT},
+        {Verb.VIEW: Right.READ_AUDIT, Verb.EXPORT: Right.READ_AUDIT, Verb.CHANGE: Right.READ_AUDIT},
         is_private=False,
         is_windowed=False,
+        is_whole=True,
     ),
 }
 

@@ -73,7 +73,6 @@ class TrailFilter:
     result: str | None = None
     from_utc: str | None = None
     until_utc: str | None = None
-    box_ids: frozenset[str] | None = None  # rows of these branches only; None: no such limit
 
 
 def list_rows(db: Connection, wanted: TrailFilter, after: str | None, limit: int) -> Sequence[RowMapping]:
@@ -202,8 +201,6 @@ def _conditions(wanted: TrailFilter) -> list[ColumnElement[bool]]:
         conditions.append(log.c.id >= first_id_at(from_text(wanted.from_utc)))
     if wanted.until_utc:
         conditions.append(log.c.id < first_id_at(from_text(wanted.until_utc)))
-    if wanted.box_ids is not None:
-        conditions.append(log.c.box_id.in_(sorted(wanted.box_ids)))
     return conditions
 
 

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 REFUSED = text("result = 'refused'")
 
@@ -20,11 +31,14 @@ class TrailTables:
     heads: Table
     anchors: Table
     stubs: Table
+    findings: Table
 
 
 def add_tables(metadata: MetaData) -> TrailTables:
     """Define the tables of the audit trail in `metadata`."""
-    return TrailTables(_log(metadata), _heads(metadata), _anchors(metadata), _stubs(metadata))
+    return TrailTables(
+        _log(metadata), _heads(metadata), _anchors(metadata), _stubs(metadata), _findings(metadata)
+    )
 
 
 def _log(metadata: MetaData) -> Table:
@@ -101,4 +115,25 @@ def _stubs(metadata: MetaData) -> Table:
         Column("body", Text, nullable=False),
         Column("key", Text, nullable=False),
         Column("sig", Text, nullable=False),
+    )
+
+
+def _findings(metadata: MetaData) -> Table:
+    return Table(  # cloud.access.patterns: one per pattern, person and day
+        "trail_findings",
+        metadata,
+        Column("id", Text, primary_key=True),
+        Column("pattern", Text, nullable=False),
+        Column("actor_name", Text, nullable=False),
+        Column("day", Text, nullable=False),  # on which it began, in head office's time zone
+        Column("first_utc", Text, nullable=False),
+        Column("last_utc", Text, nullable=False),
+        Column("count", BigInteger, nullable=False),
+        Column("row_ids", Text, nullable=False),  # JSON list, at most MOST_ROWS of them
+        Column("found_utc", Text, nullable=False),
+        Column("reviewed_utc", Text),  # None: nobody has looked yet
+        Column("reviewed_by", Text),
+        Column("remark", Text),
+        UniqueConstraint("pattern", "actor_name", "day"),
+        Index("trail_findings_open", "reviewed_utc", "last_utc"),
     )

@@ -35,6 +35,7 @@ MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it nee
     "/quarantine": (marked("Quarantine"), Right.READ_BRANCHES),
     "/applications": (marked("Applications"), Right.APPLY),
     "/integrations": (marked("Integrations"), Right.MAKE_TOKENS),
+    "/audit": (marked("Audit trail"), Right.READ_AUDIT),
     "/api": (marked("API"), Right.ENTER),
 }
 FRAMEWORK_SENTENCES = {  # for what the framework refuses, which has no sentence of its own

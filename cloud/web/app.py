@@ -31,6 +31,7 @@ from cloud.web import (
     log_in,
     reconciliation,
     tokens,
+    trail,
 )
 from cloud.web.answers import broken, not_understood, went_wrong
 from cloud.web.door import guarded
@@ -84,6 +85,10 @@ PAGES: dict[str, Route] = {
     "GET /integrations/webhooks/{hook_id}": Route(integrations.hook_page, Right.MANAGE_HOOKS),
     "POST /integrations/webhooks/{hook_id}/end": Route(integrations.end_hook, Right.MANAGE_HOOKS),
     "POST /integrations/deliveries/{delivery_id}/again": Route(integrations.send_again, Right.MANAGE_HOOKS),
+    "GET /audit": Route(trail.audit_page, Right.READ_AUDIT),
+    "GET /audit/export": Route(trail.export_audit, Right.READ_AUDIT),
+    "GET /audit/{row_id}": Route(trail.audit_row, Right.READ_AUDIT),
+    "POST /audit/findings/{finding_id}": Route(trail.review_finding, Right.READ_AUDIT),
     "GET /api": Route(api.description_page, Right.ENTER),
     "GET /api/v1/openapi.json": Route(api.description, Right.ENTER),
 }

@@ -23,6 +23,7 @@ from cloud.web.headers import SECURITY_HEADERS
 from sync.ids import new_id
 from tests.cloud.access.test_applications import wish_of
 from tests.cloud.house import House
+from tests.cloud.planting import path_of
 
 NOBODY = None
 DONE = (200, 204, 303, 409)
@@ -54,14 +55,8 @@ def built_routes(house: House) -> Iterator[tuple[str, BaseRoute]]:
 
 
 def call_path(house: House, client: TestClient, address: str) -> tuple[str, str]:
-    method, path = address.split(" ")
-    call_id = house.add_call()
-    recording_id = house.add_recording(call_id, b"fLaC")
-    item_id = house.set_aside(topic="e") if "dismiss" in path else house.set_aside()
-    request_id = own_application(house, client) if "request_id" in path else ""
-    names = {"call_id": call_id, "recording_id": recording_id, "item_id": item_id}
-    names |= dict.fromkeys(("token_id", "hook_id", "delivery_id"), "none")  # each sees only their own
-    return method, path.format(**names, request_id=request_id, act="approve")
+    own = {"request_id": lambda house: own_application(house, client)}
+    return address.split(" ")[0], path_of(house, address, own)
 
 
 def own_application(house: House, client: TestClient) -> str:
@@ -98,7 +93,10 @@ def test_each_route_lets_in_those_whose_role_has_its_right(house: House, role: s
     tried = 0
     for address, _ in built_routes(house):
         method, path = call_path(house, client, address)
-        form = FORMS.get(path, {"reason": "r"} if path.endswith("/dismiss") else {})
+        said = (
+            {"reason": "r"} if path.endswith("/dismiss") else {"remark": "r"} if "/findings/" in path else {}
+        )
+        form = FORMS.get(path, said)
         headers = {}
         if role and method != "GET":
             headers["X-CSRF-Token"] = house.csrf_token(client)

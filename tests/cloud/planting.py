@@ -1,0 +1,83 @@
+"""How tests make what the parameters of a route's path name; a new parameter needs a line in PARAMETERS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from cloud.access.applications import Application, State
+from cloud.access.log import Action, Actor, Deed
+from cloud.access.patterns import Suspicion
+from cloud.access.units import NATIONAL
+from cloud.store import applications, findings, trail
+from cloud.store.database import write
+from sync.ids import new_id
+from tests.cloud.access.test_applications import wish_of
+from tests.cloud.house import NOON, House
+from tests.cloud.verdicts import person
+
+
+def trail_row_id(house: House) -> str:
+    """A row of the audit that holds what the trail must not tell either."""
+    changes = {"caller_number": ("087168943127", "13976412853"), "keys": (None, "7351928460")}
+    deed = Deed(
+        actor=Actor(name="planted", role="agent", channel="web"),
+        action=Action.SEARCH_NUMBER,
+        kind="calls",
+        query={"party": "13976412853", "note": "id 530102198803127716"},
+        changes=changes,
+    )
+    with write(house.parts.engine) as db:
+        return trail.append(db, deed, house.parts.clock.now_utc())
+
+
+def finding_id(house: House) -> str:
+    """A finding that waits."""
+    now = house.parts.clock.now()
+    one = Suspicion("rate", f"planted {new_id()}", 200, ("r1",), now, now)
+    with write(house.parts.engine) as db:
+        findings.keep(db, [one], house.parts.settings.zone, now)
+        return str(findings.open_findings(db, 500)[-1]["id"])
+
+
+def call_id(house: House) -> str:
+    """One call of two whose every private field holds a secret."""
+    house.add_call(direction="out", caller_number=None, dialled="087168943127")
+    return house.add_call(caller_number="13976412853", caller_name="祝雪莲", keys="7351928460")
+
+
+def add_application(house: House) -> str:
+    """An application about a secret number, with another one in its words; returns its id."""
+    who = person("agent", user_id="somebody else")
+    words = {"subjects": frozenset({"+8613976412853"}), "reason": "call 13976412853, id 530102198803127716"}
+    draft = Application(new_id(), who.user_id, "X", "agent", NATIONAL, wish_of(**words), State.DRAFT, 1)
+    with write(house.parts.engine) as db:
+        return applications.submit(db, draft, who, NOON).file.application.id
+
+
+PARAMETERS: dict[str, Callable[[House], str]] = {
+    "call_id": call_id,
+    "recording_id": lambda house: house.add_recording(call_id(house), b"fLaC" + b"x" * 100),
+    "request_id": add_application,
+    "act": lambda _: "approve",
+    **dict.fromkeys(("token_id", "hook_id", "delivery_id"), lambda _: "none"),  # each sees only their own
+    "row_id": trail_row_id,
+    "finding_id": finding_id,
+    "item_id": lambda house: house.set_aside(detail="caller 13976412853, id 530102198803127716"),
+}
+
+
+EMPTY: Mapping[str, Callable[[House], str]] = MappingProxyType({})
+
+
+def path_of(house: House, address: str, own: Mapping[str, Callable[[House], str]] = EMPTY) -> str:
+    """The path of a route (`GET /calls/{call_id}`), its parameters filled in with things that are there.
+
+    `own` makes some of them differently.
+    """
+    makers = {**PARAMETERS, **own}
+    names = re.findall(r"{(\w+)}", address)
+    missing = [name for name in names if name not in makers]
+    assert not missing, f"say in PARAMETERS how to make a {missing} for {address}"
+    return address.split(" ", 1)[1].format(**{name: makers[name](house) for name in names})
