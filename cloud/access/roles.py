@@ -22,6 +22,8 @@ class Right(StrEnum):
     CHANGE_CALLS = "change_calls"  # notes, reports of a wrong record
     READ_CUSTOMERS = "read_customers"
     CHANGE_CUSTOMERS = "change_customers"
+    MANAGE_CUSTOMERS = "manage_customers"  # sheets, duplicates, tags, classes, who serves whom
+    RESTORE_CUSTOMERS = "restore_customers"  # the recycle bin
     READ_BRANCHES = "read_branches"
     SETTLE_QUARANTINE = "settle_quarantine"
     APPLY = "apply"  # for what one may not read
@@ -57,7 +59,7 @@ _APPROVER = _ALL | {
 ROLES: dict[str, frozenset[Right]] = {
     "agent": _DESK,
     "senior_agent": _DESK,
-    "manager": _DESK | {Right.READ_BRANCHES, Right.BREAK_GLASS, Right.MAKE_TOKENS},
+    "manager": _DESK | {Right.READ_BRANCHES, Right.BREAK_GLASS, Right.MAKE_TOKENS, Right.MANAGE_CUSTOMERS},
     "maintainer": _ALL | {Right.READ_BRANCHES, Right.SETTLE_QUARANTINE, Right.READ_CALLS},
     "account_manager": _DESK | {Right.MAKE_TOKENS},
     # Whoever appoints the approvers is none of them, and takes no short cut.

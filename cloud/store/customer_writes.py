@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, literal, select
 
 from cloud.customers.record import Record, changes
 from cloud.field_keys import Keyring
@@ -48,18 +48,20 @@ class New:
 
     whose: Whose
     record: Record
+    created_by: str = ""  # whoever adds it, and now, unless a sheet says otherwise
+    created_utc: str = ""
 
 
 def add_customers(
     db: Connection, ring: Keyring, many: Sequence[New], by: Stamp, import_id: str | None = None
 ) -> None:
     """Add customers whose ids are new, however many."""
-    common = {
-        "version": 1, "created_utc": by.at_utc, "created_by": by.user_name, "changed_utc": by.at_utc,
-        "import_id": import_id,
-    }  # fmt: skip
+    common = {"version": 1, "changed_utc": by.at_utc, "import_id": import_id}
     rows = [
-        main_row(one.whose, one.record, ring) | common | {"id": one.whose.id, "box_id": one.whose.box_id}
+        main_row(one.whose, one.record, ring)
+        | common
+        | {"id": one.whose.id, "box_id": one.whose.box_id}
+        | {"created_by": one.created_by or by.user_name, "created_utc": one.created_utc or by.at_utc}
         for one in many
     ]
     _insert(db, customers.name, rows)
@@ -129,7 +131,8 @@ def delete_customers(
 
 def bin_rows(db: Connection, since_utc: str, limit: int) -> Sequence[RowMapping]:
     """What was deleted since then and is not merged, last first."""
-    statement = select(customers).where(
+    blank = literal("")  # as a live customer's row has them
+    statement = select(customers, blank.label("branch"), blank.label("class_name")).where(
         customers.c.deleted_utc >= since_utc, customers.c.merged_into.is_(None)
     )
     return db.execute(statement.order_by(customers.c.deleted_utc.desc()).limit(limit)).mappings().all()

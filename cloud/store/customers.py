@@ -6,7 +6,7 @@ something to show. `box_ids` are the branches whose customers may be read at all
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from cloud.customers.chart import Node
 from cloud.store.customer_rows import box_mark
 from cloud.store.customer_tables import (
     customer_classes,
@@ -36,19 +37,20 @@ from cloud.store.customer_tables import (
     org_nodes,
     tags,
 )
-from cloud.store.schema import boxes
+from cloud.store.schema import boxes, users
+from sync.ids import new_id
 from sync.search import match, ts_match
 
 Boxes = frozenset[str] | None
 MOST_MARKS = 64  # branches named in a search; with more, each row found is looked at instead
 
-SORTS: dict[str, tuple[ColumnElement[Any], ...]] = {  # all newest or largest first, but for names
+SORTS: dict[str, tuple[ColumnElement[Any], ...]] = {  # newest or last changed first, or by region
     "newest": (),
     "changed": (customers.c.changed_utc,),
-    "name": (customers.c.name,),
+    "region": (customers.c.region,),
 }
-ASCENDING = frozenset({"name"})
-EQUAL = ("kind", "class_id", "region", "box_id", "state", "consumption")
+ASCENDING = frozenset({"region"})
+EQUAL = ("kind", "class_id", "region", "box_id", "state", "consumption", "served_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class CustomerFilter:
     consumption: str = ""
     service: str = ""
     tag_id: str = ""
+    served_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,55 @@ def regions(db: Connection, most: int = 200) -> list[str]:
     """The regions there are, to choose from."""
     statement = select(customers.c.region).where(customers.c.region != "", customers.c.deleted_utc.is_(None))
     return list(db.execute(statement.distinct().order_by(customers.c.region).limit(most)).scalars())
+
+
+def name_of_user(db: Connection, user_id: str | None) -> str:
+    """What a user is called; empty for none."""
+    return db.execute(select(users.c.name).where(users.c.id == user_id)).scalar() or ""
+
+
+def users_of(db: Connection, roles: Iterable[str]) -> Sequence[RowMapping]:
+    """Id and name of the users of these roles who may log in, by name."""
+    statement = select(users.c.id, users.c.name).where(
+        users.c.role.in_(list(roles)), users.c.disabled_utc.is_(None)
+    )
+    return db.execute(statement.order_by(users.c.name)).mappings().all()
+
+
+def add_node(db: Connection, customer_id: str, node: Node) -> None:
+    """Add a node to a customer's organisation chart."""
+    db.execute(
+        org_nodes.insert().values(
+            id=new_id(),
+            customer_id=customer_id,
+            parent_id=node.parent_id,
+            kind=node.kind,
+            name=node.name,
+            position=node.position,
+        )
+    )
+
+
+def remove_node(db: Connection, customer_id: str, node_id: str) -> str | None:
+    """Take a node out, what was below it one level up; its name, None when there is none."""
+    this = (org_nodes.c.customer_id == customer_id, org_nodes.c.id == node_id)
+    row = db.execute(select(org_nodes).where(*this)).mappings().one_or_none()
+    if row is None:
+        return None
+    below = org_nodes.update().where(org_nodes.c.parent_id == node_id)
+    db.execute(below.values(parent_id=row["parent_id"]))
+    db.execute(org_nodes.delete().where(*this))
+    return str(row["name"])
+
+
+def note_sync(db: Connection, customer_id: str, now_utc: str) -> None:
+    """Note when a customer was last brought up to date by hand."""
+    db.execute(customers.update().where(customers.c.id == customer_id).values(synced_utc=now_utc))
+
+
+def serve(db: Connection, customer_id: str, user_id: str | None) -> None:
+    """Say who serves a customer."""
+    db.execute(customers.update().where(customers.c.id == customer_id).values(served_by=user_id))
 
 
 def _with_branch() -> Select[tuple[object, ...]]:

@@ -26,6 +26,12 @@ from cloud.web import (
     audio,
     branches,
     calls,
+    customer_deeds,
+    customer_duplicates,
+    customer_form,
+    customer_sheets,
+    customer_tags,
+    customers,
     hooks,
     integrations,
     log_in,
@@ -38,9 +44,12 @@ from cloud.web.door import guarded
 from cloud.web.headers import SecureAnswers
 from cloud.web.once import OnceRoute
 from cloud.web.parts import Parts
+from sync import sheets
 
 STATIC = Path(__file__).with_name("static")
-LONGEST_BODY_BYTES = 64 * 1024  # no form of ours comes near
+LONGEST_BODY_BYTES = 64 * 1024  # no small form of ours comes near
+LONGEST_RECORD_BYTES = 512 * 1024  # a company with all its contacts
+LONGEST_SHEET_BYTES = sheets.MOST_BYTES + LONGEST_BODY_BYTES
 ANYBODY = Open.TO_ANYBODY
 
 
@@ -51,6 +60,7 @@ class Route:
     endpoint: Callable[..., Any]
     needs: Right | Open
     status: int = 200  # when all is well
+    longest_body_bytes: int = LONGEST_BODY_BYTES
 
 
 # Pages and parts of pages; method and path -> route.
@@ -64,6 +74,49 @@ PAGES: dict[str, Route] = {
     "GET /calls/rows": Route(calls.calls_rows, Right.READ_CALLS),
     "GET /calls/{call_id}": Route(calls.call_page, Right.READ_CALLS),
     "GET /calls/{call_id}/recordings": Route(calls.call_recordings, Right.READ_CALLS),
+    "GET /customers": Route(customers.customers_page, Right.READ_CUSTOMERS),
+    "GET /customers/new": Route(customer_form.blank_form, Right.CHANGE_CUSTOMERS),
+    "POST /customers/new": Route(
+        customer_form.add, Right.CHANGE_CUSTOMERS, longest_body_bytes=LONGEST_RECORD_BYTES
+    ),
+    "POST /customers/batch": Route(customer_deeds.batch, Right.CHANGE_CUSTOMERS),
+    "GET /customers/export": Route(customer_sheets.export, Right.EXPORT),
+    "GET /customers/template": Route(customer_sheets.template, Right.MANAGE_CUSTOMERS),
+    "GET /customers/import": Route(customer_sheets.import_page, Right.MANAGE_CUSTOMERS),
+    "POST /customers/import": Route(
+        customer_sheets.look, Right.MANAGE_CUSTOMERS, longest_body_bytes=LONGEST_SHEET_BYTES
+    ),
+    "GET /customers/import/{import_id}/errors": Route(customer_sheets.errors, Right.MANAGE_CUSTOMERS),
+    "POST /customers/import/{import_id}/confirm": Route(customer_sheets.confirm, Right.MANAGE_CUSTOMERS),
+    "POST /customers/import/undo": Route(customer_sheets.undo, Right.MANAGE_CUSTOMERS),
+    "GET /customers/tags": Route(customer_tags.tags_page, Right.MANAGE_CUSTOMERS),
+    "POST /customers/tags": Route(customer_tags.save_tag, Right.MANAGE_CUSTOMERS),
+    "POST /customers/tags/apply": Route(customer_tags.apply_rules, Right.MANAGE_CUSTOMERS),
+    "POST /customers/tags/{tag_id}/delete": Route(customer_tags.delete_tag, Right.MANAGE_CUSTOMERS),
+    "POST /customers/classes": Route(customer_tags.save_class, Right.MANAGE_CUSTOMERS),
+    "POST /customers/classes/{class_id}/delete": Route(customer_tags.delete_class, Right.MANAGE_CUSTOMERS),
+    "GET /customers/duplicates": Route(customer_duplicates.duplicates_page, Right.MANAGE_CUSTOMERS),
+    "POST /customers/merges/{merge_id}/undo": Route(customer_duplicates.undo, Right.MANAGE_CUSTOMERS),
+    "GET /customers/bin": Route(customer_deeds.recycle_bin, Right.RESTORE_CUSTOMERS),
+    "POST /customers/bin/{customer_id}/restore": Route(customer_deeds.restore, Right.RESTORE_CUSTOMERS),
+    "GET /customers/{customer_id}": Route(customers.customer_page, Right.READ_CUSTOMERS),
+    "GET /customers/{customer_id}/drawer": Route(customers.drawer, Right.READ_CUSTOMERS),
+    "GET /customers/{customer_id}/edit": Route(customer_form.edit_form, Right.CHANGE_CUSTOMERS),
+    "POST /customers/{customer_id}/edit": Route(
+        customer_form.save, Right.CHANGE_CUSTOMERS, longest_body_bytes=LONGEST_RECORD_BYTES
+    ),
+    "POST /customers/{customer_id}/delete": Route(customer_deeds.delete, Right.MANAGE_CUSTOMERS),
+    "POST /customers/{customer_id}/sync": Route(customer_deeds.sync_now, Right.READ_CUSTOMERS),
+    "POST /customers/{customer_id}/chart": Route(customer_deeds.add_node, Right.CHANGE_CUSTOMERS),
+    "POST /customers/{customer_id}/chart/{node_id}/remove": Route(
+        customer_deeds.remove_node, Right.CHANGE_CUSTOMERS
+    ),
+    "GET /customers/{customer_id}/merge/{other_id}": Route(
+        customer_duplicates.compare, Right.MANAGE_CUSTOMERS
+    ),
+    "POST /customers/{customer_id}/merge/{other_id}": Route(
+        customer_duplicates.merge, Right.MANAGE_CUSTOMERS
+    ),
     "GET /branches": Route(branches.branches_page, Right.READ_BRANCHES),
     "GET /completeness": Route(reconciliation.completeness_page, Right.READ_BRANCHES),
     "GET /quarantine": Route(reconciliation.quarantine_page, Right.READ_BRANCHES),
@@ -151,4 +204,5 @@ def _add(app: FastAPI, address: str, route: Route) -> None:
         name=route.endpoint.__name__,
         status_code=route.status,
         route_class_override=OnceRoute if is_api else None,
+        max_body_size=route.longest_body_bytes,
     )

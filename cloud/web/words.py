@@ -95,6 +95,8 @@ RIGHTS = {
     "change_calls": marked("Change calls"),
     "read_customers": marked("Read customers"),
     "change_customers": marked("Change customers"),
+    "manage_customers": marked("Manage customers: sheets, duplicates, tags"),
+    "restore_customers": marked("Restore deleted customers"),
     "read_branches": marked("Read branches"),
     "settle_quarantine": marked("Settle the quarantine"),
     "read_audit": marked("Read the audit"),

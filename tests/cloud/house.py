@@ -18,8 +18,11 @@ from cloud.app import open_parts
 from cloud.calls.facets import facet_of
 from cloud.calls.numbers import LAST4, LAST8, party_of
 from cloud.config import S3Settings, Settings
+from cloud.customers.record import Record
 from cloud.objects import Objects
 from cloud.store import boxes, facets, people
+from cloud.store.customer_rows import Whose
+from cloud.store.customer_writes import New, Stamp, add_customers
 from cloud.store.database import write
 from cloud.store.schema import calls, gaps, inbox_tables, recordings, users
 from cloud.web.app import build_app
@@ -27,6 +30,7 @@ from cloud.web.parts import Clock, Parts
 from sync.accounts import hash_password
 from sync.ids import new_id
 from sync.moment import to_text
+from sync.particulars import Particulars
 from sync.settings import read_mapping
 from tests.databases import new_sqlite
 from tests.fakes import FakeClock
@@ -134,6 +138,16 @@ class House:
             connection.execute(gaps.insert().values(recording_id=recording_id, **row))
             of_call = select(recordings.c.call_id).where(recordings.c.id == recording_id)
             facets.refresh(connection, connection.execute(of_call).scalars())
+
+    def add_customer(self, name: str = "王小明", number: str = "13800138000", identity: str = "") -> str:
+        """A customer of head office's own; returns its id."""
+        whose = Whose(new_id(), None)
+        with write(self.parts.engine) as connection:
+            what = Particulars(name, numbers=(number,), address=f"{name}家", remark=f"回电 {number}")
+            record = Record(what, identity=identity)
+            stamp = Stamp("wang", self.parts.clock.now_utc())
+            add_customers(connection, self.parts.ring, [New(whose, record)], stamp)
+        return whose.id
 
     def set_aside(self, **fields: object) -> str:
         """Something in quarantine; returns its id."""

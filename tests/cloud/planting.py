@@ -65,6 +65,9 @@ PARAMETERS: dict[str, Callable[[House], str]] = {
     "row_id": trail_row_id,
     "finding_id": finding_id,
     "item_id": lambda house: house.set_aside(detail="caller 13976412853, id 530102198803127716"),
+    "customer_id": lambda house: house.add_customer("祝雪莲", "13976412853", "530102198803127716"),
+    "other_id": lambda house: house.add_customer("祝雪莲", "087168943127", "530102198803127716"),
+    **dict.fromkeys(("import_id", "merge_id", "tag_id", "class_id", "node_id"), lambda _: "none"),
 }
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 import cloud
-from sync.locale import LANGUAGES, catalogue_faults, marked_texts, read_catalogue
+from sync.locale import LANGUAGES, Marked, catalogue_faults, marked_texts, read_catalogue
 
 ROOM = Path(cloud.__file__).parent
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_catalogue_is_complete(code: str) -> None:
-    texts = marked_texts(ROOM / "web") | marked_texts(ROOM / "access") | marked_texts(ROOM / "calls")
+    rooms = ("web", "access", "calls", "customers")
+    texts = set[Marked]().union(*(marked_texts(ROOM / room) for room in rooms))
     assert len(texts) > 50
     assert catalogue_faults(read_catalogue(ROOM / "web" / "locale", LANGUAGES[code]), texts) == []
 
