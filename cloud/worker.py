@@ -17,9 +17,12 @@ from sqlalchemy import Engine
 from cloud import trail
 from cloud.access.patterns import suspicions
 from cloud.config import Settings
-from cloud.store import findings
+from cloud.field_keys import KeyFile
+from cloud.store import answered, findings, webhooks
 from cloud.store.database import read, write
 from cloud.trail import Notary
+from cloud.webhooks.delivery import Office
+from cloud.webhooks.sending import new_pool
 from sync.keys import key_in
 from sync.moment import to_text
 
@@ -73,7 +76,25 @@ def look_for_patterns(works: Works, now: datetime) -> None:
         _log.warning("%d new findings of abnormal use wait on the audit page", fresh)
 
 
+def tell_webhooks(works: Works, now: datetime) -> None:
+    """Tell webhooks what has happened."""
+    with read(works.engine) as db:
+        if not webhooks.is_due(db, to_text(now)):
+            return
+    ring = KeyFile(works.settings.keys_file).ring(to_text(now))
+    count = Office(works.engine, ring, new_pool()).deliver_all(now)
+    _log.info("%d deliveries of webhooks tried", count)
+
+
+def forget_answers(works: Works, now: datetime) -> None:
+    """Let go of answers that were kept for requests sent twice."""
+    with write(works.engine) as db:
+        answered.forget_old(db, to_text(now - answered.KEPT))
+
+
 STEPS: Mapping[str, Step] = {
+    "tell_webhooks": Step(1, tell_webhooks),
+    "forget_answers": Step(HOUR_S, forget_answers),
     "anchor_trail": Step(HOUR_S, anchor_trail),
     "shorten_trail": Step(DAY_S, shorten_trail),
     "look_for_patterns": Step(TEN_MINUTES_S, look_for_patterns),

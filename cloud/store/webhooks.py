@@ -88,6 +88,12 @@ def note(db: Connection, kind: str, object_ids: Sequence[str], now_utc: str) -> 
     return len(rows)
 
 
+def is_due(db: Connection, now_utc: str) -> bool:
+    """Whether there is anything to be tried."""
+    waiting = select(DELIVERIES.c.id).where(DELIVERIES.c.state == State.WAITING.value)
+    return db.execute(waiting.where(DELIVERIES.c.due_utc <= now_utc).limit(1)).first() is not None
+
+
 def claim(db: Connection, now_utc: str, until_utc: str, at_most: int) -> Sequence[RowMapping]:
     """Deliveries whose time has come, with their hook and its owner; no other worker has them until then."""
     query = (

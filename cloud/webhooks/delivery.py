@@ -13,17 +13,16 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import urllib3
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Engine, RowMapping
 
-from cloud.access.guard import Person
-from cloud.access.log import Action, Actor, Deed
 from cloud.field_keys import Keyring
-from cloud.store import people, trail, webhooks
+from cloud.store import people, webhooks
 from cloud.store.database import read, write
 from cloud.webhooks.attempts import Answer, Outcome, State, outcome
-from cloud.webhooks.events import CHANNEL, TOLD, Said
+from cloud.webhooks.events import TOLD
 from cloud.webhooks.sending import send
 from cloud.webhooks.signing import DELIVERY, EVENT, SIGNATURE, signature
 from sync.moment import to_text
@@ -39,16 +38,14 @@ class Letter:
     """A delivery that is ready to be sent. `said` None: its owner may not see what it would say."""
 
     delivery: RowMapping
-    owner: Person | None
-    said: Said | None
+    said: dict[str, Any] | None
     secret: str
 
     @property
     def body(self) -> bytes:
         """What is sent."""
         one = self.delivery
-        data = None if self.said is None else self.said.data
-        letter = {"id": one["id"], "kind": one["kind"], "at_utc": one["at_utc"], "data": data}
+        letter = {"id": one["id"], "kind": one["kind"], "at_utc": one["at_utc"], "data": self.said}
         return json.dumps(letter, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -71,20 +68,20 @@ class Office:
         """Try a round of what is due; how many were tried."""
         with write(self.engine) as db:
             claimed = webhooks.claim(db, to_text(now), to_text(now + CLAIMED), A_ROUND)
-        with read(self.engine) as db:
-            letters = [self._letter(db, one, now) for one in claimed]
+        letters = [self._letter(one, now) for one in claimed]
         with ThreadPoolExecutor(AT_ONCE) as senders:
             answers = list(senders.map(lambda letter: self._post(letter, now), letters))
         self._settle(letters, answers, now)
         return len(letters)
 
-    def _letter(self, db: Connection, delivery: RowMapping, now: datetime) -> Letter:
-        owner = people.person_of(db, delivery["owner_id"])
-        telling = TOLD.get(delivery["kind"])
-        said = telling(db, owner, delivery["object_id"], now) if owner and telling else None
-        return Letter(
-            delivery, owner, said, self.keys.open(delivery["secret"], place_of(delivery["hook_id"]))
-        )
+    def _letter(self, delivery: RowMapping, now: datetime) -> Letter:
+        with read(self.engine) as db:
+            owner = people.person_of(db, delivery["owner_id"])
+        said, telling = None, TOLD.get(delivery["kind"])
+        if owner is not None and telling is not None:
+            why = {"hook": delivery["hook_id"], "event": delivery["kind"]}
+            said = telling(self.engine, owner, delivery["object_id"], why, now)
+        return Letter(delivery, said, self.keys.open(delivery["secret"], place_of(delivery["hook_id"])))
 
     def _post(self, letter: Letter, now: datetime) -> Answer:
         if letter.said is None:
@@ -103,9 +100,6 @@ class Office:
         with write(self.engine) as db:
             for letter, answer in zip(letters, answers, strict=True):
                 webhooks.settle(db, letter.delivery, answer, _outcome(letter, answer, now), now_utc)
-            for letter in letters:
-                if letter.said is not None:
-                    trail.append(db, _deed(letter, letter.said), now_utc)
 
 
 def place_of(hook_id: str) -> str:
@@ -117,22 +111,3 @@ def _outcome(letter: Letter, answer: Answer, now: datetime) -> Outcome:
     if letter.said is None:  # asking again brings nothing
         return Outcome(State.DEAD)
     return outcome(answer, letter.delivery["tries"] + 1, now, random.random())
-
-
-def _deed(letter: Letter, said: Said) -> Deed:
-    """What left the house, for the audit trail: whether it arrived or not, the receiver may have read it."""
-    owner = letter.owner
-    actor = Actor(channel=CHANNEL)
-    if owner is not None:
-        actor = Actor(owner.user_id, owner.name, owner.role, owner.unit_id, channel=CHANNEL)
-    return Deed(
-        actor=actor,
-        action=Action.EXPORT,
-        kind=said.kind,
-        object_id=said.data["id"],
-        box_id=said.box_id,
-        query={"hook": letter.delivery["hook_id"], "event": letter.delivery["kind"]},
-        purpose=said.purpose,
-        row_count=1,
-        ids=(said.data["id"],),
-    )

@@ -10,14 +10,19 @@ import pytest
 from sqlalchemy import func, select
 
 from cloud.__main__ import main
-from cloud.store.database import read
+from cloud.store import webhooks
+from cloud.store.database import read, write
 from cloud.store.schema import trail as tables
+from cloud.store.webhooks import NewHook
 from cloud.trail_upkeep import MOST_LINES
+from cloud.webhooks.delivery import place_of
+from cloud.webhooks.kinds import CALL_ENDED
 from cloud.worker import STEPS, Rounds, Step, Works
 from sync.moment import to_text
 from tests.cloud.house import NOON, House
 from tests.cloud.test_trail import add, rows
 from tests.cloud.test_trail_check import run
+from tests.cloud.webhooks.receiver import receiving
 
 
 @pytest.fixture
@@ -83,3 +88,17 @@ def test_the_commands(works: Works, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "changed: chain 1, number 3" in said and "1 findings" in said
     assert admin(works, tmp_path, "verify", "--key", "zz") == 2
     assert "64 hex digits" in capsys.readouterr().err
+
+
+def test_webhooks_are_told_by_the_worker(house: House, works: Works) -> None:
+    with receiving() as receiver:
+        hook_id, now_utc = "hook", to_text(NOON)
+        owner_id = house.add_user("somebody", "admin")
+        sealed = house.parts.ring.active.seal("secret", place_of(hook_id))
+        with write(works.engine) as db:
+            webhooks.add_hook(db, NewHook(hook_id, owner_id, receiver.url, (CALL_ENDED,), sealed), now_utc)
+        call_id = house.add_call()
+        with write(works.engine) as db:
+            webhooks.note(db, CALL_ENDED, [call_id], now_utc)
+        Rounds(works, {"tell_webhooks": STEPS["tell_webhooks"]}).step(NOON, 0.0)
+        assert [headers["Branchline-Event"] for headers, _ in receiver.came] == [CALL_ENDED]
