@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Form, Path
 from sqlalchemy import Connection, RowMapping
@@ -124,7 +124,7 @@ def audit_row(request: Request, row_id: Annotated[str, Path(max_length=64)]) -> 
     ask = ask_of(request, Verb.VIEW, AUDIT)
     (row,) = given(request, ask, look, fetch, lambda found, verdict: _shown(found.rows, verdict))
     template = "_audit_row.html" if "hx-request" in request.headers else "audit_row.html"
-    return page(request, template, row=row, choices=CHOICES)
+    return page(request, template, row=row, choices=CHOICES, back=_back(request))
 
 
 def export_audit(request: Request) -> Response:
@@ -175,6 +175,12 @@ def review_finding(
         )
         trail.append(db, deed, parts.clock.now_utc())
     return see_other("/audit")
+
+
+def _back(request: Request) -> str:
+    """The list that the row was opened from, with its filter."""
+    came_from = urlsplit(request.headers.get("referer", ""))
+    return f"/audit?{came_from.query}" if came_from.path == "/audit" and came_from.query else "/audit"
 
 
 def read_query(request: Request) -> TrailQuery:

@@ -66,7 +66,8 @@ def _environment(
         "phone": phone_text,
         "size": size_text,
         "masked": mask_text,
-        "word": lambda value, table: translations.gettext(word(value, table)),
+        # gettext of an empty text is the catalogue's own head.
+        "word": lambda value, table: translations.gettext(word(value, table)) if value else "",
     }
     environment.globals |= {
         "language": language,

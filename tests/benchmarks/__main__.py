@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, str] = {
     "sync_ingest": "tests.benchmarks.sync_ingest",
     "sync_manifest": "tests.benchmarks.sync_manifest",
     "head_office_calls": "tests.benchmarks.head_office_calls",
+    "audit_trail": "tests.benchmarks.audit_trail",
     "branch_page": "tests.benchmarks.branch_page",
 }
 
