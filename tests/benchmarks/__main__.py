@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, str] = {
     "head_office_calls": "tests.benchmarks.head_office_calls",
     "audit_trail": "tests.benchmarks.audit_trail",
     "branch_page": "tests.benchmarks.branch_page",
+    "branch_popup": "tests.benchmarks.branch_popup",
 }
 
 
