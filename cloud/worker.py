@@ -19,6 +19,9 @@ from cloud.access.patterns import suspicions
 from cloud.config import Settings
 from cloud.field_keys import KeyFile
 from cloud.store import answered, findings, webhooks
+from cloud.store.customer_imports import undo_stale
+from cloud.store.customer_tags import apply_rules
+from cloud.store.customer_writes import KEPT_FOR, purge
 from cloud.store.database import read, write
 from cloud.trail import Notary
 from cloud.webhooks.delivery import Office
@@ -92,12 +95,28 @@ def forget_answers(works: Works, now: datetime) -> None:
         answered.forget_old(db, to_text(now - answered.KEPT))
 
 
+def empty_recycle_bin(works: Works, now: datetime) -> None:
+    """Delete for good what was in the recycle bin long enough; and what an import left half added."""
+    with write(works.engine) as db:
+        gone = purge(db, to_text(now - KEPT_FOR))
+    if gone:
+        _log.info("%d customers left the recycle bin for good", gone)
+    undo_stale(works.engine, now)
+
+
+def apply_tag_rules(works: Works, now: datetime) -> None:
+    """Give and take the tags that follow from rules; some depend on the day."""
+    apply_rules(works.engine, now.astimezone(works.settings.zone).date(), to_text(now))
+
+
 STEPS: Mapping[str, Step] = {
     "tell_webhooks": Step(1, tell_webhooks),
     "forget_answers": Step(HOUR_S, forget_answers),
     "anchor_trail": Step(HOUR_S, anchor_trail),
     "shorten_trail": Step(DAY_S, shorten_trail),
     "look_for_patterns": Step(TEN_MINUTES_S, look_for_patterns),
+    "empty_recycle_bin": Step(TEN_MINUTES_S, empty_recycle_bin),
+    "apply_tag_rules": Step(DAY_S, apply_tag_rules),
 }
 
 
