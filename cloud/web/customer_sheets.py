@@ -249,7 +249,8 @@ def _page(
         last = imports.last_done(db, person_of(request).user_id)
     return page(
         request, "customer_import.html", status, kept=kept, reasons=reasons or {},
-        fault_count=sum((reasons or {}).values()), fault=translate(request, fault, **(named or {})),
+        fault_count=sum((reasons or {}).values()),
+        fault=translate(request, fault, **(named or {})) if fault else "",
         boxes=names, sees_all=verdict.box_ids is None, last=last, customer_words=words,
         columns=[column.title(language_of(request)) for column in CUSTOMERS.columns],
         most_rows=sheets.MOST_ROWS,

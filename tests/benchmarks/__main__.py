@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, str] = {
     "sync_manifest": "tests.benchmarks.sync_manifest",
     "head_office_calls": "tests.benchmarks.head_office_calls",
     "audit_trail": "tests.benchmarks.audit_trail",
+    "head_office_customers": "tests.benchmarks.head_office_customers",
     "branch_page": "tests.benchmarks.branch_page",
     "branch_popup": "tests.benchmarks.branch_popup",
 }
