@@ -45,6 +45,7 @@ FRAMEWORK_SENTENCES = {  # for what the framework refuses, which has no sentence
     413: marked("The request is too long."),
 }
 API_PATHS = ("/api/",)
+PROBLEM_TYPE = "application/problem+json"
 
 
 def page(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
@@ -157,7 +158,7 @@ def _problem(request: Request, status: int, sentence: str, error_id: str, apply:
         problem = {"title": HTTPStatus(status).phrase, "status": status, "detail": sentence, "id": error_id}
         problem |= {"apply": apply} if apply else {}
         problem["code"] = HTTPStatus(status).name.lower()
-        return JSONResponse(problem, status, media_type="application/problem+json")
+        return JSONResponse(problem, status, media_type=PROBLEM_TYPE)
     return page(request, "error.html", status, sentence=sentence, code=status, error_id=error_id, apply=apply)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -39,7 +40,7 @@ from cloud.web import (
     tokens,
     trail,
 )
-from cloud.web.answers import broken, not_understood, went_wrong
+from cloud.web.answers import PROBLEM_TYPE, broken, not_understood, went_wrong
 from cloud.web.door import guarded
 from cloud.web.headers import SecureAnswers
 from cloud.web.once import OnceRoute
@@ -162,6 +163,32 @@ API: dict[str, Route] = {
 ROUTES = PAGES | API
 
 
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    title: str
+    status: int
+    detail: str = Field(description="in the language of the request")
+    code: str = Field(description="the same in every language")
+    id: str = Field(description="to be told to whoever helps; it stands in the log and the audit")
+    apply: str = Field("", description="where to apply for what was refused")
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": says, "content": {PROBLEM_TYPE: {"schema": Problem.model_json_schema()}}}
+    for status, says in {
+        401: "log in, or show a token",
+        403: "not allowed; `apply` leads to an application",
+        404: "there is no such thing",
+        409: "it is in the way of something else",
+        412: "changed since it was seen; `ETag` is the present version",
+        422: "not understood",
+        428: "say with If-Match which version was seen",
+        429: "too often; `Retry-After` seconds",
+    }.items()
+}
+
+
 class Application(FastAPI):
     """FastAPI with our headers around everything, its own refusals and error pages included."""
 
@@ -204,5 +231,6 @@ def _add(app: FastAPI, address: str, route: Route) -> None:
         name=route.endpoint.__name__,
         status_code=route.status,
         route_class_override=OnceRoute if is_api else None,
+        responses=PROBLEMS if is_api else None,
         max_body_size=route.longest_body_bytes,
     )

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis import Case
+from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -22,7 +21,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.cloud.house import House, open_house
+from cloud.web.app import API
+from tests.cloud.house import SITE, House, open_house
 
 CHECKS = (
     not_a_server_error,
@@ -44,20 +44,28 @@ def house() -> Iterator[House]:
 
 
 @pytest.fixture(scope="module")
-def schema_of_api(house: House) -> Any:
-    return schemathesis.openapi.from_dict(house.app.openapi())
-
-
-schema = schemathesis.pytest.from_fixture("schema_of_api")
-
-
-@schema.parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_one_the_description_promises(case: Case, house: House) -> None:
+def asked_by(house: House) -> dict[str, str]:
+    """The headers of an administrator's browser."""
     client = house.visitor("admin")
-    case.headers = {
-        **(case.headers or {}),
-        "X-CSRF-Token": house.csrf_token(client),
-        "Origin": "http://testserver",
-    }
-    case.call_and_validate(session=client, base_url="http://testserver", checks=CHECKS)
+    cookie = f"session={client.cookies['session']}"
+    return {"Cookie": cookie, "X-CSRF-Token": house.csrf_token(client), "Origin": SITE}
+
+
+@pytest.fixture(scope="module")
+def described(house: House, asked_by: dict[str, str]) -> Any:
+    """The API as it describes itself."""
+    return schemathesis.openapi.from_asgi("/api/v1/openapi.json", house.app, headers=asked_by)
+
+
+@pytest.mark.parametrize("address", API)
+def test_every_answer_is_one_the_description_promises(
+    described: Any, asked_by: dict[str, str], address: str
+) -> None:
+    method, path = address.split(" ")
+
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=described[path][method].as_strategy())
+    def ask(case: Any) -> None:
+        case.call_and_validate(headers=asked_by, checks=CHECKS)
+
+    ask()
