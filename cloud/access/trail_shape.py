@@ -15,6 +15,7 @@ from cloud.access import shape
 from cloud.access.decision import Verdict
 from cloud.access.grades import INTERNAL, PERSONAL, Graded, Grades
 from cloud.access.grants import Place
+from cloud.access.shapes import customers
 from sync.mask import mask_name, mask_number, mask_text
 
 HIDDEN = "****"
@@ -48,6 +49,9 @@ GRADES_OF: Mapping[str, Grades] = {  # kind of object -> grades of its fields
     "recordings": shape.RECORDING_GRADES,
     "branches": shape.BRANCH_GRADES,
     "quarantine": shape.SET_ASIDE_GRADES,
+    "customers": customers.CHANGED_GRADES,
+    "applications": {"state": _INTERNAL, "act": _INTERNAL},
+    "purpose": {"purpose": _INTERNAL},
 }
 
 

@@ -129,6 +129,10 @@ OBJECTS = {  # what else audit rows are about, besides kinds of record
     "quarantine": marked("Set aside"),
     "routes": marked("A page that was refused"),
     "findings": marked("Findings of abnormal use"),
+    "applications": marked("Applications"),
+    "purpose": marked("Purpose chosen"),
+    "tokens": marked("Access tokens"),
+    "webhooks": marked("Webhooks"),
 }
 CHANNELS = {
     "web": marked("Page"),

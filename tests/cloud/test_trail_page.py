@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from cloud import reading
+from cloud.access import trail_shape
+from cloud.access.decision import SENTENCES
+from cloud.access.kinds import KINDS
 from cloud.access.log import Action, Actor
 from cloud.access.patterns import Suspicion
 from cloud.access.units import Unit
@@ -16,6 +20,7 @@ from cloud.store import findings, people, trail, units
 from cloud.store.database import read, write
 from cloud.store.schema import trail as tables
 from cloud.web import trail as trail_page
+from cloud.web import words
 from cloud.worker import Works, look_for_patterns
 from sync.ids import id_at
 from sync.moment import to_text
@@ -169,6 +174,20 @@ def test_no_cell_of_an_export_is_a_formula(house: House, text: str) -> None:
     add(house.parts.engine, 1, object_id=text)
     lines = house.visitor("admin").get("/audit/export").text.splitlines()
     assert f"'{text}".strip() in lines[1] or f"'{text}" in lines[1]
+
+
+def test_every_action_and_reason_has_a_word() -> None:
+    assert {action.value for action in Action} == set(words.ACTIONS)
+    assert set(SENTENCES) | {reading.NOT_THERE, reading.TOO_OFTEN, "forged"} <= set(words.REASONS)
+    assert set(trail_shape.GRADES_OF) <= set(KINDS) | set(words.OBJECTS)
+
+
+def test_what_was_changed_of_a_customer_is_masked_too(house: House) -> None:
+    changes = {"identity": ("530102198803127716", None), "name": ("祝雪莲", "祝雪梅"), "made_up": ("a", "b")}
+    (row_id,) = add(house.parts.engine, 1, action=Action.UPDATE, kind="customers", changes=changes)
+    text = house.visitor("admin").get(f"/audit/{row_id}").text
+    assert "祝**" in text and "祝雪" not in text and "198803" not in text
+    assert "****" in text
 
 
 def found(house: House, actor: str = "wang") -> str:
