@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cloud import admin, app, key_upkeep, trail_upkeep, upkeep
+from cloud import admin, app, key_upkeep, trail_upkeep, unit_upkeep, upkeep
 from cloud.access.roles import ROLES
 from cloud.admin import AdminError, NewUser
 from cloud.app import CertificateUnusable
@@ -135,6 +135,7 @@ def _add_admin(parser: argparse.ArgumentParser) -> None:
     release.set_defaults(run=upkeep.release_box)
     upkeep.add_parsers(things)
     trail_upkeep.add_parsers(things)
+    unit_upkeep.add_parsers(things)
     key_upkeep.add_parsers(things)
 
     config = things.add_parser("broker-config", help="write mosquitto's configuration")
