@@ -29,9 +29,11 @@ CHANCE = st.integers(0, 2**32).map(random.Random)
 class Weather(RuleBasedStateMachine):
     """Any order of calls, losses, repeats, delays, crashes and damage."""
 
-    def __init__(self, url: str, tally: Counter[str]) -> None:
+    rots = True  # whether rows are damaged, too
+
+    def __init__(self, url: str = "", tally: Counter[str] | None = None) -> None:
         super().__init__()
-        self.url, self.tally = url, tally
+        self.url, self.tally = url, Counter[str]() if tally is None else tally
 
     @initialize(lag_s=st.sampled_from([0.0, 30.0]))
     def begin(self, lag_s: float) -> None:
@@ -153,12 +155,12 @@ class Weather(RuleBasedStateMachine):
 
     @rule(choice=CHANCE)
     def a_row_of_the_box_rots(self, choice: random.Random) -> None:
-        if not self.harmed:  # what is damaged at both ends is lost
+        if self.rots and not self.harmed:  # what is damaged at both ends is lost
             self.world.harm_box(choice)
 
     @rule(choice=CHANCE)
     def a_row_of_head_office_rots(self, choice: random.Random) -> None:
-        if not self.world.rotten:
+        if self.rots and not self.world.rotten:
             eid = self.world.harm_office(choice, self.harmed)
             if eid is not None:
                 self.harmed.add(eid)
@@ -202,11 +204,13 @@ class Weather(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
-            self.world.clear_up()
-            assert set(self.world.facts()) == self.told
-            assert set(self.world.owed_to()) == self.world.arrived()
-            self.tally.update(delivered=self.world.delivered, repeated=self.world.repeated)
-            self.world.close()
+            try:
+                self.world.clear_up()
+                assert set(self.world.facts()) == self.told
+                assert set(self.world.owed_to()) == self.world.arrived()
+                self.tally.update(delivered=self.world.delivered, repeated=self.world.repeated)
+            finally:
+                self.world.close()
 
 
 def weather(url: str, examples: int) -> Counter[str]:

@@ -10,11 +10,13 @@ import json
 import sqlite3
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from sync.session import WINDOW
-from tests.sync.test_lossless import POISON_LINE, Weather, World
+from tests.sync.test_lossless import Weather
+from tests.sync.weather import POISON_LINE, World
 
 
 class Copies:
@@ -63,10 +65,12 @@ def told_by(world: World) -> set[str]:
 class Restores(Weather):
     """Any order of calls, losses, crashes and old copies."""
 
-    @initialize()
-    def copy(self) -> None:
-        if not hasattr(self, "world"):
-            self.begin()
+    rots = False
+
+    @initialize(lag_s=st.sampled_from([0.0, 30.0]))
+    def begin(self, lag_s: float) -> None:
+        super().begin(lag_s)
+        self.world.reconciles = False  # an hour of which neither end has all is never closed
         self.copies = Copies(self.world)
         self.ever: set[str] = set()  # every entry that was ever written
         self.box_went_back = self.office_went_back = False
@@ -89,7 +93,7 @@ class Restores(Weather):
         self.forget_what_is_gone()
 
     def forget_what_is_gone(self) -> None:
-        self.told &= told_by(self.world) | self.world.facts()
+        self.told &= told_by(self.world) | set(self.world.facts())
 
     @invariant()
     def what_the_box_ticked_off_is_at_head_office(self) -> None:
@@ -122,17 +126,20 @@ class Restores(Weather):
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
-            self.world.clear_up()
-            assert self.told <= self.world.facts()
-            arrived = {eid.split("~")[0] for eid, *_ in self.world.inbox()}
-            assert set(self.world.owed_to()) <= arrived
-            self.world.close()
+            try:
+                self.world.clear_up()
+                assert self.told <= set(self.world.facts())
+                arrived = {eid.split("~")[0] for eid, *_ in self.world.inbox()}
+                assert set(self.world.owed_to()) <= arrived
+            finally:
+                self.world.close()
 
 
 Restores.TestCase.settings = settings(
     max_examples=12,
     stateful_step_count=25,
     deadline=None,
+    phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TestRestores = Restores.TestCase

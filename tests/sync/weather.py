@@ -102,6 +102,7 @@ class World:
         self.lag_s = 0.0  # how long head office takes to commit
         self.delivered = self.repeated = 0
         self.rotten: set[str] = set()  # eids of rows that were damaged at the box
+        self.reconciles = True  # whether hours are closed
         self.dies_at = 0  # facts until head office's process ends
         self.open_box()
         self.open_office()
@@ -184,6 +185,8 @@ class World:
         if self.box.marked:
             self.box.marked = False
             self.manifests.woken()
+        if not self.reconciles:
+            return
         self.manifests.step(self.box.welcome and self.up, self.now_s, self.now_utc)
 
     def deliver_up(self, at: int = 0, *, answers_arrive: bool = True) -> None:
@@ -248,6 +251,8 @@ class World:
             self.cut()  # what an audit has found the box hears when it is next in contact
             self.up = True
             self._until(lambda: outbox.waiting(self.db).entries == 0)
+            if not self.reconciles:
+                return
             self.now_s += 3700.0
             self._until(self.all_closed)
             faults = list(Auditor(self.reconciler).run(self.engine, self.now_utc))
