@@ -20,6 +20,7 @@ class Right(StrEnum):
     PLAY_RECORDINGS = "play_recordings"
     EXPORT = "export"
     CHANGE_CALLS = "change_calls"  # notes, reports of a wrong record
+    SETTLE_REPORTS = "settle_reports"  # that a call's record is wrong
     READ_CUSTOMERS = "read_customers"
     CHANGE_CUSTOMERS = "change_customers"
     MANAGE_CUSTOMERS = "manage_customers"  # sheets, duplicates, tags, classes, who serves whom
@@ -59,7 +60,14 @@ _APPROVER = _ALL | {
 ROLES: dict[str, frozenset[Right]] = {
     "agent": _DESK,
     "senior_agent": _DESK,
-    "manager": _DESK | {Right.READ_BRANCHES, Right.BREAK_GLASS, Right.MAKE_TOKENS, Right.MANAGE_CUSTOMERS},
+    "manager": _DESK
+    | {
+        Right.SETTLE_REPORTS,
+        Right.READ_BRANCHES,
+        Right.BREAK_GLASS,
+        Right.MAKE_TOKENS,
+        Right.MANAGE_CUSTOMERS,
+    },
     "maintainer": _ALL | {Right.READ_BRANCHES, Right.SETTLE_QUARANTINE, Right.READ_CALLS},
     "account_manager": _DESK | {Right.MAKE_TOKENS},
     # Whoever appoints the approvers is none of them, and takes no short cut.

@@ -4,6 +4,9 @@ A list in order of time with a filter that few rows pass makes a database walk t
 filter names a driver: an index that has the wanted rows already in order, asked once per key for no more than
 a page. What the driver does not decide is looked at row by row (`rest`).
 
+Of what mostly has few rows (a flag, a number, a line) the first LOOK are looked at; if that does not make a
+page, and there are more, the next driver is asked.
+
     facets 17, 49 of box-01   ->   calls_by_box_facet (box-01, 17, newest ...)  51 rows  --+
                                    calls_by_box_facet (box-01, 49, newest ...)  51 rows  --+-- newest 51
 
@@ -23,6 +26,8 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     Select,
+    Subquery,
+    TableValuedAlias,
     and_,
     exists,
     false,
@@ -35,13 +40,14 @@ from sqlalchemy import (
 )
 
 from cloud.access.decision import Verdict
-from cloud.calls.facets import Wish, facets_for
+from cloud.calls.facets import LENGTHS_MS, Wish, facets_for
 from cloud.calls.numbers import NumberWish, digits_of, whole_number
 from cloud.store import facets
 from cloud.store.call_tables import call_flags
 from cloud.store.schema import boxes, calls
 
 MOST_KEYS = 400  # each costs a look into every month's part
+LOOK = 2000  # rows of one driver that are looked at before another is asked
 Conditions = dict[str, ColumnElement[bool]]
 
 
@@ -96,6 +102,16 @@ class _Driver:
     keys: tuple[tuple[object, ...], ...]
     covers: frozenset[str]
 
+    def keys_as_table(self) -> tuple[TableValuedAlias, list[ColumnElement[bool]]]:
+        """The keys as rows, and what joins them to the index's table."""
+        arrays = [
+            literal(list(values), ARRAY(column.type))
+            for column, values in zip(self.columns, zip(*self.keys, strict=True), strict=True)
+        ]
+        names = [column.name for column in self.columns]
+        keys = func.unnest(*arrays).table_valued(*names, name="wanted").render_derived()
+        return keys, [column == keys.c[column.name] for column in self.columns]
+
 
 def list_calls(
     connection: Connection, wanted: CallFilter, after: Position | None, limit: int, verdict: Verdict
@@ -108,8 +124,17 @@ def find_calls(
     connection: Connection, wanted: CallFilter, after: Position | None, limit: int, most_keys: int = MOST_KEYS
 ) -> Sequence[RowMapping]:
     """Up to `limit` calls with their `branch`, in order of time, from `after` on."""
-    statement = _statement(connection, wanted, after, limit, most_keys)
-    return connection.execute(statement.order_by(*_order(wanted, calls.c)).limit(limit)).mappings().all()
+    search = _Search(connection, wanted, after, limit, most_keys)
+    if connection.dialect.name != "postgresql":
+        return search.rows(search.plain())
+    first, second = search.drivers()
+    if second is None:
+        return search.rows(search.plain() if first is None else search.driven(first))
+    assert first is not None
+    rows = search.rows(search.driven(first, LOOK))
+    if len(rows) == limit or search.seen_by(first) < LOOK:
+        return rows
+    return search.rows(search.driven(second))
 
 
 def with_branch() -> Select[tuple[object, ...]]:
@@ -119,20 +144,106 @@ def with_branch() -> Select[tuple[object, ...]]:
     return select(calls, branch).select_from(calls.outerjoin(boxes, boxes.c.id == calls.c.box_id))
 
 
-def _statement(
-    connection: Connection, wanted: CallFilter, after: Position | None, limit: int, most_keys: int
-) -> Select[tuple[object, ...]]:
-    conditions = _conditions(wanted)
-    if wanted.flags:
-        return _flagged(wanted, [*conditions.values()], after, limit)
-    pages = _span(wanted, after, calls.c)
-    driver = _driver(connection, wanted, most_keys) if connection.dialect.name == "postgresql" else None
-    if driver is None:
-        return with_branch().where(*conditions.values(), *pages)
-    if not driver.keys:
-        return with_branch().where(false())
-    rest = [one for name, one in conditions.items() if name not in driver.covers]
-    return _driven(driver, [*rest, *pages], wanted, limit)
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One question to the database, and the statements that answer it."""
+
+    connection: Connection
+    wanted: CallFilter
+    after: Position | None
+    limit: int
+    most_keys: int
+
+    def rows(self, statement: Select[tuple[object, ...]]) -> Sequence[RowMapping]:
+        """The page that the statement gives."""
+        ordered = statement.order_by(*_order(self.wanted, calls.c)).limit(self.limit)
+        return self.connection.execute(ordered).mappings().all()
+
+    def plain(self) -> Select[tuple[object, ...]]:
+        """All conditions in one WHERE."""
+        conditions = _conditions(self.wanted)
+        return with_branch().where(*conditions.values(), *_span(self.wanted, self.after, calls.c))
+
+    def driven(self, driver: _Driver, look: int | None = None) -> Select[tuple[object, ...]]:
+        """A page of each key, and of all those the first page; at most `look` rows of each are looked at."""
+        if not driver.keys:
+            return with_branch().where(false())
+        conditions = _conditions(self.wanted)
+        rest = [one for name, one in conditions.items() if name not in driver.covers]
+        some = self._some(driver, [] if look else rest, look or self.limit)
+        first = select(some.c.id)
+        if not look:
+            first = first.order_by(*_order(self.wanted, some.c)).limit(self.limit)
+        found = first.subquery("found")
+        statement = with_branch().join(found, found.c.id == calls.c.id)
+        return statement.where(*rest) if look else statement
+
+    def seen_by(self, driver: _Driver) -> int:
+        """How many rows the driver has, LOOK of each key at most."""
+        if not driver.keys:
+            return 0
+        some = self._some(driver, [], LOOK)
+        return int(self.connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+    def drivers(self) -> tuple[_Driver | None, _Driver | None]:
+        """Which to ask, and which if that one has many rows and few of them fit; None: there is no other."""
+        few = self._few()
+        facet = [] if self.wanted.wish.is_any else [self._by_facet()]
+        boxes_ = self._by_box()
+        found = [*few, *facet, *([boxes_] if boxes_ and not facet else [])]
+        if not few:
+            return (found[0] if found else None), None
+        return found[0], (facet[0] if facet else found[1] if len(found) > 1 else None)
+
+    def _some(self, driver: _Driver, rest: Sequence[ColumnElement[bool]], limit: int) -> Subquery:
+        """The id and time of the first `limit` rows of each key."""
+        keys, same = driver.keys_as_table()
+        table = driver.columns[0].table
+        id_ = _id_of(table.c)
+        page = select(id_.label("id"), table.c.started_utc).where(
+            *same, *rest, *_span(self.wanted, self.after, table.c)
+        )
+        if rest and table is not calls:
+            page = page.join(calls, calls.c.id == id_)
+        lateral = page.order_by(*_order(self.wanted, table.c)).limit(limit).lateral("page")
+        return select(lateral.c.id, lateral.c.started_utc).join_from(keys, lateral, true()).subquery("some")
+
+    def _few(self) -> list[_Driver]:
+        """Drivers that mostly have few rows."""
+        wanted, found = self.wanted, []
+        for flag in sorted(wanted.flags)[:1]:
+            found.append(_Driver((call_flags.c.flag,), ((flag,),), frozenset({flag})))
+        for numbers in (wanted.numbers, wanted.about):
+            if numbers is not None and (numbers is wanted.numbers or not wanted.call_ids):
+                column = calls.c.last4 if numbers and numbers[0].by_last4 else calls.c.last8
+                endings = sorted({one.last for one in numbers})
+                found.append(_Driver((column,), tuple((ending,) for ending in endings), frozenset()))
+        if wanted.call_ids and not wanted.about:
+            ids = tuple((id_,) for id_ in sorted(wanted.call_ids))
+            found.append(_Driver((calls.c.id,), ids, frozenset({"about"})))
+        if wanted.name is not None:
+            found.append(_Driver((calls.c.caller_name,), ((wanted.name,),), frozenset({"name"})))
+        if wanted.line is not None and wanted.box_ids is not None:
+            lines = tuple((box_id, wanted.line) for box_id in sorted(wanted.box_ids))
+            found.append(_Driver((calls.c.box_id, calls.c.line), lines, frozenset({"box", "line"})))
+        return found
+
+    def _by_facet(self) -> _Driver:
+        wanted = self.wanted
+        exact = {"shortest", "longest"}.isdisjoint(_conditions(wanted))
+        most = self.most_keys if exact else self.most_keys // 8  # of each more than a page is looked at
+        pairs = facets.existing(self.connection, facets_for(wanted.wish), wanted.box_ids)
+        if wanted.box_ids is not None and len(pairs) <= most:
+            return _Driver((calls.c.box_id, calls.c.facet), tuple(pairs), frozenset({"box", "facet"}))
+        keys = tuple((facet,) for facet in sorted({facet for _, facet in pairs}))
+        return _Driver((calls.c.facet,), keys, frozenset({"facet"}))
+
+    def _by_box(self) -> _Driver | None:
+        wanted = self.wanted
+        if wanted.box_ids is None or len(wanted.box_ids) > self.most_keys:
+            return None
+        keys = tuple((box_id,) for box_id in sorted(wanted.box_ids))
+        return _Driver((calls.c.box_id,), keys, frozenset({"box"}))
 
 
 def _order(wanted: CallFilter, columns: Any) -> tuple[ColumnElement[Any], ...]:
@@ -145,74 +256,6 @@ def _id_of(columns: Any) -> ColumnElement[Any]:
     return found
 
 
-def _flagged(
-    wanted: CallFilter, rest: Sequence[ColumnElement[bool]], after: Position | None, limit: int
-) -> Select[tuple[object, ...]]:
-    """Those with the first flag in order, from the table of flags; the others are looked up."""
-    first, *others = sorted(wanted.flags)
-    has = [
-        exists().where(call_flags.c.flag == flag, call_flags.c.call_id == calls.c.id).correlate(calls)
-        for flag in others
-    ]
-    marked = call_flags.alias("marked")
-    page = (
-        select(marked.c.call_id.label("id"))
-        .join(calls, calls.c.id == marked.c.call_id)
-        .where(marked.c.flag == first, *rest, *has, *_span(wanted, after, marked.c))
-        .order_by(*_order(wanted, marked.c))
-    )
-    found = page.limit(limit).subquery("found")
-    return with_branch().join(found, found.c.id == calls.c.id)
-
-
-def _driven(
-    driver: _Driver, rest: Sequence[ColumnElement[bool]], wanted: CallFilter, limit: int
-) -> Select[tuple[object, ...]]:
-    """A page of each key, and of all those the first page."""
-    names = [column.name for column in driver.columns]
-    arrays = [
-        literal(list(values), ARRAY(column.type))
-        for column, values in zip(driver.columns, zip(*driver.keys, strict=True), strict=True)
-    ]
-    keys = func.unnest(*arrays).table_valued(*names, name="wanted").render_derived()
-    same = [column == keys.c[column.name] for column in driver.columns]
-    page = select(calls.c.id, calls.c.started_utc).where(*same, *rest).order_by(*_order(wanted, calls.c))
-    some = page.limit(limit).lateral("some")
-    first = select(some.c.id).join_from(keys, some, true()).order_by(*_order(wanted, some.c)).limit(limit)
-    found = first.subquery("found")
-    return with_branch().join(found, found.c.id == calls.c.id)
-
-
-def _driver(connection: Connection, wanted: CallFilter, most_keys: int) -> _Driver | None:
-    """What to ask for the calls of `wanted`; None: all in order of time. Of no keys there are no calls."""
-    for numbers in (wanted.numbers, wanted.about):
-        if numbers is not None and (numbers is wanted.numbers or not wanted.call_ids):
-            column = calls.c.last4 if numbers and numbers[0].by_last4 else calls.c.last8
-            endings = sorted({one.last for one in numbers})
-            return _Driver((column,), tuple((ending,) for ending in endings), frozenset())
-    if wanted.call_ids and not wanted.about:
-        return _Driver((calls.c.id,), tuple((id_,) for id_ in sorted(wanted.call_ids)), frozenset({"about"}))
-    if wanted.name is not None:
-        return _Driver((calls.c.caller_name,), ((wanted.name,),), frozenset({"name"}))
-    if wanted.line is not None and wanted.box_ids is not None:
-        lines = tuple((box_id, wanted.line) for box_id in sorted(wanted.box_ids))
-        return _Driver((calls.c.box_id, calls.c.line), lines, frozenset({"box", "line"}))
-    if not wanted.wish.is_any:
-        return _by_facet(connection, wanted, most_keys)
-    if wanted.box_ids is not None and len(wanted.box_ids) <= most_keys:
-        keys = tuple((box_id,) for box_id in sorted(wanted.box_ids))
-        return _Driver((calls.c.box_id,), keys, frozenset({"box"}))
-    return None
-
-
-def _by_facet(connection: Connection, wanted: CallFilter, most_keys: int) -> _Driver:
-    pairs = facets.existing(connection, facets_for(wanted.wish), wanted.box_ids)
-    if wanted.box_ids is not None and len(pairs) <= most_keys:
-        return _Driver((calls.c.box_id, calls.c.facet), tuple(pairs), frozenset({"box", "facet"}))
-    keys = tuple((facet,) for facet in sorted({facet for _, facet in pairs}))
-    return _Driver((calls.c.facet,), keys, frozenset({"facet"}))
-
-
 def _conditions(wanted: CallFilter) -> Conditions:
     """What a row must fulfil, by the name that drivers know it by."""
     found: Conditions = {}
@@ -222,7 +265,7 @@ def _conditions(wanted: CallFilter) -> Conditions:
         found["line"] = calls.c.line == wanted.line
     if not wanted.wish.is_any:
         found["facet"] = calls.c.facet.in_(sorted(facets_for(wanted.wish)))
-    if wanted.wish.shortest_ms is not None:
+    if wanted.wish.shortest_ms is not None and wanted.wish.shortest_ms not in LENGTHS_MS:
         found["shortest"] = calls.c.duration_ms >= wanted.wish.shortest_ms
     if wanted.wish.longest_ms is not None:
         found["longest"] = calls.c.duration_ms <= wanted.wish.longest_ms
@@ -233,6 +276,9 @@ def _conditions(wanted: CallFilter) -> Conditions:
         found["about"] = or_(ids, *(_is_number(one) for one in wanted.about))
     if wanted.name is not None:
         found["name"] = calls.c.caller_name == wanted.name
+    for flag in sorted(wanted.flags):
+        has = exists().where(call_flags.c.flag == flag, call_flags.c.call_id == calls.c.id)
+        found[flag] = has.correlate(calls)
     return found
 
 

@@ -24,6 +24,47 @@ call_flags = Table(  # what people put on calls, and what is to be found by it; 
     Index("call_flags_by_call", "call_id"),
 )
 
+call_notes = Table(  # what people wrote on calls, each version a row; only ever added to
+    "call_notes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("call_id", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by_id", Text, nullable=False),
+    Column("by_name", Text, nullable=False),  # as it was then
+    Column("at_utc", Text, nullable=False),
+    Index("call_notes_by_call", "call_id", "id", "version"),
+)
+
+call_reports = Table(  # that the record of a call is wrong (cloud.calls.reports)
+    "call_reports",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("call_id", Text, nullable=False),
+    Column("box_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by_id", Text, nullable=False),
+    Column("by_name", Text, nullable=False),
+    Column("at_utc", Text, nullable=False),
+    Column("assigned_to", Text),  # who looks into it, by name
+    Column("changed_utc", Text, nullable=False),
+    Index("call_reports_by_state", "state", "changed_utc", "id"),
+    Index("call_reports_by_call", "call_id"),
+)
+
+call_report_steps = Table(  # what became of a report, step by step
+    "call_report_steps",
+    metadata,
+    Column("report_id", Text, primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("step", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by_name", Text, nullable=False),
+    Column("at_utc", Text, nullable=False),
+)
+
 signing_keys = Table(  # with which head office signs what it gives out and gets back
     "signing_keys",
     metadata,

@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it needs
     "/calls": (marked("Calls"), Right.READ_CALLS),
+    "/reports": (marked("Reports"), Right.SETTLE_REPORTS),
     "/customers": (marked("Customers"), Right.READ_CUSTOMERS),
     "/branches": (marked("Branches"), Right.READ_BRANCHES),
     "/completeness": (marked("Completeness"), Right.READ_BRANCHES),

@@ -26,6 +26,7 @@ from cloud.web import (
     applying,
     audio,
     branches,
+    call_notes,
     calls,
     customer_deeds,
     customer_duplicates,
@@ -37,6 +38,7 @@ from cloud.web import (
     integrations,
     log_in,
     reconciliation,
+    reports,
     tokens,
     trail,
 )
@@ -75,6 +77,12 @@ PAGES: dict[str, Route] = {
     "GET /calls/rows": Route(calls.calls_rows, Right.READ_CALLS),
     "GET /calls/{call_id}": Route(calls.call_page, Right.READ_CALLS),
     "GET /calls/{call_id}/recordings": Route(calls.call_recordings, Right.READ_CALLS),
+    "POST /calls/{call_id}/notes": Route(call_notes.write_note, Right.CHANGE_CALLS),
+    "POST /calls/{call_id}/star": Route(call_notes.set_star, Right.CHANGE_CALLS),
+    "POST /calls/{call_id}/tags": Route(call_notes.set_tags, Right.CHANGE_CALLS),
+    "POST /calls/{call_id}/report": Route(call_notes.report, Right.CHANGE_CALLS),
+    "GET /reports": Route(reports.reports_page, Right.SETTLE_REPORTS),
+    "POST /reports/{report_id}": Route(reports.take_step, Right.SETTLE_REPORTS),
     "GET /customers": Route(customers.customers_page, Right.READ_CUSTOMERS),
     "GET /customers/new": Route(customer_form.blank_form, Right.CHANGE_CUSTOMERS),
     "POST /customers/new": Route(

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from cloud.access.decision import Ask
 from cloud.access.grades import CLEAR_GRADES, PERSONAL
 from cloud.access.roles import Right
+from cloud.calls.flags import MARKS
 from cloud.calls.numbers import whole_number
 from cloud.calls.presets import PRESETS
 from cloud.reading import Look, Outcome, note
@@ -76,6 +77,7 @@ def choices(request: Request, typed: Mapping[str, str]) -> dict[str, Any]:
         "presets": {key: name for key, (name, _) in PRESETS.items()},
         "sorts": SORTS,
         "yes_no": YES_NO,
+        "marks": MARKS,
         "unfolded": any(typed.get(field) for field in FOLDED),
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from sqlalchemy import Connection, RowMapping
@@ -16,20 +16,25 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cloud.access import call_notes as said_shape
 from cloud.access import shape
 from cloud.access.decision import Ask, Verb, Verdict
 from cloud.access.log import Action
+from cloud.access.roles import Right
 from cloud.access.shape import BoxName, Call
 from cloud.access.subjects import call_place
+from cloud.calls.flags import STAR
 from cloud.reading import Found, Look, anything
-from cloud.store import boxes, calls
+from cloud.store import boxes, call_notes, call_reports, calls
 from cloud.web.answers import page, translate
 from cloud.web.asking import ask_of, given
 from cloud.web.call_query import check_number, choices, cursor_after, query_of
+from cloud.web.door import person_of
 from cloud.web.query import QUESTIONS, SENTENCES, CallQuery, FilterRefused
 from cloud.web.timeline import draw_recording, steps_of
 from sync.locale import marked
 
+More = TypeVar("More")
 FEWEST_DIGITS = 3  # from so many on, a search is for a number
 
 
@@ -50,6 +55,10 @@ class CallRows:
     gaps: Sequence[RowMapping] = ()
     boxes: Sequence[RowMapping] = ()
     more: bool = False
+    notes: Sequence[RowMapping] = ()  # this and the next three: of one call
+    flags: frozenset[str] = frozenset()
+    reports: Sequence[RowMapping] = ()
+    steps: Sequence[RowMapping] = ()
 
     def found(self) -> Found[CallRows]:
         """These rows and where each call stands."""
@@ -81,9 +90,12 @@ def calls_rows(request: Request) -> Response:
 
 
 def call_page(request: Request, call_id: str) -> Response:
-    """One call: what is known of it, its timeline, its recordings."""
-    call = fetch_call(request, call_id)
-    return page(request, "call.html", steps=steps_of(call), **_recordings(call))
+    """One call: what is known of it, its timeline, its recordings, what people put on it."""
+    call, said = given_call(request, call_id, lambda _: True, _said)
+    may_change = person_of(request).may(Right.CHANGE_CALLS)
+    return page(
+        request, "call.html", steps=steps_of(call), said=said, may_change=may_change, **_recordings(call)
+    )
 
 
 def call_recordings(request: Request, call_id: str) -> Response:
@@ -113,15 +125,35 @@ def fetch_page(
 
 def fetch_call(request: Request, call_id: str, is_news: Callable[[Call], bool] = anything) -> Call:
     """The call of that id, as the person asking may see it; 404 when there is none."""
+    return given_call(request, call_id, lambda shown: is_news(shown[0]), lambda _rows, _verdict: None)[0]
+
+
+def given_call(
+    request: Request,
+    call_id: str,
+    is_news: Callable[[tuple[Call, More]], bool],
+    more: Callable[[CallRows, Verdict], More],
+) -> tuple[Call, More]:
+    """The call of that id and what `more` makes of its rows; 404 when there is none."""
 
     def fetch(connection: Connection, _verdict: Verdict) -> Found[CallRows] | None:
         row = calls.find_call(connection, call_id)
-        return None if row is None else _with_recordings(connection, [row]).found()
+        if row is None:
+            return None
+        reported = call_reports.of_call(connection, call_id)
+        rows = replace(
+            _with_recordings(connection, [row]),
+            notes=call_notes.notes_of(connection, call_id),
+            flags=call_notes.flags_of(connection, call_id),
+            reports=reported,
+            steps=call_reports.steps_of(connection, [one["id"] for one in reported]),
+        )
+        return rows.found()
 
-    def shaped(rows: CallRows, verdict: Verdict) -> Call:
+    def shaped(rows: CallRows, verdict: Verdict) -> tuple[Call, More]:
         call = shape.call(rows.calls[0], rows.recordings, rows.gaps, verdict)
         assert call is not None  # one that is not admitted was refused before
-        return call
+        return call, more(rows, verdict)
 
     look = Look(object_id=call_id)
     no_such = marked("There is no such call.")
@@ -206,6 +238,18 @@ def _rows(typed: Mapping[str, str], found: CallPage, live: bool, newest_seen: st
         "newest_page": f"/calls?{urlencode(plain)}",
         "next_page": f"/calls?{onward}" if onward else None,
         "newest_seen": newest_seen,
+    }
+
+
+def _said(rows: CallRows, verdict: Verdict) -> dict[str, Any]:
+    """What people put on the call."""
+    place = call_place(rows.calls[0])
+    reports = (said_shape.report(one, rows.steps, place, verdict) for one in rows.reports)
+    return {
+        "notes": said_shape.notes(rows.notes, place, verdict),
+        "tags": said_shape.tags(call_notes.tags_in(rows.flags), place, verdict),
+        "star": STAR in rows.flags,
+        "reports": [one for one in reports if one is not None],
     }
 
 

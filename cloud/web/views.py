@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from cloud.access.roles import ROLE_NAMES
 from cloud.access.shape import Call
+from cloud.calls import reports
 from cloud.web import words
 from sync.locale import LANGUAGES, Language, load_translations
 from sync.mask import mask_text
@@ -76,6 +77,8 @@ def _environment(
         "role_names": ROLE_NAMES,
         "words": words,
         "other_party": other_party,
+        "report_states": reports.STATES,
+        "report_steps": reports.STEPS,
     }
     return environment
 

@@ -98,6 +98,7 @@ RIGHTS = {
     "manage_customers": marked("Manage customers: sheets, duplicates, tags"),
     "restore_customers": marked("Restore deleted customers"),
     "read_branches": marked("Read branches"),
+    "settle_reports": marked("Settle reports of wrong records"),
     "settle_quarantine": marked("Settle the quarantine"),
     "read_audit": marked("Read the audit"),
     "report_calls": marked("Report calls of another telephone system"),

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from starlette.testclient import TestClient
 
+from cloud.access.log import Actor
 from cloud.app import open_parts
 from cloud.calls.facets import facet_of
 from cloud.calls.numbers import LAST4, LAST8, party_of
 from cloud.config import S3Settings, Settings
 from cloud.customers.record import Record
 from cloud.objects import Objects
-from cloud.store import boxes, facets, people
+from cloud.store import boxes, call_notes, call_reports, facets, people
 from cloud.store.customer_rows import Whose
 from cloud.store.customer_writes import New, Stamp, add_customers
 from cloud.store.database import write
@@ -35,6 +36,7 @@ from sync.settings import read_mapping
 from tests.databases import new_sqlite
 from tests.fakes import FakeClock
 
+SOMEBODY = Actor(user_id="somebody", name="Li")
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = hash_password(PASSWORD)
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # in Shanghai
@@ -148,6 +150,25 @@ class House:
             stamp = Stamp("wang", self.parts.clock.now_utc())
             add_customers(connection, self.parts.ring, [New(whose, record)], stamp)
         return whose.id
+
+    def add_note(self, call_id: str, text: str) -> str:
+        """A note on a call, by somebody; returns its id."""
+        with write(self.parts.engine) as connection:
+            return call_notes.write_note(
+                connection, self._call(connection, call_id), text, SOMEBODY, self.parts.clock.now_utc()
+            )
+
+    def add_report(self, call_id: str, text: str = "wrong number") -> str:
+        """A report that the record of a call is wrong, by somebody; returns its id."""
+        with write(self.parts.engine) as connection:
+            return call_reports.make(
+                connection, self._call(connection, call_id), text, SOMEBODY, self.parts.clock.now_utc()
+            )
+
+    @staticmethod
+    def _call(connection: Connection, call_id: str) -> call_notes.Call:
+        query = select(calls.c.id, calls.c.box_id, calls.c.started_utc).where(calls.c.id == call_id)
+        return call_notes.Call(*connection.execute(query).one())
 
     def set_aside(self, **fields: object) -> str:
         """Something in quarantine; returns its id."""

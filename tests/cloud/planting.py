@@ -56,12 +56,20 @@ def add_application(house: House) -> str:
         return applications.submit(db, draft, who, NOON).file.application.id
 
 
+def report_id(house: House) -> str:
+    """A report that a record is wrong, with secrets in its words, on a call with a note that has some too."""
+    made = call_id(house)
+    house.add_note(made, "13976412853 called, identity 530102198803127716")
+    return house.add_report(made, "it was 087168943127")
+
+
 PARAMETERS: dict[str, Callable[[House], str]] = {
     "call_id": call_id,
     "recording_id": lambda house: house.add_recording(call_id(house), b"fLaC" + b"x" * 100),
     "request_id": add_application,
     "act": lambda _: "approve",
     **dict.fromkeys(("token_id", "hook_id", "delivery_id"), lambda _: "none"),  # each sees only their own
+    "report_id": report_id,
     "row_id": trail_row_id,
     "finding_id": finding_id,
     "item_id": lambda house: house.set_aside(detail="caller 13976412853, id 530102198803127716"),

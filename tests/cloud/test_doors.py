@@ -47,6 +47,9 @@ FORMS: Mapping[str, Mapping[str, str]] = {  # what a form needs to be understood
     "POST /language": {"language": "en"},
     "POST /quarantine/{item_id}/dismiss": {"reason": "a test"},
     "POST /audit/findings/{finding_id}": {"remark": "a test"},
+    "POST /calls/{call_id}/notes": {"text": "call back"},
+    "POST /calls/{call_id}/report": {"text": "too short"},
+    "POST /reports/{report_id}": {"step": "take"},
 }
 NO_READS = {  # routes that give out nothing anybody keeps; all others are one audit row each
     "GET /", "GET /applications/new", "GET /applications/break-glass",
