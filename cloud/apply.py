@@ -20,8 +20,9 @@ from cloud.calls.numbers import LAST4, LAST8, party_of
 from cloud.store import communications, facets, schema, webhooks
 from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
 from sync import bulk
+from sync.arriving import Origin
 from sync.events import CallEnded, GapFact, RecordingReady
-from sync.inbox import Apply, Origin, Told
+from sync.inbox import Apply, Told
 
 Rows = Iterable[tuple[Any, ...]]
 
@@ -48,7 +49,8 @@ def call_ended(db: Connection, told: Sequence[Told]) -> None:
         (*_call(one.event), one.origin.box_id, one.origin.received_utc, *corrected, *found)
         for one, corrected, found in zip(told, corrections, found_by, strict=True)
     )
-    _upsert(db, schema.calls, ("id", *CALL, "box_id", "received_utc", *clocks.COLUMNS, *FOUND_BY), rows)
+    columns = ("id", *CALL, "box_id", "received_utc", *clocks.COLUMNS, *FOUND_BY)
+    _upsert(db, schema.calls, columns, rows, new=True)
     facets.note(db, ((one.origin.box_id, found[-1]) for one, found in zip(told, found_by, strict=True)))
     facets.refresh(db, facets.with_recordings(db, [one.event.call_id for one in told]))
     if told:
@@ -131,11 +133,11 @@ def _stored(db: Connection, told: Sequence[Told]) -> dict[tuple[str, str, str], 
     return {(box, rid, sha256): done_utc for box, rid, sha256, state, done_utc in rows if state == "stored"}
 
 
-def _upsert(db: Connection, table: Table, columns: tuple[str, ...], rows: Rows) -> None:
+def _upsert(db: Connection, table: Table, columns: tuple[str, ...], rows: Rows, *, new: bool = False) -> None:
     """Insert rows, or write them over those with their keys; ValueError if one of those is of another box."""
     own = "box_id" if "box_id" in columns else ""
     keys = [columns.index(column.name) for column in table.primary_key]
     latest = {tuple(row[key] for key in keys): row for row in rows}
-    taken = bulk.upsert(db, table, columns, list(latest.values()), own)
+    taken = bulk.upsert(db, table, columns, list(latest.values()), own, new=new)
     if taken != len(latest):
         raise ValueError(f"{table.name} {next(iter(latest))[0]} belongs to another box")

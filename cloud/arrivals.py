@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, select
+from sqlalchemy import Connection, Engine
 
+from cloud import transfers
 from cloud.apply import audio_stored
 from cloud.entries import Message, Outgoing
 from cloud.incoming import Incoming
 from cloud.objects import Objects
+from cloud.sealing import AtOnce, Sealed, Sealing
 from cloud.shards import Fenced, Leases
 from cloud.store import allowed
 from cloud.store.database import read, write
-from cloud.store.schema import boxes, inbox_tables, recordings
+from cloud.transfers import GROWING, OPEN, REFUSED, STORED, Key
 from sync import spans, topics
+from sync.arriving import Origin
 from sync.bulk import is_outage
 from sync.chunks import Chunk, ChunkError, FileReceiver, unpack_chunk
-from sync.inbox import Origin
 from sync.messages import (
     MAX_FILE_BYTES,
     AnyMessage,
@@ -37,17 +39,15 @@ from sync.messages import (
     unpack,
 )
 from sync.moment import from_text, to_text
-from sync.spans import Spans
 from sync.topics import shard_of
 
-GROWING, OPEN, STORED, REFUSED = "growing", "open", "stored", "refused"  # states of a transfer
 GROWS_AT_MOST = timedelta(days=3)  # no call goes on for so long
 DAY = len("2026-11-22")
 MOST_OPEN = 256  # files kept in memory; one that was forgotten is read from the database again
 
 log = logging.getLogger(__name__)
 
-Key = tuple[str, str]  # box, recording
+Answers = list[tuple[str, AnyMessage]]  # to which box, what
 
 
 @dataclass(slots=True)
@@ -58,13 +58,23 @@ class FilesDesk:
     objects: Objects
     incoming: Incoming
     leases: Leases | None = None  # None: nobody else serves any box
+    works: Executor = field(default_factory=AtOnce)  # reads back and stores what has arrived whole
     _files: dict[Key, FileReceiver] = field(default_factory=dict)
     _expired_day: str = ""
+    _sealing: Sealing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sealing = Sealing(self.objects, self.incoming, self.works)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there will soon be something to answer."""
+        return self._sealing.busy
 
     def handle(self, incoming: list[Message], now_utc: str) -> list[Outgoing]:
         """Take messages; what to answer, now that it is on disk or committed."""
         self._expire(now_utc)
-        answers: list[tuple[str, AnyMessage]] = []
+        answers: Answers = []
         moved: dict[Key, None] = {}  # files to say of what we have, in order
         for topic, payload in incoming:
             try:
@@ -80,40 +90,44 @@ class FilesDesk:
                 if isinstance(error, Fenced) or is_outage(error):
                     raise  # no message's fault
                 log.exception("part of a recording of box %s could not be taken", topic.box_id)
+        answers += self._sealed(now_utc)
         for box_id, rid in moved:
             if (box_id, rid) in self._files:
                 answers.append((box_id, self._files[box_id, rid].at(rid)))
         return [(topics.build(box_id, "dn", "a", bulk=True), pack(answer)) for box_id, answer in answers]
 
     @contextmanager
-    def _write(self, box_id: str) -> Iterator[Connection]:
-        """A transaction for one box, which is still ours."""
+    def _write(self, *box_ids: str) -> Iterator[Connection]:
+        """A transaction for boxes that are still ours."""
         with write(self.engine) as db:
             if self.leases is not None:
-                self.leases.fence(db, [shard_of(box_id)])
+                self.leases.fence(db, {shard_of(box_id) for box_id in box_ids})
             yield db
 
     def _expire(self, now_utc: str) -> None:
         """Once a day: what came of calls that were never finished goes; a box that has it begins anew."""
         if now_utc[:DAY] == self._expired_day:
             return
-        self._expired_day, table = now_utc[:DAY], inbox_tables.transfers
+        self._expired_day = now_utc[:DAY]
         before_utc = to_text(from_text(now_utc) - GROWS_AT_MOST)
-        old = (table.c.state == GROWING, table.c.opened_utc < before_utc)
         with read(self.engine) as db:
-            found = db.execute(select(table.c.box_id, table.c.recording_id).where(*old)).all()
+            found = transfers.growing_since(db, before_utc)
         for box_id, rid in found:
             if self.leases is None or shard_of(box_id) in self.leases.held:
                 with self._write(box_id) as db:
-                    db.execute(table.delete().where(*_is(table, (box_id, rid)), *old))
+                    transfers.give_up_growing(db, (box_id, rid), before_utc)
                 self._forget((box_id, rid))
 
     def forget_all_but(self, shards: Container[int]) -> None:
         """Keep in memory only files of boxes in these shards: another worker goes on with the others."""
         self._files = {key: file for key, file in self._files.items() if shard_of(key[0]) in shards}
+        self._sealing.keep(lambda key: shard_of(key[0]) in shards)
 
-    def _message(self, origin: Origin, message: AnyMessage) -> list[tuple[str, AnyMessage]]:
-        if isinstance(message, Open):
+    def _message(self, origin: Origin, message: AnyMessage) -> Answers:
+        answer: AnyMessage | None
+        if isinstance(message, Open | Grow | Sums | Fin) and (origin.box_id, message.rid) in self._sealing:
+            answer = None  # it is being read back: who asks again learns what came of it
+        elif isinstance(message, Open):
             answer = self._open(origin, message)
         elif isinstance(message, Grow):
             answer = self._grow(origin, message.rid)
@@ -128,18 +142,18 @@ class FilesDesk:
     def _open(self, origin: Origin, opened: Open) -> AnyMessage | None:
         key = (origin.box_id, opened.rid)
         with self._write(origin.box_id) as db:
-            if not _may_send(db, origin):
+            if not transfers.may_send(db, origin):
                 return None  # it learns that on its events connection; its file is not refused for it
-            row = _transfer(db, key)
+            row = transfers.find(db, key)
             if row is not None and row["state"] == STORED:
-                if _receiver(row, ()).same(opened):
+                if transfers.receiver(row, ()).same(opened):
                     return Stored(rid=opened.rid, sha256=opened.sha256)
                 return Declined(rid=opened.rid, code="other_file", detail="another file was stored before")
             if row is not None and row["state"] == GROWING:
                 self._grown(key, opened.size)
-            elif row is None or not _receiver(row, ()).same(opened):
+            elif row is None or not transfers.receiver(row, ()).same(opened):
                 self._forget(key)
-            _begin(db, origin, opened, row)
+            transfers.begin(db, origin, opened, row)
         receiver = self._find(key)
         return receiver.at(opened.rid, asked=True) if receiver else None
 
@@ -147,14 +161,14 @@ class FilesDesk:
         """A recording that still goes on; what is here of one that was lost meanwhile goes."""
         key = (origin.box_id, rid)
         with self._write(origin.box_id) as db:
-            if not _may_send(db, origin):
+            if not transfers.may_send(db, origin):
                 return None
-            row = _transfer(db, key)
-            for lost in _lost(db, origin.box_id):
-                _save(db, (origin.box_id, lost), state=REFUSED)
+            row = transfers.find(db, key)
+            for lost in transfers.lost(db, origin.box_id):
+                transfers.save(db, (origin.box_id, lost), state=REFUSED)
                 self._forget((origin.box_id, lost))
             if row is None:
-                _begin_growing(db, origin, rid)
+                transfers.begin_growing(db, origin, rid)
             elif row["state"] != GROWING:
                 return Declined(rid=rid, code="finished", detail="it is open, stored or refused")
         receiver = self._find(key)
@@ -197,21 +211,44 @@ class FilesDesk:
             return self._stored_before(key)
         if not receiver.complete():
             return receiver.at(rid, asked=True)
-        file, found = self.incoming.whole(_temp(key))
-        if found != receiver.sha256:
-            return self._mismatched(key, receiver, f"wanted SHA-256 {receiver.sha256}, got {found}")
-        object_key = self.objects.take(file, found)
-        with self._write(origin.box_id) as db:
-            _save(db, key, state=STORED, done_utc=origin.received_utc)
-            audio_stored(db, origin, rid, receiver.sha256, object_key)
-            allowed.count(db, origin.box_id, origin.received_utc, receiver.most, 0)
-        self._forget(key)
-        return Stored(rid=rid, sha256=receiver.sha256)
+        self._sealing.begin(key, _temp(key), receiver.sha256)
+        return None
+
+    def _sealed(self, now_utc: str) -> Answers:
+        """What became of the files that were read back."""
+        answers: Answers = []
+        stored: list[tuple[Key, FileReceiver, str]] = []  # and where
+        for key, job in self._sealing.done():
+            sealed = _result(key, job)
+            receiver = self._find(key)
+            if sealed is None or receiver is None:
+                continue
+            if sealed.object_key is not None:
+                stored.append((key, receiver, sealed.object_key))
+            else:
+                wrong = f"wanted SHA-256 {receiver.sha256}, got {sealed.sha256}"
+                answers.append((key[0], self._mismatched(key, receiver, wrong)))
+        return answers + self._stored(stored, now_utc)
+
+    def _stored(self, stored: Sequence[tuple[Key, FileReceiver, str]], now_utc: str) -> Answers:
+        """One commit for all of them, then the word to their boxes."""
+        if not stored:
+            return []
+        answers: Answers = []
+        with self._write(*(key[0] for key, _, _ in stored)) as db:
+            for (box_id, rid), receiver, object_key in stored:
+                transfers.save(db, (box_id, rid), state=STORED, done_utc=now_utc)
+                audio_stored(db, Origin(box_id, now_utc), rid, receiver.sha256, object_key)
+                allowed.count(db, box_id, now_utc, receiver.most, 0)
+                answers.append((box_id, Stored(rid=rid, sha256=receiver.sha256)))
+        for key, _, _ in stored:
+            self._forget(key)
+        return answers
 
     def _mismatched(self, key: Key, receiver: FileReceiver, detail: str) -> AnyMessage:
         again = receiver.mismatched()
         with self._write(key[0]) as db:
-            _save(db, key, state=OPEN if again else REFUSED, failures=receiver.failures)
+            transfers.save(db, key, state=OPEN if again else REFUSED, failures=receiver.failures)
         if again:
             return receiver.at(key[1], doubt=True)
         log.warning("recording %s of box %s never matched its hash: %s", key[1], key[0], detail)
@@ -220,7 +257,7 @@ class FilesDesk:
 
     def _stored_before(self, key: Key) -> AnyMessage | None:
         with read(self.engine) as db:
-            row = _transfer(db, key)
+            row = transfers.find(db, key)
         return (
             Stored(rid=key[1], sha256=row["sha256"]) if row is not None and row["state"] == STORED else None
         )
@@ -229,12 +266,12 @@ class FilesDesk:
         """The file under way, from memory or, after a restart, from the database and what is on disk."""
         if key not in self._files:
             with read(self.engine) as db:
-                row = _transfer(db, key)
+                row = transfers.find(db, key)
             if row is None or row["state"] not in (OPEN, GROWING):
                 return None
             if len(self._files) >= MOST_OPEN:
                 del self._files[next(iter(self._files))]
-            self._files[key] = _receiver(row, self.incoming.held(_temp(key)))
+            self._files[key] = transfers.receiver(row, self.incoming.held(_temp(key)))
         return self._files[key]
 
     def _forget(self, key: Key) -> None:
@@ -242,59 +279,15 @@ class FilesDesk:
         self.incoming.drop(_temp(key))
 
 
+def _result(key: Key, job: Future[Sealed]) -> Sealed | None:
+    try:
+        return job.result()
+    except OSError as error:
+        log.warning("recordings cannot be stored now: %s", error)
+    except Exception:  # the door: one recording must not stop the others
+        log.exception("recording %s of box %s could not be stored", key[1], key[0])
+    return None  # the box asks again
+
+
 def _temp(key: Key) -> str:
     return f"{key[0]}.{key[1]}"
-
-
-def _may_send(db: Connection, origin: Origin) -> bool:
-    registered = db.execute(select(boxes.c.id).where(boxes.c.id == origin.box_id)).first() is not None
-    return registered and allowed.refusal(db, origin.box_id, origin.received_utc) is None
-
-
-def _is(table: Table, key: Key) -> tuple[Any, Any]:
-    return table.c.box_id == key[0], table.c.recording_id == key[1]
-
-
-def _transfer(db: Connection, key: Key) -> RowMapping | None:
-    table = inbox_tables.transfers
-    return db.execute(select(table).where(*_is(table, key))).mappings().one_or_none()
-
-
-def _lost(db: Connection, box_id: str) -> list[str]:
-    """Recordings of which something arrived while they were made, and which will never be finished."""
-    table = inbox_tables.transfers
-    query = (
-        select(table.c.recording_id)
-        .join(recordings, recordings.c.id == table.c.recording_id)
-        .where(table.c.box_id == box_id, table.c.state == GROWING, recordings.c.state == "lost")
-    )
-    return list(db.execute(query).scalars())
-
-
-def _receiver(row: RowMapping, have: Spans) -> FileReceiver:
-    size = None if row["state"] == GROWING else row["size_bytes"]
-    within = have if size is None else spans.without(have, size, MAX_FILE_BYTES)
-    return FileReceiver(size, row["sha256"], within, row["failures"])
-
-
-def _begin(db: Connection, origin: Origin, opened: Open, row: RowMapping | None) -> None:
-    values = {"size_bytes": opened.size, "sha256": opened.sha256, "state": OPEN}
-    if row is None:
-        _insert(db, origin, opened.rid, values)
-    elif row["state"] != OPEN or not _receiver(row, ()).same(opened):
-        _save(db, (origin.box_id, opened.rid), failures=0, **values)
-
-
-def _begin_growing(db: Connection, origin: Origin, rid: str) -> None:
-    _insert(db, origin, rid, {"size_bytes": 0, "sha256": "", "state": GROWING})
-
-
-def _insert(db: Connection, origin: Origin, rid: str, values: dict[str, object]) -> None:
-    key = {"box_id": origin.box_id, "recording_id": rid}
-    begun = {"failures": 0, "opened_utc": origin.received_utc}
-    db.execute(inbox_tables.transfers.insert().values(key | begun | values))
-
-
-def _save(db: Connection, key: Key, **values: object) -> None:
-    table = inbox_tables.transfers
-    db.execute(table.update().where(*_is(table, key)).values(values))

@@ -31,7 +31,7 @@ from cloud.objects import NoSuchObject
 from cloud.reconcile import DAY_STREAM, Reconciler, forget_audio
 from cloud.store import schema, troubles
 from cloud.store.database import mended_indexes, read, write
-from sync.inbox import Origin
+from sync.arriving import Origin
 from sync.manifest import BOX_KEY, WITNESS, ManifestError, Statement, digest, holds, read_statement
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, RowMapping, select
 
 from cloud.store import schema, troubles
-from sync.envelope import EnvelopeError, unpack_entry
+from sync.arriving import Origin
+from sync.envelope import EnvelopeError, facts, unpack_entry
 from sync.events import ClockMeasured
-from sync.inbox import Origin, Told
+from sync.inbox import Told
 from sync.moment import from_text, to_text
 from sync.skew import corrected
 
@@ -93,7 +94,7 @@ def _correct_calls(db: Connection, box_id: str, event: ClockMeasured) -> None:
     stretches = db.execute(noted).mappings().all()
     for seq, body in db.execute(query).all():
         try:
-            data = unpack_entry(bytes(body)).data
+            data = facts(unpack_entry(bytes(body)))
         except EnvelopeError:
             continue
         values = _correction(stretches, box_id, event.epoch, seq, data["started_utc"])

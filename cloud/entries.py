@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, text
 
 from cloud.reconcile import Reconciler
 from cloud.shards import Fenced, Leases
 from cloud.store import allowed, presences, troubles
 from cloud.store.database import write
 from cloud.store.schema import boxes
-from sync import topics
+from sync import bulk, topics
+from sync.arriving import Origin
 from sync.bulk import is_outage
 from sync.envelope import Batch, EnvelopeError
-from sync.inbox import Inbox, Origin
+from sync.inbox import Inbox
 from sync.messages import AnyMessage, Hello, Refused, pack
 from sync.session import (
     FULL_CREDIT,
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 PRESENCE, MANIFESTS = "b", "m"
 QUIET = (PRESENCE, MANIFESTS)  # channels whose messages are not answered by an ack
 NO_TRACE = (UNKNOWN_BOX, HELD_BACK, OVER_QUOTA)  # refused unread: nothing of it is kept
+
+MOST_NACKS = 200  # in one ack
 
 Message = tuple[Topic, bytes]
 Outgoing = tuple[str, bytes]  # topic, payload
@@ -92,7 +95,7 @@ class EntriesDesk:
         for (topic, payload), one in zip(incoming, said, strict=True):
             origin = Origin(topic.box_id, now_utc)
             if isinstance(one, Batch):
-                told = [("a", pack(ack_of(next(accepted), self._credit, now_utc)))]
+                told = [("a", pack(ack_of(taken, self._credit, now_utc))) for taken in next(accepted)]
             elif one is None:
                 told = self._aside(db, origin, topic.channel, payload)
             else:
@@ -102,8 +105,8 @@ class EntriesDesk:
 
     def _accept(
         self, db: Connection, incoming: list[Message], said: list[Said], now_utc: str
-    ) -> Iterator[Accepted]:
-        """Take the batches in, and count them, before anything else."""
+    ) -> Iterator[list[Accepted]]:
+        """Take the batches in, and count them, before anything else; what to acknowledge after each."""
         received: list[tuple[Origin, Batch]] = []
         sent: dict[str, tuple[int, int]] = {}  # bytes, entries
         for (topic, payload), one in zip(incoming, said, strict=True):
@@ -112,7 +115,8 @@ class EntriesDesk:
                 sent[topic.box_id] = size + len(payload), entries + len(one.entries)
                 received.append((Origin(topic.box_id, now_utc), one))
         allowed.count_all(db, now_utc, sent)
-        return iter(self.inbox.accept_all(db, received) if received else [])
+        accepted = self.inbox.accept_all(db, received) if received else []
+        return _acks([(origin.box_id, one) for (origin, _), one in zip(received, accepted, strict=True)])
 
     def _aside(self, db: Connection, origin: Origin, channel: str, payload: bytes) -> list[tuple[str, bytes]]:
         """Manifests and presence: what is said beside the entries."""
@@ -140,6 +144,23 @@ class EntriesDesk:
         return said
 
 
+def _acks(accepted: list[tuple[str, Accepted]]) -> Iterator[list[Accepted]]:
+    """After each batch what to acknowledge: all of its stream at once, after the last that came with it."""
+    whole: dict[tuple[str, str, str], tuple[int, Accepted]] = {}  # of a stream: after which batch, what
+    acks: list[list[Accepted]] = [[] for _ in accepted]
+    for number, (box_id, one) in enumerate(accepted):
+        key = (box_id, one.epoch, one.stream)
+        before, earlier = whole.get(key, (number, None))
+        nacks = (earlier.nacks if earlier else ()) + one.nacks
+        if len(nacks) > MOST_NACKS and earlier:
+            acks[before].append(earlier)
+            nacks = one.nacks
+        whole[key] = (number, replace(one, nacks=nacks))
+    for number, one in whole.values():
+        acks[number].append(one)
+    return iter(acks)
+
+
 def _said(topic: Topic, payload: bytes, refusals: Mapping[str, str | None]) -> Said:
     """What a message is, or why it is refused unread; None for what is said beside the entries."""
     refusal = refusals.get(topic.box_id, UNKNOWN_BOX)
@@ -150,10 +171,15 @@ def _said(topic: Topic, payload: bytes, refusals: Mapping[str, str | None]) -> S
     return read_up(topic, payload)
 
 
+_SEEN = text(
+    "UPDATE boxes SET last_seen_utc = :now_utc, first_seen_utc = coalesce(first_seen_utc, :now_utc)"
+    " WHERE id = :box_id"
+)
+
+
 def _refusals(db: Connection, box_ids: set[str], now_utc: str) -> dict[str, str | None]:
     """Note that registered boxes were heard of; why nothing is taken from each of them now, if so."""
-    known = sorted(db.execute(select(boxes.c.id).where(boxes.c.id.in_(box_ids))).scalars())
-    seen = {"last_seen_utc": now_utc, "first_seen_utc": func.coalesce(boxes.c.first_seen_utc, now_utc)}
+    known = sorted(id_ for (id_,) in bulk.select_in(db, boxes, ("id",), "id", sorted(box_ids)))
     if known:
-        db.execute(boxes.update().where(boxes.c.id.in_(known)).values(seen))
+        db.execute(_SEEN, [{"box_id": box_id, "now_utc": now_utc} for box_id in known])
     return allowed.refusals(db, known, now_utc)

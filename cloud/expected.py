@@ -19,7 +19,8 @@ from cloud.kept import bytes_of, is_alias
 from cloud.store import schema
 from cloud.store.communications import FACT
 from cloud.store.customer_tables import communications
-from sync.envelope import EnvelopeError, unpack_entry
+from sync.arriving import Origin
+from sync.envelope import EnvelopeError, read_event, unpack_entry
 from sync.events import (
     EVENT_TYPES,
     CallEnded,
@@ -28,7 +29,7 @@ from sync.events import (
     RecordingLost,
     RecordingReady,
 )
-from sync.inbox import Apply, Origin, Told
+from sync.inbox import Apply, Told
 
 OUTDATED_BY: dict[type, set[type]] = {
     CallEnded: {CallEnded},
@@ -44,8 +45,8 @@ def event_of(row: RowMapping) -> Any | None:
     if row["code"] or is_alias(row) or row["kind"] not in EVENT_TYPES:
         return None
     try:
-        return msgspec.convert(unpack_entry(bytes_of(row)).data, EVENT_TYPES[row["kind"]][0])
-    except (EnvelopeError, msgspec.ValidationError):
+        return read_event(unpack_entry(bytes_of(row)))
+    except (EnvelopeError, msgspec.DecodeError):
         return None
 
 

@@ -14,6 +14,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +42,8 @@ from sync.transport import Arrived, Link, LinkSettings, utc_now, wait
 
 PARTS_EVERY_S = 3600.0
 WAIT_S = 0.2  # how soon a stop is noticed when nothing arrives
+SEALED_S = 0.004  # how soon it is noticed that a recording was read back and stored
+SEALERS = 2  # threads that do so
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +87,11 @@ class Ingest:
         """Whether boxes can reach us now."""
         return self._reach.link.up
 
+    @property
+    def wait_s(self) -> float:
+        """How long nothing but a message can make anything happen."""
+        return SEALED_S if self._files.busy else WAIT_S
+
     def step(self, now_s: float, now: datetime) -> None:
         """Take what has arrived and answer it."""
         link = self._reach.link
@@ -94,7 +102,7 @@ class Ingest:
         self._tell(self._reach.failure or ("reached" if link.up else self._told))
         try:
             for topic, payload in self._handle(arrived, to_text(now)):
-                link.publish(topic, payload)
+                link.publish(topic, payload, at_once=False)
         except (OperationalError, InterfaceError) as error:  # locked, full or gone: the boxes send again
             log.warning("the database cannot be used now: %s", error)
         except Fenced as error:  # paused for too long: another worker has these boxes, they send again
@@ -104,6 +112,7 @@ class Ingest:
             log.warning("answers could not be sent: %s", error)
         for message in arrived:
             link.done(message)
+        link.flush()
 
     def _renew(self, now_s: float) -> None:
         try:
@@ -176,15 +185,17 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     )
     inbox = Inbox(inbox_tables, APPLY)
     reconciler = Reconciler(inbox, settings.objects, key_in(settings.witness_file))
-    files = FilesDesk(engine, settings.objects, Incoming(settings.incoming_folder), leases)
+    works = ThreadPoolExecutor(SEALERS, "sealer")
+    files = FilesDesk(engine, settings.objects, Incoming(settings.incoming_folder), leases, works)
     ingest = Ingest(link, EntriesDesk(engine, inbox, reconciler, leases), files, leases=leases)
     parts = Parts(engine)
     try:
         while not stop.is_set():
             parts.step(time.monotonic(), utc_now())
             ingest.step(time.monotonic(), utc_now())
-            wait([link], WAIT_S)
+            wait([link], ingest.wait_s)
         leases.give_up()
     finally:
+        works.shutdown(cancel_futures=True)
         link.close()
         engine.dispose()

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, RowMapping, select
 
 from cloud.store import schema
-from sync.envelope import OPAQUE, Entry, EnvelopeError, chained, genesis, is_hash, unpack_entry
-from sync.inbox import Inbox, Origin
+from sync.arriving import Origin
+from sync.envelope import OPAQUE, Entry, EnvelopeError, chained, facts, genesis, is_hash, unpack_entry
+from sync.inbox import Inbox
 from sync.manifest import Part, Stretch, digest, entry_leaf
 
 
@@ -81,7 +82,11 @@ def leaf_of(row: RowMapping) -> bytes | None:
 
 def _original(entry: Entry) -> str | None:
     """The SHA-256 of the entry that an `opaque` one stands for."""
-    sha256, wrapped = entry.data.get("sha256"), entry.data.get("body")
+    try:
+        data = facts(entry)
+    except EnvelopeError:
+        return None
+    sha256, wrapped = data.get("sha256"), data.get("body")
     if not isinstance(sha256, str) or not is_hash(sha256):
         return None
     if wrapped is None:
@@ -146,11 +151,13 @@ def announced_in(found: Held) -> list[Announced]:
 def _announced(row: RowMapping) -> Announced | None:
     try:
         entry = unpack_entry(bytes_of(row))
+        if entry.kind != "recording_ready":
+            return None
+        data = facts(entry)
     except EnvelopeError:
         return None
-    data = entry.data
     found = (data.get("recording_id"), data.get("size_bytes"), data.get("sha256"))
-    if entry.kind != "recording_ready" or not isinstance(found[1], int):
+    if not isinstance(found[1], int):
         return None
     return Announced(str(found[0]), found[1], str(found[2]))
 

@@ -15,7 +15,8 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -60,15 +61,19 @@ class FolderObjects:
     """Recordings in `folder`, as objects/ab/abcd...; `file` has to be on the same file system."""
 
     folder: Path
+    _durable: set[Path] = field(default_factory=set, compare=False)  # folders whose names are on the disk
 
     def take(self, file: Path, sha256: str) -> str:
         """See Objects."""
         target = self._object(sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
+        with suppress(FileExistsError):
             os.link(file, target)
-        for folder in (target.parent, target.parent.parent, self.folder):
-            _sync_folder(folder)
+        _sync_folder(target.parent)
+        if target.parent not in self._durable:  # its own name, once in the life of this process
+            for folder in (target.parent.parent, self.folder):
+                _sync_folder(folder)
+            self._durable.add(target.parent)
         return sha256
 
     def size(self, key: str) -> int | None:

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from cloud.kept import Announced, Held, announced_in, bytes_of, chain_holds, drop, held, here_digest, leaf_of
 from cloud.objects import Objects
 from cloud.store import late_hours, schema, troubles
+from sync.arriving import Origin
 from sync.envelope import chained, pack_batch
-from sync.inbox import Inbox, Origin
+from sync.inbox import Inbox
 from sync.keys import DeviceKey
 from sync.manifest import (
     GENESIS,

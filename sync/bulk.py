@@ -1,7 +1,8 @@
 """Many rows into one of head office's tables at once: executemany on SQLite, COPY on PostgreSQL.
 
 A statement per row is what a busy ingest spends its time on. PostgreSQL takes rows that may be there already
-by COPY into a temporary table and one INSERT ... SELECT ... ON CONFLICT from there.
+by COPY into a temporary table and one INSERT ... SELECT ... ON CONFLICT from there; those that hardly ever
+are by COPY alone, which is half the work, and the other way when that fails.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 COPY_FROM = 16  # rows; fewer are quicker as statements
 
@@ -22,23 +23,28 @@ Columns = tuple[str, ...]
 
 
 def insert(db: Connection, table: Table, columns: Columns, rows: Rows) -> None:
-    """Insert rows whose keys are new."""
+    """Insert rows whose keys are new; no text has a NUL."""
     if db.dialect.name == "postgresql" and len(rows) >= COPY_FROM:
-        _copy(db, table.name, columns, rows)
+        _copy(db, table.name, columns, rows, plain=True)
     elif rows:
         db.exec_driver_sql(_insert(table.name, columns, db.dialect.name), list(rows))
 
 
-def upsert(db: Connection, table: Table, columns: Columns, rows: Rows, own: str = "") -> int:
+def upsert(
+    db: Connection, table: Table, columns: Columns, rows: Rows, own: str = "", *, new: bool = False
+) -> int:
     """Insert rows, or write them over those with their keys; each key at most once. Returns how many it took.
 
     `own` names a column that must not change: a row that would change it is passed over and not counted.
+    `new` says that the keys are hardly ever there already.
     """
     if not rows:
         return 0
     keys = tuple(column.name for column in table.primary_key)
     merge = _on_conflict(table.name, keys, columns, own)
     if db.dialect.name == "postgresql" and len(rows) >= COPY_FROM:
+        if new and _all_new(db, table.name, columns, rows):
+            return len(rows)
         return _merge(db, table.name, columns, rows, merge)
     return db.exec_driver_sql(_insert(table.name, columns, db.dialect.name) + merge, list(rows)).rowcount
 
@@ -86,6 +92,16 @@ def _on_conflict(table: str, keys: Columns, columns: Columns, own: str) -> str:
     return f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}{own}"
 
 
+def _all_new(db: Connection, table: str, columns: Columns, rows: Rows) -> bool:
+    """Copy rows in; False, and nothing done, if a key is there already or a text has a NUL."""
+    try:
+        with db.begin_nested():
+            _copy(db, table, columns, rows, plain=True)
+    except (IntegrityError, DataError):
+        return False
+    return True
+
+
 def _merge(db: Connection, table: str, columns: Columns, rows: Rows, merge: str) -> int:
     names = ", ".join(columns)
     # Made anew each time it is missing: a rollback takes it along.
@@ -98,13 +114,22 @@ def _merge(db: Connection, table: str, columns: Columns, rows: Rows, merge: str)
     return taken.rowcount
 
 
-def _copy(db: Connection, table: str, columns: Columns, rows: Rows) -> None:
+def _copy(db: Connection, table: str, columns: Columns, rows: Rows, *, plain: bool = False) -> None:
+    """COPY rows; `plain` texts are not looked through for NUL, which DataError then tells of."""
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     with _as_sqlalchemy(statement):
         cursor: Any = db.connection.cursor()  # of the driver: SQLAlchemy has no COPY
+        if plain:
+            _without_looking(cursor)
         with cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
+
+
+def _without_looking(cursor: Any) -> None:
+    from psycopg.types.string import StrDumper  # only where there is a PostgreSQL to talk to
+
+    cursor.adapters.register_dumper(str, StrDumper)  # the driver's own, in C; the connection's is ours
 
 
 @contextmanager

@@ -14,16 +14,21 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    Connection,
-    RowMapping,
-    select,
-    tuple_,
-)
+from sqlalchemy import Connection, RowMapping, select, tuple_
 
 from sync import bulk
-from sync import ranges as spans
-from sync.envelope import KIND_VERSION, Batch, Entry, EnvelopeError, chained, genesis, unpack_entry
+from sync.arriving import (
+    Arrival,
+    EntryKey,
+    Origin,
+    Seen,
+    Stream,
+    StreamKey,
+    Taken,
+    stream_key,
+    widen,
+)
+from sync.envelope import KIND_VERSION, Batch, EnvelopeError, genesis, read_event, unpack_entry
 from sync.events import EVENT_TYPES
 from sync.ids import new_id
 from sync.inbox_tables import InboxTables
@@ -31,16 +36,7 @@ from sync.messages import Refused
 from sync.ranges import Ranges
 from sync.session import Accepted
 
-MAX_RANGES = 64  # runs of entries beyond a hole; a box sends at most a window of batches out of order
 MAX_DETAIL = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a sync event came from, and when it arrived by head office's clock."""
-
-    box_id: str
-    received_utc: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,65 +51,6 @@ class Told:
 
 # All events of a run or none: what raises is called again with fewer, and at last the culprit is set aside.
 Apply = Callable[[Connection, Sequence[Told]], None]
-
-
-@dataclass(slots=True)
-class _Arrival:
-    origin: Origin
-    batch: Batch
-    seq: int
-    body: bytes
-    h: str
-    eid: str
-    entry: Entry | None
-    code: str | None = None  # why it is set aside
-    detail: str = ""
-
-    @property
-    def key(self) -> EntryKey:
-        return self.eid, self.origin.box_id
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """An entry that is here."""
-
-    code: str | None
-    epoch: str
-    seq: int
-
-    def other(self, arrival: _Arrival) -> bool:
-        """Whether it is here under another number."""
-        return (self.epoch, self.seq) != (arrival.batch.epoch, arrival.seq)
-
-
-@dataclass(slots=True)
-class _Stream:
-    """A stream as it was, and as it becomes batch by batch."""
-
-    upto: int
-    ranges: Ranges
-    head: str
-    broken_seq: int | None = None
-    broken_utc: str | None = None
-    updated_utc: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """A batch and what it makes of its stream; without arrivals if it would leave too many holes."""
-
-    stream: StreamKey
-    origin: Origin
-    batch: Batch
-    was_upto: int
-    upto: int
-    ranges: Ranges
-    arrivals: list[_Arrival]
-
-
-StreamKey = tuple[str, str, str]  # box, epoch, stream
-EntryKey = tuple[str, str]  # eid, box
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +70,7 @@ class Inbox:
         Raises what is not the batches' fault (database locked or full): then nothing may be acknowledged.
         """
         streams = self._streams(db, received)
-        taken = [_widen(streams, origin, batch) for origin, batch in received]
+        taken = [widen(streams, origin, batch) for origin, batch in received]
         arrivals = [arrival for one in taken for arrival in one.arrivals]
         seen = self._seen(db, arrivals)
         fresh = {arrival.key: arrival for arrival in arrivals if arrival.key not in seen}
@@ -160,11 +97,11 @@ class Inbox:
             entry = unpack_entry(bytes(row["body"]))
             if entry.kind not in self.apply or entry.kind not in EVENT_TYPES or entry.kv != KIND_VERSION:
                 return "unknown_kind", f"kind {entry.kind} version {entry.kv} is not known here"
-            event: Any = msgspec.convert(entry.data, EVENT_TYPES[entry.kind][0])
+            event = read_event(entry)
             with db.begin_nested():
                 told = Told(Origin(box_id, row["received_utc"]), event, row["epoch"], row["seq"])
                 self.apply[entry.kind](db, [told])
-        except (EnvelopeError, msgspec.ValidationError) as error:
+        except (EnvelopeError, msgspec.DecodeError) as error:
             return "not_as_agreed", str(error)[:MAX_DETAIL]
         except Exception as error:
             if bulk.is_outage(error):
@@ -211,32 +148,32 @@ class Inbox:
         }
         db.execute(self.tables.quarantine.insert(), row)
 
-    def _streams(self, db: Connection, received: Sequence[tuple[Origin, Batch]]) -> dict[StreamKey, _Stream]:
+    def _streams(self, db: Connection, received: Sequence[tuple[Origin, Batch]]) -> dict[StreamKey, Stream]:
         """The streams of these batches, held until the transaction ends."""
         table = self.tables.streams
-        keys = sorted({_stream_key(origin, batch) for origin, batch in received})
+        keys = sorted({stream_key(origin, batch) for origin, batch in received})
         query = select(table).where(tuple_(table.c.box_id, table.c.epoch, table.c.stream).in_(keys))
         rows = db.execute(query.order_by(*table.primary_key).with_for_update()).mappings()
-        streams = {key: _Stream(0, (), genesis(*key[1:])) for key in keys}
+        streams = {key: Stream(0, (), genesis(*key[1:])) for key in keys}
         return streams | {
-            (row["box_id"], row["epoch"], row["stream"]): _Stream(
+            (row["box_id"], row["epoch"], row["stream"]): Stream(
                 row["upto"], _ranges(row), row["head"], row["broken_seq"], row["broken_utc"]
             )
             for row in rows
         }
 
-    def _seen(self, db: Connection, arrivals: Sequence[_Arrival]) -> dict[EntryKey, _Seen]:
+    def _seen(self, db: Connection, arrivals: Sequence[Arrival]) -> dict[EntryKey, Seen]:
         table, eids = self.tables.inbox, [arrival.eid for arrival in arrivals]
         rows = bulk.select_in(db, table, ("eid", "box_id", "code", "epoch", "seq"), "eid", eids)
-        return {(eid, box_id): _Seen(code, epoch, seq) for eid, box_id, code, epoch, seq in rows}
+        return {(eid, box_id): Seen(code, epoch, seq) for eid, box_id, code, epoch, seq in rows}
 
-    def _moved(self, db: Connection, arrivals: Sequence[_Arrival]) -> list[_Arrival]:
+    def _moved(self, db: Connection, arrivals: Sequence[Arrival]) -> list[Arrival]:
         """Entries that come under another number (a new epoch) were applied before; their number is taken."""
         moved = [replace(one, eid=f"{one.eid}~{one.batch.epoch}.{one.seq}") for one in arrivals]
         known = self._seen(db, moved) if moved else {}
         return list({one.key: one for one in moved if one.key not in known}.values())
 
-    def _take(self, db: Connection, fresh: list[_Arrival]) -> None:
+    def _take(self, db: Connection, fresh: list[Arrival]) -> None:
         """Apply entries, or set them aside; either is undone only with the whole transaction.
 
         Streams do not wait for each other, so entries of one kind meet in long runs.
@@ -259,7 +196,7 @@ class Inbox:
                     kind,
                 )
 
-    def _event(self, arrival: _Arrival) -> Any:
+    def _event(self, arrival: Arrival) -> Any:
         """What an entry tells; None if it is to be set aside."""
         entry = arrival.entry
         if entry is None or arrival.code:
@@ -269,12 +206,12 @@ class Inbox:
             arrival.detail = f"kind {entry.kind} version {entry.kv} is not known here"
             return None
         try:
-            return msgspec.convert(entry.data, EVENT_TYPES[entry.kind][0])
-        except msgspec.ValidationError as error:
+            return read_event(entry)
+        except msgspec.DecodeError as error:
             arrival.code, arrival.detail = "not_as_agreed", str(error)
             return None
 
-    def _apply(self, db: Connection, kind: str, run: list[tuple[_Arrival, Any]]) -> None:
+    def _apply(self, db: Connection, kind: str, run: list[tuple[Arrival, Any]]) -> None:
         """Apply a run of entries of one kind, by halves if it fails: only the culprit is set aside."""
         try:
             with db.begin_nested():
@@ -291,7 +228,7 @@ class Inbox:
                 culprit = run[0][0]
                 culprit.code, culprit.detail = "apply_failed", f"{type(error).__name__}: {error}"
 
-    def _note(self, db: Connection, fresh: list[_Arrival]) -> None:
+    def _note(self, db: Connection, fresh: list[Arrival]) -> None:
         rows = [
             (
                 arrival.eid,
@@ -311,7 +248,7 @@ class Inbox:
         bulk.insert(db, self.tables.inbox, tuple(self.tables.inbox.columns.keys()), rows)
 
     def _join(
-        self, db: Connection, stream: _Stream, one: _Taken, nacks: tuple[tuple[int, str], ...], fresh: int
+        self, db: Connection, stream: Stream, one: Taken, nacks: tuple[tuple[int, str], ...], fresh: int
     ) -> Accepted:
         """Bring the head of a batch's stream forward, now that the batch is noted."""
         batch = one.batch
@@ -324,13 +261,13 @@ class Inbox:
         stream.updated_utc = one.origin.received_utc
         return Accepted(batch.epoch, batch.stream, one.upto, stream.head, one.ranges, nacks, fresh, broken)
 
-    def _joins(self, db: Connection, head: str, one: _Taken) -> bool:
+    def _joins(self, db: Connection, head: str, one: Taken) -> bool:
         """Whether the batch's chain goes on where the entry before it ended, as far as that has arrived."""
         first = one.batch.first
         before = head if first == one.was_upto + 1 else self._h_at(db, one, first - 1)
         return before is None or before == one.batch.prev
 
-    def _h_at(self, db: Connection, one: _Taken, seq: int) -> str | None:
+    def _h_at(self, db: Connection, one: Taken, seq: int) -> str | None:
         box_id, epoch, stream = one.stream
         if seq == 0:
             return genesis(epoch, stream)
@@ -340,7 +277,7 @@ class Inbox:
         )
         return db.execute(query.order_by(inbox.eid.desc()).limit(1)).scalar()
 
-    def _save_streams(self, db: Connection, streams: Mapping[StreamKey, _Stream]) -> None:
+    def _save_streams(self, db: Connection, streams: Mapping[StreamKey, Stream]) -> None:
         rows = [
             (
                 *key,
@@ -356,48 +293,9 @@ class Inbox:
         bulk.upsert(db, self.tables.streams, tuple(self.tables.streams.columns.keys()), rows)
 
 
-def _stream_key(origin: Origin, batch: Batch) -> StreamKey:
-    return origin.box_id, batch.epoch, batch.stream
-
-
-def _widen(streams: dict[StreamKey, _Stream], origin: Origin, batch: Batch) -> _Taken:
-    """What a batch adds to its stream; nothing if that would leave too many holes."""
-    key = _stream_key(origin, batch)
-    stream = streams[key]
-    was_upto = stream.upto
-    last = batch.first + len(batch.entries) - 1
-    upto, ranges = spans.add(was_upto, stream.ranges, batch.first, last)
-    if len(ranges) > MAX_RANGES:
-        return _Taken(key, origin, batch, was_upto, was_upto, stream.ranges, [])
-    stream.upto, stream.ranges = upto, ranges
-    return _Taken(key, origin, batch, was_upto, upto, ranges, _arrivals(origin, batch))
-
-
 def _accepted(row: RowMapping) -> Accepted:
     return Accepted(row["epoch"], row["stream"], row["upto"], row["head"], _ranges(row))
 
 
 def _ranges(row: RowMapping) -> Ranges:
     return tuple((first, last) for first, last in json.loads(row["ranges"]))
-
-
-def _arrivals(origin: Origin, batch: Batch) -> list[_Arrival]:
-    h = batch.prev
-    arrivals = []
-    for seq, raw in enumerate(batch.entries, start=batch.first):
-        body = bytes(raw)
-        h = chained(h, body)
-        arrivals.append(_arrival(origin, batch, seq, body, h))
-    return arrivals
-
-
-def _arrival(origin: Origin, batch: Batch, seq: int, body: bytes, h: str) -> _Arrival:
-    """What one entry says of itself; one that says nothing usable is known by its chain value."""
-    try:
-        entry = unpack_entry(body)
-    except EnvelopeError as error:
-        return _Arrival(origin, batch, seq, body, h, h, None, error.code, str(error))
-    if entry.seq != seq:
-        wrong = f"entry {seq} of its batch says it is {entry.seq}"
-        return _Arrival(origin, batch, seq, body, h, h, entry, "wrong_seq", wrong)
-    return _Arrival(origin, batch, seq, body, h, entry.eid, entry)

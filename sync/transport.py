@@ -11,6 +11,7 @@ a new paho client with clean start and session expiry 0.
 
 from __future__ import annotations
 
+import logging
 import select
 import ssl
 import time
@@ -29,10 +30,12 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from sync.dial import Dial, Lookup
 from sync.reasons import LinkError, check_certificate, explained
+from sync.records import RecordSocket
 
 KEEPALIVE_S = 30
 ADMIT_S = 10.0  # for the broker to answer once hands are shaken
 MAX_IN_FLIGHT = 100
+ENOUGH_BYTES = 500_000  # that have arrived: the rest waits for the next step
 DEFAULT_MAX_PACKET = 300_000
 PACKET_OVERHEAD = 16  # fixed header, lengths, packet id, properties of a PUBLISH
 
@@ -44,6 +47,23 @@ class _Client(mqtt.Client):
 
     def _create_socket(self) -> ssl.SSLSocket:
         return self.ready_socket
+
+
+class _Errors(logging.Handler):
+    """What paho logs as an error: it reports a TLS alert from the broker nowhere else.
+
+    By a logger that wants nothing else, because for `on_log` paho would put every packet into words.
+    """
+
+    def __init__(self, heard: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._heard = heard
+        self.logger = logging.Logger("paho", logging.ERROR)
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass it on."""
+        self._heard(record.getMessage())
 
 
 class PacketTooLarge(ValueError):
@@ -142,7 +162,7 @@ class Link:
         readable, writable, _ = _ready([self], 0.0)
         if writable:
             client.loop_write()
-        if readable:
+        if readable or self._has_more(client):
             self._read_all(client)
         client.loop_misc()
         if not self._admitted and time.monotonic() > self._admit_by_s:
@@ -155,8 +175,8 @@ class Link:
         self._arrived.clear()
         return arrived
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Send at QoS 1; PacketTooLarge if the broker would cut the connection for it."""
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, at_once: bool = True) -> None:
+        """Send at QoS 1, now or with what follows; PacketTooLarge if the broker would cut the connection."""
         size = len(payload) + len(topic.encode()) + PACKET_OVERHEAD
         if size > self.max_packet:
             raise PacketTooLarge(f"{topic}: {size} bytes, the broker takes {self.max_packet}")
@@ -166,6 +186,14 @@ class Link:
         if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._unacked.add(sent.mid)
             self.published_bytes += size
+        if at_once:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is held: small messages and acknowledgements."""
+        sock = self._client.socket() if self._client else None
+        if isinstance(sock, RecordSocket):
+            sock.flush()
 
     def listen(self, topics: Iterable[str]) -> None:
         """Subscribe to these besides the topics of the settings, and no longer to those of before."""
@@ -210,11 +238,20 @@ class Link:
             raise explained(error, self.address) from error
 
     def _read_all(self, client: mqtt.Client) -> None:
-        client.loop_read()
+        """What has arrived, as much as is worth one transaction: who answers it does so at once."""
         sock = client.socket()
-        # TLS may hold decrypted bytes that select does not know of.
-        while isinstance(sock, ssl.SSLSocket) and sock.pending() and client.socket() is sock:
+        while client.socket() is sock and len(self._arrived) < MAX_IN_FLIGHT:
             client.loop_read()
+            if self._has_more(client):
+                continue
+            taken = sum(len(one.payload) for one in self._arrived)
+            if taken > ENOUGH_BYTES or client.socket() is None or not _ready([self], 0.0)[0]:
+                break
+
+    def _has_more(self, client: mqtt.Client) -> bool:
+        """Whether TLS holds decrypted bytes, or an error, that poll does not know of."""
+        sock = client.socket()
+        return isinstance(sock, RecordSocket) and (sock.broken or sock.pending() > 0)
 
     def _new_client(self, ready: ssl.SSLSocket) -> mqtt.Client:
         settings = self.settings
@@ -232,7 +269,7 @@ class Link:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_disconnect = self._on_disconnect
-        client.on_log = self._on_log
+        client.enable_logger(_Errors(self._heard_error).logger)
         return client
 
     def _fail(self, code: str, detail: str) -> None:
@@ -297,9 +334,8 @@ class Link:
         detail = self._last_error or str(reason)
         self._fail("closed" if self._admitted else "not_accepted", detail)
 
-    def _on_log(self, _client: mqtt.Client, _userdata: object, level: int, text: str) -> None:
-        if level == mqtt.MQTT_LOG_ERR:  # paho reports a TLS alert from the broker nowhere else
-            self._last_error = text
+    def _heard_error(self, text: str) -> None:
+        self._last_error = text
 
 
 def wait(links: Iterable[Link], timeout_s: float) -> None:
@@ -311,6 +347,7 @@ def tls_context(settings: LinkSettings, address: str) -> ssl.SSLContext:
     """TLS 1.2 or newer, our authority only, our certificate shown; LinkError if a file is of no use."""
     try:
         context = ssl.create_default_context(cafile=str(settings.ca_file))
+        context.sslsocket_class = RecordSocket
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(settings.cert_file, settings.key_file)
     except OSError as error:
@@ -327,9 +364,11 @@ def _ready(links: Iterable[Link], timeout_s: float) -> tuple[bool, bool, bool]:
     poll = select.poll()
     for link in links:
         sock = link._client.socket() if link._client else None
-        if link._client is not None and sock is not None:
-            poll.register(sock, select.POLLIN | (select.POLLOUT if link._client.want_write() else 0))
-            if isinstance(sock, ssl.SSLSocket) and sock.pending():
+        if link._client is not None and isinstance(sock, RecordSocket):
+            sock.flush()
+            wants_write = link._client.want_write() or sock.holds
+            poll.register(sock, select.POLLIN | (select.POLLOUT if wants_write else 0))
+            if sock.broken or sock.pending():
                 timeout_s = 0.0
         elif link._dial is not None and link._dial.waits_on is not None:
             poll.register(*link._dial.waits_on)

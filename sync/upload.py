@@ -1,4 +1,4 @@
-"""The box's end of sending files, one at a time, without clock, socket or disk (head office's: sync.chunks).
+"""The box's end of sending a file, and the next, without clock, socket or disk (head office's: sync.chunks).
 
 A file is begun whole, or as far as it has grown; head office then says what it has of it, and only the rest
 is sent. When another file waits for its turn, what is on the way is let arrive and `PickFile` comes again:
@@ -57,14 +57,13 @@ class PickFile:
 class FileSender:
     """The box's end. `next` says what to do; the other methods tell what happened."""
 
-    min_chunk: int = MIN_CHUNK
-    max_chunk: int = MAX_CHUNK
     rid: str = ""  # of the file under way; "": none
     span: Span = (0, 0)  # the bytes of it that are to be sent now
     grows: bool = False  # there will be more of it later
     unanswered: int = 0
     others: bool = False  # another file waits for its turn
-    pace: Pace = field(init=False)
+    pace: Pace = field(default_factory=lambda: Pace(MIN_CHUNK, MAX_CHUNK))  # of the connection
+    elsewhere: int = 0  # bytes of other files on the way
     _online: bool = False
     _fresh: bool = True
     _agreed: bool = False  # the receiver has said what it has since we (re)opened
@@ -76,18 +75,15 @@ class FileSender:
     _heard_s: float = 0.0  # when the receiver last moved on, or we last asked
     _asked: bool = False
 
-    def __post_init__(self) -> None:
-        self.pace = Pace(self.min_chunk, self.max_chunk)
-
     @property
     def on_the_way(self) -> int:
         """Bytes sent and not yet acknowledged."""
         return sum(end - start for start, end, _ in self._flights)
 
-    def limits(self, min_chunk: int, max_chunk: int) -> None:
-        """The sizes of a chunk on this connection."""
-        self.min_chunk, self.max_chunk = min_chunk, max_chunk
-        self.pace.least, self.pace.most = min_chunk, max_chunk
+    @property
+    def closing(self) -> bool:
+        """Whether all of the file was sent, and the word that it is stored is awaited."""
+        return isinstance(self._said, SendFin)
 
     def connected(self) -> None:
         """The connection is up: what was under way is opened again, and goes on where the receiver says."""
@@ -117,6 +113,7 @@ class FileSender:
     def drop(self) -> None:
         """Leave the current file: it cannot be read now."""
         self.rid = ""
+        self._flights.clear()
 
     def opened(self, now_s: float) -> None:
         """Open, or grow, was sent."""
@@ -186,7 +183,7 @@ class FileSender:
             return self._closing()
         if self.others:
             return self._leave()
-        if not self.pace.room(self.on_the_way):
+        if not self.pace.room(self.on_the_way + self.elsewhere):
             return None
         return SendChunk(hole[0], min(self.pace.chunk, hole[1] - hole[0]))
 
@@ -209,6 +206,7 @@ class FileSender:
 
     def _turn_is_over(self) -> None:
         self.rid = ""
+        self._flights.clear()  # `stored` may come before the word about the last chunks
         self._fresh = True
 
     def _can_be(self, there: Spans) -> bool:

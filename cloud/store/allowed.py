@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, func, select, text
 
 from cloud.store import schema, troubles
 from sync import bulk
@@ -38,8 +38,8 @@ def refusal(db: Connection, box_id: str, now_utc: str) -> str | None:
 def refusals(db: Connection, box_ids: Sequence[str], now_utc: str) -> dict[str, str | None]:
     """The same for many boxes, with as many statements as for one."""
     table = schema.presence
-    query = select(table.c.box_id).where(table.c.box_id.in_(box_ids), table.c.held.is_not(None))
-    held = set(db.execute(query).scalars())
+    found = bulk.select_in(db, table, ("box_id", "held"), "box_id", box_ids)
+    held = {box_id for box_id, since in found if since is not None}
     used, allowed = usages(db, box_ids, now_utc), _quotas_of(db, box_ids)
     return {
         box_id: HELD_BACK if box_id in held else _over(db, box_id, used[box_id], allowed[box_id], now_utc)
@@ -66,12 +66,19 @@ def count(db: Connection, box_id: str, now_utc: str, size_bytes: int, entries: i
 
 def count_all(db: Connection, now_utc: str, sent: Mapping[str, tuple[int, int]]) -> None:
     """Note what boxes have sent: bytes and entries."""
-    used = usages(db, list(sent), now_utc)
     rows = [
-        (box_id, now_utc[:DAY], used[box_id].bytes_a_day + size, used[box_id].entries_a_day + entries)
+        {"box_id": box_id, "day": now_utc[:DAY], "bytes": size, "entries": entries}
         for box_id, (size, entries) in sent.items()
     ]
-    bulk.upsert(db, schema.usage, ("box_id", "day", "bytes", "entries"), rows)
+    if rows:
+        db.execute(_COUNT, rows)
+
+
+_COUNT = text(
+    "INSERT INTO usage (box_id, day, bytes, entries) VALUES (:box_id, :day, :bytes, :entries)"
+    " ON CONFLICT (box_id, day)"
+    " DO UPDATE SET bytes = usage.bytes + excluded.bytes, entries = usage.entries + excluded.entries"
+)
 
 
 def usage_of(db: Connection, box_id: str, now_utc: str) -> Quota:
@@ -107,11 +114,9 @@ def quota_of(db: Connection, box_id: str) -> Quota:
 
 def _quotas_of(db: Connection, box_ids: Sequence[str]) -> dict[str, Quota]:
     table = schema.quotas
-    query = select(table).where(table.c.box_id.in_([*box_ids, EVERY_BOX]))
-    rows = {
-        row["box_id"]: Quota(row["bytes_a_day"], row["entries_a_day"], row["quarantine_rows"])
-        for row in db.execute(query).mappings()
-    }
+    columns = ("box_id", "bytes_a_day", "entries_a_day", "quarantine_rows")
+    found = bulk.select_in(db, table, columns, "box_id", [*box_ids, EVERY_BOX])
+    rows = {box_id: Quota(*numbers) for box_id, *numbers in found}
     return {box_id: rows.get(box_id) or rows.get(EVERY_BOX) or Quota() for box_id in box_ids}
 
 

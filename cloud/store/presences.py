@@ -7,7 +7,7 @@ import json
 from sqlalchemy import Connection, select
 
 from cloud.store import schema, troubles
-from sync.inbox import Origin
+from sync.arriving import Origin
 from sync.presence import TWO_BOXES, Birth, Death, Seen, born, died, pack, released, unpack
 
 

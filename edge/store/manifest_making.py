@@ -14,7 +14,7 @@ import msgspec
 
 from edge.store.manifests import DAY_STREAM, as_bytes, covered, is_sound, top
 from edge.store.seals import device_key, head_of
-from sync.envelope import EnvelopeError, canonical, unpack_entry
+from sync.envelope import EnvelopeError, canonical, facts, unpack_entry
 from sync.events import STREAMS
 from sync.keys import DeviceKey
 from sync.manifest import (
@@ -175,12 +175,14 @@ def recording_in(body: bytes) -> tuple[str, int, str] | None:
     """(id, size, SHA-256) of the recording that an entry announces; None if it announces none."""
     try:
         entry = unpack_entry(body)
+        if entry.kind != "recording_ready":
+            return None
+        data = facts(entry)
     except EnvelopeError:
         return None
-    data = entry.data
     found = (data.get("recording_id"), data.get("size_bytes"), data.get("sha256"))
     known = isinstance(found[0], str) and isinstance(found[1], int) and isinstance(found[2], str)
-    return found if entry.kind == "recording_ready" and known else None  # type: ignore[return-value]
+    return found if known else None  # type: ignore[return-value]
 
 
 def files_root(announced: Iterable[tuple[str, int, str]]) -> str:

@@ -24,10 +24,11 @@ from cloud.store.database import DatabaseUnusable, open_engine
 from cloud.store.schema import inbox_tables
 from edge.verify import examine
 from sync import outbox
+from sync.arriving import Origin
 from sync.db import write
 from sync.events import ClockMeasured, GapFact, RecordingLost, RecordingReady
 from sync.ids import new_id
-from sync.inbox import Inbox, Origin
+from sync.inbox import Inbox
 from sync.keys import key_in
 from tests.benchmarks.figures import Figure
 from tests.edge.sealed_box import SealedBox, furnish

@@ -18,8 +18,9 @@ from cloud.store.call_search import CallFilter, Position, bounded, find_calls
 from cloud.store.call_tables import call_facets, call_flags
 from cloud.store.database import read, write
 from cloud.store.schema import calls
+from sync.arriving import Origin
 from sync.events import GapFact, RecordingReady
-from sync.inbox import Origin, Told
+from sync.inbox import Told
 from sync.moment import to_text
 from tests.cloud.house import NOON, House, call_row
 from tests.cloud.verdicts import verdict_for

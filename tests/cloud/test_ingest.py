@@ -20,11 +20,12 @@ from cloud.incoming import Incoming
 from cloud.objects import FolderObjects
 from cloud.store import boxes, schema
 from cloud.store.database import write
+from sync.arriving import Origin
 from sync.chunks import Chunk, pack_chunk
 from sync.envelope import Batch, chained, entry_bytes, genesis, pack_batch
 from sync.events import EVENT_TYPES, GapFact, RecordingLost, SyncEvent
 from sync.ids import new_id
-from sync.inbox import Inbox, Origin
+from sync.inbox import Inbox
 from sync.messages import (
     MAX_SPANS,
     Ack,
@@ -277,6 +278,51 @@ def test_a_fault_of_ours_sets_one_message_aside_and_takes_the_others(office: Off
     assert isinstance(ack, Ack)
     assert [row["line"] for row in office.rows("calls")] == [1]
     assert [row["code"] for row in office.rows("quarantine")] == ["failed"]
+
+
+def test_batches_that_came_together_are_acknowledged_at_once_stream_by_stream(office: Office) -> None:
+    """Each stream's one ack stands where its last batch was, and tells of every entry that was set aside."""
+    office.register("branch-2")
+    heads = {
+        (box_id, stream): genesis(EPOCH, stream) for box_id in (BOX, "branch-2") for stream in ("evt", "log")
+    }
+    messages = []
+    for box_id, stream, first, sound in (
+        (BOX, "evt", 1, False),
+        ("branch-2", "evt", 1, True),
+        (BOX, "log", 1, True),
+        (BOX, "evt", 3, False),
+        (BOX, "evt", 5, True),
+    ):
+        prev = h = heads[box_id, stream]
+        bodies = []
+        for seq in (first, first + 1):
+            body = entry_bytes(call_ended(), new_id(), AT, seq)
+            bodies.append(body if sound else body.replace(b"call_ended", b"call_endet"))
+            h = chained(h, bodies[-1])
+        heads[box_id, stream] = h
+        payload = pack_batch(box_id, EPOCH, stream, first, prev, h, bodies)
+        messages.append((Topic(box_id, False, "up", "e"), payload))
+    answers = [
+        (parse(topic).box_id, unpack(payload)) for topic, payload in office.entries.handle(messages, LATER)
+    ]
+    said = [(box_id, ack.stream, ack.upto, ack.nacks) for box_id, ack in answers if isinstance(ack, Ack)]
+    aside = tuple((seq, "unknown_kind") for seq in (1, 2, 3, 4))
+    assert said == [("branch-2", "evt", 2, ()), (BOX, "log", 2, ()), (BOX, "evt", 6, aside)]
+
+
+def test_an_ack_stays_small_enough_to_be_read(office: Office) -> None:
+    messages = []
+    prev = genesis(EPOCH, "evt")
+    for first in range(1, 801, 100):
+        bodies, h = [], prev
+        for seq in range(first, first + 100):
+            bodies.append(entry_bytes(call_ended(), new_id(), AT, seq).replace(b"call_ended", b"k" * 40))
+            h = chained(h, bodies[-1])
+        messages.append((Topic(BOX, False, "up", "e"), pack_batch(BOX, EPOCH, "evt", first, prev, h, bodies)))
+        prev = h
+    acks = [unpack(payload) for _, payload in office.entries.handle(messages, LATER)]
+    assert [seq for ack in acks if isinstance(ack, Ack) for seq, _ in ack.nacks] == list(range(1, 801))
 
 
 # Files.

@@ -17,9 +17,10 @@ from cloud.store import completeness, troubles
 from cloud.store.completeness import Branch
 from cloud.store.database import read, write
 from cloud.store.schema import inbox_tables, manifests, presence
+from sync.arriving import Origin
 from sync.envelope import chained, entry_bytes, genesis, pack_batch, unpack_batch
 from sync.ids import new_id
-from sync.inbox import Inbox, Origin
+from sync.inbox import Inbox
 from sync.moment import to_text
 from tests.cloud.house import NOON, House
 from tests.sync.station import AT, call_ended

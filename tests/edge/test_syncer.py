@@ -15,10 +15,11 @@ import pytest
 from cloud import pki
 from cloud.store import boxes
 from cloud.store.database import write
+from edge.syncer.files import LANES
 from sync import db as sqlite_db
 from sync import outbox
 from sync.db import data_version
-from tests.sync.station import BOX, Box, Office, Station, call_ended, days, free_port, until
+from tests.sync.station import BOX, Box, Later, Office, Station, call_ended, days, free_port, until
 
 DAY = timedelta(days=1)
 
@@ -61,6 +62,28 @@ def test_call_records_do_not_wait_for_audio(box: Box, office: Office) -> None:
     until(lambda: call.call_id in {row["id"] for row in office.rows("calls")}, box, office)
     assert outbox.waiting(box.db).files == 1
     until(lambda: box.owes == 0, box, office)
+
+
+def test_the_next_recording_begins_when_one_is_sent_and_at_most_four_are_under_way(
+    station: Station, box: Box
+) -> None:
+    works = Later()
+    office = station.office(works=works)
+    ready = [box.record(os.urandom(20_000 + number))[1] for number in range(6)]
+    until(lambda: len(works.jobs) == LANES, box, office)  # all of them were sent, none is stored
+    for _ in range(50):
+        box.step()
+        office.step()
+    assert len(office.rows("transfers")) == len(works.jobs) == LANES == 4
+
+    def none_left() -> bool:
+        works.work()
+        return box.owes == 0
+
+    until(none_left, box, office)
+    assert [row["state"] for row in office.rows("transfers")] == ["stored"] * 6
+    assert all(office.objects.size(one.sha256) == one.size_bytes for one in ready)
+    office.close()
 
 
 def test_a_thousand_entries_of_both_streams_arrive_in_order(box: Box, office: Office) -> None:

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from cloud.incoming import Incoming
 from cloud.ingest import Ingest, IngestSettings
 from cloud.objects import FolderObjects
 from cloud.reconcile import Reconciler
+from cloud.sealing import AtOnce
 from cloud.shards import Leases
 from cloud.store import boxes, schema
 from cloud.store.database import open_engine, read, write
@@ -85,6 +87,28 @@ def recording_ready(recording_id: str, call_id: str, data: bytes) -> RecordingRe
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
     )
+
+
+class Later(Executor):
+    """An executor that does the work when told to."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """See Executor."""
+        future: Future[Any] = Future()
+        self.jobs.append((future, lambda: fn(*args, **kwargs)))
+        return future
+
+    def work(self) -> None:
+        """Do what was submitted."""
+        jobs, self.jobs = self.jobs, []
+        for future, job in jobs:
+            try:
+                future.set_result(job())
+            except Exception as error:
+                future.set_exception(error)
 
 
 @dataclass
@@ -183,10 +207,16 @@ class Station:
             self.folder / "witness.key",
         )
 
-    def office(self, *, registered: bool = True, link_of: Callable[[LinkSettings], Link] = Link) -> Office:
+    def office(
+        self,
+        *,
+        registered: bool = True,
+        link_of: Callable[[LinkSettings], Link] = Link,
+        works: Executor | None = None,
+    ) -> Office:
         """Head office, connected to nothing yet."""
         settings = self.office_settings
-        office = Office(settings, open_engine(settings.database_url), link_of)
+        office = Office(settings, open_engine(settings.database_url), link_of, works or AtOnce())
         if registered:
             with write(office.engine) as db:
                 boxes.register(db, BOX, "Nanjing Road")
@@ -253,6 +283,7 @@ class Office:
     settings: IngestSettings
     engine: Engine
     link_of: Callable[[LinkSettings], Link] = Link
+    works: Executor = field(default_factory=AtOnce)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -275,7 +306,7 @@ class Office:
         self.ingest = Ingest(
             link,
             EntriesDesk(self.engine, inbox, reconciler, leases),
-            FilesDesk(self.engine, self.objects, incoming, leases),
+            FilesDesk(self.engine, self.objects, incoming, leases, self.works),
             chance=lambda: 0.0,
             leases=leases,
         )

@@ -50,6 +50,25 @@ def test_rows_go_in_as_they_are(engine: Engine, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", SIZES)
+def test_rows_that_should_be_new_and_are_not_are_written_over(engine: Engine, count: int) -> None:
+    with write(engine) as db:
+        assert bulk.upsert(db, things, COLUMNS, rows(count // 2), new=True) == count // 2
+        assert bulk.upsert(db, things, COLUMNS, rows(count, value=2), "owner", new=True) == count
+        assert stored(db) == sorted(rows(count, value=2))
+        assert bulk.upsert(db, things, COLUMNS, rows(count, "b", 3), "owner", new=True) == 0
+    with read(engine) as db:
+        assert stored(db) == sorted(rows(count, value=2))
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_a_nul_in_a_new_row_is_shown_as_what_it_is(engine: Engine, count: int) -> None:
+    with write(engine) as db:
+        assert bulk.upsert(db, things, COLUMNS, rows(count, owner="a\0b"), new=True) == count
+        wanted = "a\0b" if db.dialect.name == "sqlite" else "a\ufffdb"
+        assert {owner for _, owner, _, _ in stored(db)} == {wanted}
+
+
+@pytest.mark.parametrize("count", SIZES)
 def test_a_key_that_is_there_is_written_over(engine: Engine, count: int) -> None:
     with write(engine) as db:
         assert bulk.upsert(db, things, COLUMNS, rows(count // 2)) == count // 2

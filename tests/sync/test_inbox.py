@@ -13,9 +13,10 @@ from sqlalchemy.exc import OperationalError
 from cloud.store import boxes
 from cloud.store.database import open_engine, write
 from cloud.store.schema import inbox_tables
+from sync.arriving import MAX_RANGES, Origin
 from sync.envelope import Batch, chained, entry_bytes, genesis, pack_batch, unpack_batch
 from sync.ids import new_id
-from sync.inbox import MAX_RANGES, Inbox, Origin, Told
+from sync.inbox import Inbox, Told
 from sync.inbox_tables import add_tables
 from sync.messages import Refused
 from tests.sync.station import AT, BOX, call_ended

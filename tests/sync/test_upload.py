@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sync.chunks import MAX_CHUNK, MIN_CHUNK, Chunk, FileReceiver
 from sync.ids import new_id
 from sync.messages import At, Declined, Stored, Sums
+from sync.pace import Pace
 from sync.upload import PIECE_BYTES, FileSender, PickFile, SendChunk, SendFin, SendOpen, SendSums
 
 RID = "0192f1de-7a3c-7000-8000-000000000001"
@@ -216,7 +217,7 @@ class Upload:
         self.start_box()
 
     def start_box(self) -> None:
-        self.sender = FileSender(min_chunk=8, max_chunk=64)
+        self.sender = FileSender(pace=Pace(8, 64))
         self.pick()
         self.cut()
 
@@ -349,3 +350,14 @@ def test_whatever_happens_the_file_arrives_whole(
             break
     assert upload.stored
     assert bytes(upload.disk[at] for at in range(len(data))) == data
+
+
+def test_nothing_is_on_the_way_of_a_file_that_is_stored_or_left() -> None:
+    """`stored` may come before the word about the last chunks, which others would then wait for."""
+    for leave in (lambda sender: sender.finished(Stored(rid=RID, sha256=HASH)), lambda sender: sender.drop()):
+        sender = opened(20 * KB, At(rid=RID, offset=0, asked=True))
+        while isinstance(action := sender.next(0.0), SendChunk):
+            sender.sent(action, 0.0)
+        assert sender.on_the_way > 0
+        leave(sender)
+        assert sender.on_the_way == 0

@@ -10,8 +10,9 @@ from sqlalchemy import Engine
 from cloud.apply import APPLY
 from cloud.store.communications import communications_of
 from cloud.store.database import read, write
+from sync.arriving import Origin
 from sync.events import CommunicationAdded, CommunicationCleared, SyncEvent
-from sync.inbox import Origin, Told
+from sync.inbox import Told
 from tests.cloud.customers.people import AT
 
 LATER = "2026-03-02T05:00:00.000Z"

@@ -11,8 +11,9 @@ from cloud.store.communications import communication_added
 from cloud.store.customer_writes import read_record
 from cloud.store.database import read, write
 from cloud.web import customer_words as words
+from sync.arriving import Origin
 from sync.events import CommunicationAdded
-from sync.inbox import Origin, Told
+from sync.inbox import Told
 from tests.cloud.customers.conftest import Firm
 from tests.cloud.customers.people import ADDRESS, AT, BANK, IDENTITY, full_record, record
 

@@ -21,7 +21,7 @@ from cloud.webhooks.delivery import WITHHELD, Office, place_of
 from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
 from cloud.webhooks.sending import new_pool
 from cloud.webhooks.signing import DELIVERY, EVENT, SIGNATURE, check_signature
-from sync.inbox import Origin
+from sync.arriving import Origin
 from sync.moment import to_text
 from tests.cloud.house import NOON, House
 from tests.cloud.webhooks.receiver import Receiver, receiving

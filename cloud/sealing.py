@@ -1,0 +1,74 @@
+"""Recordings that have arrived whole: read back, hashed and taken into the store, beside the ingest loop.
+
+Disk, hash and a bucket far away take their time; meanwhile the loop goes on with what else arrives. Nothing
+is promised here: the row, and the word to the box, are the loop's, once a job is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloud.incoming import Incoming
+from cloud.objects import Objects
+from cloud.transfers import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What the file hashed to, and where the store keeps it; no key if that was not what was wanted."""
+
+    sha256: str
+    object_key: str | None
+
+
+class AtOnce(Executor):
+    """An executor that has done the work when `submit` returns."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """See Executor."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # the door: it is raised where the result is asked for
+            future.set_exception(error)
+        return future
+
+
+@dataclass(slots=True)
+class Sealing:
+    """The jobs that are being done. While one is, nobody else may touch its file."""
+
+    objects: Objects
+    incoming: Incoming
+    works: Executor
+    _jobs: dict[Key, Future[Sealed]] = field(default_factory=dict)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._jobs
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job will be done soon."""
+        return bool(self._jobs)
+
+    def begin(self, key: Key, name: str, wanted: str) -> None:
+        """Read back the unfinished file `name` and store it if its SHA-256 is `wanted`."""
+        self._jobs[key] = self.works.submit(self._seal, name, wanted)
+
+    def done(self) -> list[tuple[Key, Future[Sealed]]]:
+        """The jobs that are done, each once."""
+        done = [(key, job) for key, job in self._jobs.items() if job.done()]
+        for key, _ in done:
+            del self._jobs[key]
+        return done
+
+    def keep(self, ours: Callable[[Key], bool]) -> None:
+        """What becomes of the others no longer matters here."""
+        self._jobs = {key: job for key, job in self._jobs.items() if ours(key)}
+
+    def _seal(self, name: str, wanted: str) -> Sealed:
+        file, found = self.incoming.whole(name)
+        return Sealed(found, self.objects.take(file, found) if found == wanted else None)

@@ -1,0 +1,116 @@
+"""What arrived, before any table is asked: batches taken apart, and what each makes of its stream. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sync import ranges as spans
+from sync.envelope import Batch, Entry, EnvelopeError, chained, unpack_entry
+from sync.ranges import Ranges
+
+MAX_RANGES = 64  # runs of entries beyond a hole; a box sends at most a window of batches out of order
+
+StreamKey = tuple[str, str, str]  # box, epoch, stream
+EntryKey = tuple[str, str]  # eid, box
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a sync event came from, and when it arrived by head office's clock."""
+
+    box_id: str
+    received_utc: str
+
+
+@dataclass(slots=True)
+class Arrival:
+    origin: Origin
+    batch: Batch
+    seq: int
+    body: bytes
+    h: str
+    eid: str
+    entry: Entry | None
+    code: str | None = None  # why it is set aside
+    detail: str = ""
+
+    @property
+    def key(self) -> EntryKey:
+        return self.eid, self.origin.box_id
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An entry that is here."""
+
+    code: str | None
+    epoch: str
+    seq: int
+
+    def other(self, arrival: Arrival) -> bool:
+        """Whether it is here under another number."""
+        return (self.epoch, self.seq) != (arrival.batch.epoch, arrival.seq)
+
+
+@dataclass(slots=True)
+class Stream:
+    """A stream as it was, and as it becomes batch by batch."""
+
+    upto: int
+    ranges: Ranges
+    head: str
+    broken_seq: int | None = None
+    broken_utc: str | None = None
+    updated_utc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A batch and what it makes of its stream; without arrivals if it would leave too many holes."""
+
+    stream: StreamKey
+    origin: Origin
+    batch: Batch
+    was_upto: int
+    upto: int
+    ranges: Ranges
+    arrivals: list[Arrival]
+
+
+def stream_key(origin: Origin, batch: Batch) -> StreamKey:
+    return origin.box_id, batch.epoch, batch.stream
+
+
+def widen(streams: dict[StreamKey, Stream], origin: Origin, batch: Batch) -> Taken:
+    """What a batch adds to its stream; nothing if that would leave too many holes."""
+    key = stream_key(origin, batch)
+    stream = streams[key]
+    was_upto = stream.upto
+    last = batch.first + len(batch.entries) - 1
+    upto, ranges = spans.add(was_upto, stream.ranges, batch.first, last)
+    if len(ranges) > MAX_RANGES:
+        return Taken(key, origin, batch, was_upto, was_upto, stream.ranges, [])
+    stream.upto, stream.ranges = upto, ranges
+    return Taken(key, origin, batch, was_upto, upto, ranges, _arrivals(origin, batch))
+
+
+def _arrivals(origin: Origin, batch: Batch) -> list[Arrival]:
+    h = batch.prev
+    arrivals = []
+    for seq, raw in enumerate(batch.entries, start=batch.first):
+        body = bytes(raw)
+        h = chained(h, body)
+        arrivals.append(_arrival(origin, batch, seq, body, h))
+    return arrivals
+
+
+def _arrival(origin: Origin, batch: Batch, seq: int, body: bytes, h: str) -> Arrival:
+    """What one entry says of itself; one that says nothing usable is known by its chain value."""
+    try:
+        entry = unpack_entry(body)
+    except EnvelopeError as error:
+        return Arrival(origin, batch, seq, body, h, h, None, error.code, str(error))
+    if entry.seq != seq:
+        wrong = f"entry {seq} of its batch says it is {entry.seq}"
+        return Arrival(origin, batch, seq, body, h, h, entry, "wrong_seq", wrong)
+    return Arrival(origin, batch, seq, body, h, entry.eid, entry)
