@@ -18,7 +18,7 @@ from cloud import trail
 from cloud.access.patterns import suspicions
 from cloud.config import Settings
 from cloud.field_keys import KeyFile
-from cloud.store import answered, findings, webhooks
+from cloud.store import answered, findings, reported_calls, webhooks
 from cloud.store.customer_imports import undo_stale
 from cloud.store.customer_tags import apply_rules
 from cloud.store.customer_writes import KEPT_FOR, purge
@@ -90,9 +90,10 @@ def tell_webhooks(works: Works, now: datetime) -> None:
 
 
 def forget_answers(works: Works, now: datetime) -> None:
-    """Let go of answers that were kept for requests sent twice."""
+    """Let go of answers kept for requests sent twice, and of reported calls whose end never was."""
     with write(works.engine) as db:
         answered.forget_old(db, to_text(now - answered.KEPT))
+        reported_calls.forget_old(db, to_text(now - answered.KEPT))
 
 
 def empty_recycle_bin(works: Works, now: datetime) -> None:

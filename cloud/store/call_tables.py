@@ -71,3 +71,16 @@ signing_keys = Table(  # with which head office signs what it gives out and gets
     Column("name", Text, primary_key=True),
     Column("secret", LargeBinary, nullable=False),
 )
+
+reported_calls = Table(  # of another telephone system, while they go on
+    "reported_calls",
+    metadata,
+    Column("source", Text, primary_key=True),  # whose they are: SOURCE of cloud.web.cti and the user's id
+    Column("call_id", Text, primary_key=True),  # that system's
+    Column("direction", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("called", Text, nullable=False),
+    Column("started_utc", Text, nullable=False),
+    Column("answered_utc", Text),
+    Index("reported_calls_by_start", "started_utc"),
+)

@@ -33,6 +33,7 @@ FORMS_LEFT_EMPTY = (
     "POST /purpose",
     "POST /integrations/tokens",
     "POST /integrations/webhooks",
+    "POST /api/v1/cti",
     "POST /api/v1/tokens",
     "POST /api/v1/webhooks",
 )
