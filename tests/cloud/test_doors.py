@@ -111,8 +111,8 @@ def trail_rows(house: House) -> list[dict[str, Any]]:
         return [dict(row) for row in db.execute(query).mappings()]
 
 
-@pytest.mark.parametrize("role", [None, *ROLES, "somebody"])
-def test_no_route_tells_a_role_what_it_may_not_know(tmp_path: Path, role: str | None) -> None:
+@pytest.mark.parametrize("role", [None])
+def test_no_route_tells_a_stranger_anything(tmp_path: Path, role: None) -> None:
     planted = plant(tmp_path)
     client = planted.house.visitor(role)
     tried = 0
@@ -126,7 +126,7 @@ def test_no_route_tells_a_role_what_it_may_not_know(tmp_path: Path, role: str | 
 
 
 @pytest.mark.parametrize("role", [*ROLES, "somebody"])
-def test_every_read_is_one_audit_row_with_what_was_shown(tmp_path: Path, role: str) -> None:
+def test_no_secret_leaves_and_every_read_is_one_audit_row(tmp_path: Path, role: str) -> None:
     planted = plant(tmp_path)
     house, client = planted.house, planted.house.visitor(role)
     for address, _ in built_routes(house):
@@ -136,6 +136,7 @@ def test_every_read_is_one_audit_row_with_what_was_shown(tmp_path: Path, role: s
         before = len(trail_rows(house))
         answer = ask(planted, client, address, role, path)
         fresh = trail_rows(house)[before:]
+        assert leaks(answer, role) == set(), (role, address)
         check_rows(address, role, answer, fresh)
         check_ids(house, answer, fresh, address)
 
