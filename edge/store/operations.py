@@ -92,13 +92,16 @@ def add_operation(db: sqlite3.Connection, operation: Operation, at_utc: str) -> 
     )
 
 
+MOST_HEARD = 20
+
+
 def heard_by(db: sqlite3.Connection, subjects: tuple[str, ...]) -> tuple[LoggedOperation, ...]:
-    """Who has heard or taken away these recordings, or listened to this call: the last twenty."""
+    """Who has heard or taken away these recordings, or listened to this call: the last MOST_HEARD."""
     marks = ", ".join("?" * len(subjects))
     rows = db.execute(
         f"""SELECT id, at_utc, user_name, address, operation, result, subject, reason FROM operation_log
             WHERE subject IN ({marks}) AND operation IN ('play', 'download', 'listen') AND result = 'done'
-            ORDER BY id DESC LIMIT 20""",
+            ORDER BY id DESC LIMIT {MOST_HEARD}""",
         subjects,
     )
     return tuple(LoggedOperation(*row) for row in rows)

@@ -12,7 +12,7 @@ from edge.store.customers import Match, by_number, has
 from edge.store.listing import CallFacts, CallRow, RecordingRow
 from edge.store.marks import Mark, marks_of
 from edge.store.notes import notes_of, tags_of
-from edge.store.operations import Operation, heard_by, log_play
+from edge.store.operations import MOST_HEARD, Operation, heard_by, log_play
 from edge.store.popup_settings import number_rules
 from edge.store.proof import proof_of
 from edge.store.retention import hold_on
@@ -108,6 +108,7 @@ def show(visit: Visit, call_id: str, fault: str = "") -> HTTPResponse:
         notes=[(note, may_strike(visit, note)) for note in notes_of(visit.db, call_id)],
         tags=tags_of(visit.db, call_id),
         heard=heard_by(visit.db, (call_id, *(row.id for row in facts.recordings))),
+        most_heard=MOST_HEARD,
     )
     return allow_style(answer, nonce)
 

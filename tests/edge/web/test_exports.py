@@ -12,9 +12,11 @@ import pytest
 import soundfile
 from python_calamine import CalamineWorkbook
 
+from edge.store.operations import MOST_HEARD, Operation, add_operation
 from edge.store.rights import LEVEL_RIGHTS, Right
 from edge.web import exports
 from edge.web.exports import CALLS, harmless
+from sync.db import write
 from tests.edge.web.conftest import Branch, Browser
 
 EVIL = ["=1+1", "+86123", "-1", "@SUM(A1)", "\tx", "\r=1"]
@@ -197,6 +199,16 @@ def test_who_listened_stands_on_the_page(branch: Branch, staff: Browser) -> None
     staff.get("/recordings/r1/audio")
     heard = staff.get("/calls/a").text.split("Who listened")[1]
     assert "lin" in heard and "2026-11-22 12:00:00" in heard
+    assert "The last 20" not in heard
+
+
+def test_a_long_list_of_who_listened_says_that_it_is_cut(branch: Branch, staff: Browser) -> None:
+    call_id = branch.call("a")
+    with write(branch.db):
+        for _ in range(MOST_HEARD):
+            add_operation(branch.db, Operation("play", "done", "", "wu", call_id), "2026-11-22T04:00:00.000Z")
+    heard = staff.get("/calls/a").text.split("Who listened")[1]
+    assert heard.count("wu") == MOST_HEARD and "The last 20; all of them are in the operation log." in heard
 
 
 def test_a_user_without_the_right_sees_no_player_and_no_buttons(branch: Branch) -> None:
