@@ -2,10 +2,11 @@
 
 A list in order of time with a filter that few rows pass makes a database walk through all rows. So each
 filter names a driver: an index that has the wanted rows already in order, asked once per key for no more than
-a page. What the driver does not decide is looked at row by row (`rest`).
+a page. What the driver does not decide is looked at row by row (`rest`), outside of the walk over the index:
+a database that sees both at once takes an index for the rest, and walks through a million rows of it.
 
-Of what mostly has few rows (a flag, a number, a line) the first LOOK are looked at; if that does not make a
-page, and there are more, the next driver is asked.
+Of what mostly has few rows (a flag, a number, a line) the first LOOK are looked at. If that does not make a
+page, and there are more, the next driver is asked if it has few, else LOOK_FURTHER rows of the first.
 
     facets 17, 49 of box-01   ->   calls_by_box_facet (box-01, 17, newest ...)  51 rows  --+
                                    calls_by_box_facet (box-01, 49, newest ...)  51 rows  --+-- newest 51
@@ -15,7 +16,8 @@ SQLite, which serves small installations and has no LATERAL, gets the same condi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,6 +40,7 @@ from sqlalchemy import (
     true,
     tuple_,
 )
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from cloud.access.decision import Verdict
 from cloud.calls.facets import LENGTHS_MS, Wish, facets_for
@@ -48,7 +51,20 @@ from cloud.store.schema import boxes, calls
 
 MOST_KEYS = 400  # each costs a look into every month's part
 LOOK = 2000  # rows of one driver that are looked at before another is asked
+LOOK_FURTHER = 20_000  # if the other has as many, these are looked at first
 Conditions = dict[str, ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is asked before something else is tried; no bound changes what is found."""
+
+    most_keys: int = MOST_KEYS
+    look: int = LOOK
+    further: int = LOOK_FURTHER
+
+
+BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +137,26 @@ def list_calls(
 
 
 def find_calls(
-    connection: Connection, wanted: CallFilter, after: Position | None, limit: int, most_keys: int = MOST_KEYS
+    connection: Connection,
+    wanted: CallFilter,
+    after: Position | None,
+    limit: int,
+    bounds: Bounds = BOUNDS,
 ) -> Sequence[RowMapping]:
     """Up to `limit` calls with their `branch`, in order of time, from `after` on."""
-    search = _Search(connection, wanted, after, limit, most_keys)
+    search = _Search(connection, wanted, after, limit, bounds.most_keys)
     if connection.dialect.name != "postgresql":
         return search.rows(search.plain())
     first, second = search.drivers()
     if second is None:
         return search.rows(search.plain() if first is None else search.driven(first))
     assert first is not None
-    rows = search.rows(search.driven(first, LOOK))
-    if len(rows) == limit or search.seen_by(first) < LOOK:
-        return rows
+    for look in (bounds.look, bounds.further):
+        rows = search.rows(search.driven(first, look))
+        if len(rows) == limit or search.seen_by(first, look) < look:
+            return rows
+        if search.seen_by(second, bounds.further) < bounds.further:
+            break
     return search.rows(search.driven(second))
 
 
@@ -156,34 +179,36 @@ class _Search:
 
     def rows(self, statement: Select[tuple[object, ...]]) -> Sequence[RowMapping]:
         """The page that the statement gives."""
-        ordered = statement.order_by(*_order(self.wanted, calls.c)).limit(self.limit)
-        return self.connection.execute(ordered).mappings().all()
+        with _in_order(self.connection):
+            return self.connection.execute(statement).mappings().all()
 
     def plain(self) -> Select[tuple[object, ...]]:
         """All conditions in one WHERE."""
-        conditions = _conditions(self.wanted)
-        return with_branch().where(*conditions.values(), *_span(self.wanted, self.after, calls.c))
+        conditions = _conditions(self.wanted, calls.c)
+        every = with_branch().where(*conditions.values(), *_span(self.wanted, self.after, calls.c))
+        return self._page(every, calls.c)
 
     def driven(self, driver: _Driver, look: int | None = None) -> Select[tuple[object, ...]]:
-        """A page of each key, and of all those the first page; at most `look` rows of each are looked at."""
+        """The first page of the driver's rows that fit; of its first `look` rows, if that is given."""
         if not driver.keys:
             return with_branch().where(false())
-        conditions = _conditions(self.wanted)
-        rest = [one for name, one in conditions.items() if name not in driver.covers]
-        some = self._some(driver, [] if look else rest, look or self.limit)
-        first = select(some.c.id)
-        if not look:
-            first = first.order_by(*_order(self.wanted, some.c)).limit(self.limit)
-        found = first.subquery("found")
-        statement = with_branch().join(found, found.c.id == calls.c.id)
-        return statement.where(*rest) if look else statement
+        found = self._looked_at(driver, look) if look else self._pages(driver)
+        ids = self._page(found, found.selected_columns).subquery("found")
+        # One by one: joined, all months' parts may be read for some rows.
+        call = _call_of(ids.c.id)
+        branch = func.coalesce(boxes.c.name, call.c.box_id).label("branch")
+        there = ids.join(call, true()).outerjoin(boxes, boxes.c.id == call.c.box_id)
+        return self._page(select(call, branch).select_from(there), call.c)
 
-    def seen_by(self, driver: _Driver) -> int:
-        """How many rows the driver has, LOOK of each key at most."""
+    def seen_by(self, driver: _Driver, look: int) -> int:
+        """How many rows the driver has, `look` at most."""
         if not driver.keys:
             return 0
-        some = self._some(driver, [], LOOK)
-        return int(self.connection.execute(select(func.count()).select_from(some)).scalar_one())
+        keys, walk = self._walk(driver)
+        one = walk.limit(look).lateral("walk")
+        some = select(literal(1)).select_from(keys.join(one, true())).limit(look).subquery("some")
+        with _in_order(self.connection):
+            return int(self.connection.execute(select(func.count()).select_from(some)).scalar_one())
 
     def drivers(self) -> tuple[_Driver | None, _Driver | None]:
         """Which to ask, and which if that one has many rows and few of them fit; None: there is no other."""
@@ -195,18 +220,43 @@ class _Search:
             return (found[0] if found else None), None
         return found[0], (facet[0] if facet else found[1] if len(found) > 1 else None)
 
-    def _some(self, driver: _Driver, rest: Sequence[ColumnElement[bool]], limit: int) -> Subquery:
-        """The id and time of the first `limit` rows of each key."""
+    def _walk(self, driver: _Driver) -> tuple[TableValuedAlias, Select[Any]]:
+        """The keys, and the rows of one of them in order."""
         keys, same = driver.keys_as_table()
         table = driver.columns[0].table
-        id_ = _id_of(table.c)
-        page = select(id_.label("id"), table.c.started_utc).where(
-            *same, *rest, *_span(self.wanted, self.after, table.c)
-        )
-        if rest and table is not calls:
-            page = page.join(calls, calls.c.id == id_)
-        lateral = page.order_by(*_order(self.wanted, table.c)).limit(limit).lateral("page")
-        return select(lateral.c.id, lateral.c.started_utc).join_from(keys, lateral, true()).subquery("some")
+        rows = select(table).where(*same, *_span(self.wanted, self.after, table.c))
+        return keys, rows.order_by(*_order(self.wanted, table.c))
+
+    def _looked_at(self, driver: _Driver, look: int) -> Select[Any]:
+        """Of the first `look` rows of all keys together, those that fit; so no key is ahead of another."""
+        keys, walk = self._walk(driver)
+        one = walk.limit(look).lateral("walk")
+        first = select(one).select_from(keys.join(one, true()))
+        return self._fitting(self._page(first, one.c, look).subquery("first"), driver)
+
+    def _pages(self, driver: _Driver) -> Select[Any]:
+        """A page of each key's rows that fit."""
+        keys, walk = self._walk(driver)
+        rows = walk.correlate(keys).offset(0).subquery("walk")  # OFFSET: what fits is looked at outside
+        fitting = self._fitting(rows, driver).correlate(keys)
+        page = self._page(fitting, fitting.selected_columns).lateral("page")
+        return select(page).select_from(keys.join(page, true()))
+
+    def _fitting(self, rows: Subquery, driver: _Driver) -> Select[Any]:
+        """The id and time of those of the driver's rows that fulfil what it does not cover."""
+        found = select(_id_of(rows.c).label("id"), rows.c.started_utc)
+        if driver.columns[0].table is calls:
+            return found.where(*self._rest(driver, rows.c))
+        call = _call_of(_id_of(rows.c))
+        rest = self._rest(driver, call.c)
+        return found.join_from(rows, call, true()).where(*rest) if rest else found
+
+    def _rest(self, driver: _Driver, columns: Any) -> list[ColumnElement[bool]]:
+        conditions = _conditions(self.wanted, columns)
+        return [one for name, one in conditions.items() if name not in driver.covers]
+
+    def _page(self, rows: Select[Any], columns: Any, limit: int | None = None) -> Select[Any]:
+        return rows.order_by(*_order(self.wanted, columns)).limit(limit or self.limit)
 
     def _few(self) -> list[_Driver]:
         """Drivers that mostly have few rows."""
@@ -230,7 +280,7 @@ class _Search:
 
     def _by_facet(self) -> _Driver:
         wanted = self.wanted
-        exact = {"shortest", "longest"}.isdisjoint(_conditions(wanted))
+        exact = {"shortest", "longest"}.isdisjoint(_conditions(wanted, calls.c))
         most = self.most_keys if exact else self.most_keys // 8  # of each more than a page is looked at
         pairs = facets.existing(self.connection, facets_for(wanted.wish), wanted.box_ids)
         if wanted.box_ids is not None and len(pairs) <= most:
@@ -246,6 +296,26 @@ class _Search:
         return _Driver((calls.c.box_id,), keys, frozenset({"box"}))
 
 
+@contextmanager
+def _in_order(connection: Connection) -> Iterator[None]:
+    """Within, PostgreSQL walks indexes in their order and sorts nothing that an index has sorted.
+
+    It expects the same few rows of each key, so it would read and sort all rows of one that has a hundred
+    thousand.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    connection.exec_driver_sql("SET LOCAL enable_sort = off")
+    yield
+    connection.exec_driver_sql("SET LOCAL enable_sort = on")
+
+
+def _call_of(id_: ColumnElement[Any]) -> LateralFromClause:
+    """The whole call, by its id alone."""
+    return select(calls).where(calls.c.id == id_).limit(1).lateral("call")
+
+
 def _order(wanted: CallFilter, columns: Any) -> tuple[ColumnElement[Any], ...]:
     key = (columns.started_utc, _id_of(columns))
     return tuple(column.asc() if wanted.oldest_first else column.desc() for column in key)
@@ -256,40 +326,42 @@ def _id_of(columns: Any) -> ColumnElement[Any]:
     return found
 
 
-def _conditions(wanted: CallFilter) -> Conditions:
+def _conditions(wanted: CallFilter, columns: Any) -> Conditions:
     """What a row must fulfil, by the name that drivers know it by."""
     found: Conditions = {}
     if wanted.box_ids is not None:
-        found["box"] = calls.c.box_id.in_(sorted(wanted.box_ids))
+        found["box"] = columns.box_id.in_(sorted(wanted.box_ids))
     if wanted.line is not None:
-        found["line"] = calls.c.line == wanted.line
+        found["line"] = columns.line == wanted.line
     if not wanted.wish.is_any:
-        found["facet"] = calls.c.facet.in_(sorted(facets_for(wanted.wish)))
+        found["facet"] = columns.facet.in_(sorted(facets_for(wanted.wish)))
     if wanted.wish.shortest_ms is not None and wanted.wish.shortest_ms not in LENGTHS_MS:
-        found["shortest"] = calls.c.duration_ms >= wanted.wish.shortest_ms
+        found["shortest"] = columns.duration_ms >= wanted.wish.shortest_ms
     if wanted.wish.longest_ms is not None:
-        found["longest"] = calls.c.duration_ms <= wanted.wish.longest_ms
+        found["longest"] = columns.duration_ms <= wanted.wish.longest_ms
     if wanted.numbers is not None:
-        found["number"] = or_(false(), *(_is_number(one) for one in wanted.numbers))
+        found["number"] = or_(false(), *(_is_number(one, columns) for one in wanted.numbers))
     if wanted.about is not None:
-        ids = calls.c.id.in_(sorted(wanted.call_ids))
-        found["about"] = or_(ids, *(_is_number(one) for one in wanted.about))
+        ids = columns.id.in_(sorted(wanted.call_ids))
+        found["about"] = or_(ids, *(_is_number(one, columns) for one in wanted.about))
     if wanted.name is not None:
-        found["name"] = calls.c.caller_name == wanted.name
+        found["name"] = columns.caller_name == wanted.name
     for flag in sorted(wanted.flags):
-        has = exists().where(call_flags.c.flag == flag, call_flags.c.call_id == calls.c.id)
-        found[flag] = has.correlate(calls)
+        marks = select(call_flags.c.flag).where(call_flags.c.flag == flag, call_flags.c.call_id == columns.id)
+        found[flag] = exists(
+            marks.correlate_except(call_flags).offset(0)
+        )  # OFFSET: asked for a row at a time
     return found
 
 
-def _is_number(one: NumberWish) -> ColumnElement[bool]:
-    conditions = [(calls.c.last4 if one.by_last4 else calls.c.last8) == one.last]
+def _is_number(one: NumberWish, columns: Any) -> ColumnElement[bool]:
+    conditions = [(columns.last4 if one.by_last4 else columns.last8) == one.last]
     if one.forms:
-        conditions.append(calls.c.party.in_(sorted(one.forms)))
+        conditions.append(columns.party.in_(sorted(one.forms)))
     if one.first:
-        conditions.append(calls.c.party.startswith(one.first))
+        conditions.append(columns.party.startswith(one.first))
     if one.more_last != one.last and one.more_last:
-        conditions.append(calls.c.party.endswith(one.more_last))
+        conditions.append(columns.party.endswith(one.more_last))
     return and_(*conditions)
 
 

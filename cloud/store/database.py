@@ -130,6 +130,8 @@ def _open_postgresql(db: Any, _record: Any) -> None:
             return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
 
     db.adapters.register_dumper(str, TextDumper)
+    db.execute("SET jit = off")  # compiling a statement over all months takes seconds, running it no time
+    db.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

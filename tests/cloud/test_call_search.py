@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 from cloud.apply import APPLY, audio_stored
 from cloud.calls.facets import AUDIO, GAP, Wish
 from cloud.calls.numbers import NumberWish, read_numbers, whole_number
-from cloud.store.call_search import CallFilter, Position, bounded, find_calls
+from cloud.store.call_search import BOUNDS, Bounds, CallFilter, Position, bounded, find_calls
 from cloud.store.call_tables import call_facets, call_flags
 from cloud.store.database import read, write
 from cloud.store.schema import calls
@@ -35,6 +35,7 @@ FILTERS: dict[str, CallFilter] = {
     "branches": CallFilter(box_ids=frozenset({"box-01", "box-03", "nowhere"})),
     "no branch": CallFilter(box_ids=frozenset()),
     "a line": CallFilter(box_ids=frozenset({"box-01"}), line=2),
+    "lines": CallFilter(box_ids=frozenset({"box-01", "box-02"}), line=1),
     "incoming": CallFilter(wish=Wish(direction="in")),
     "missed": CallFilter(wish=Wish(outcome="missed")),
     "long": CallFilter(wish=Wish(shortest_ms=7_000, longest_ms=65_000)),
@@ -120,13 +121,13 @@ def wanted_by_hand(row: dict[str, Any], wanted: CallFilter) -> bool:
     )
 
 
-def pages(engine: Engine, wanted: CallFilter, limit: int, most_keys: int = 400) -> list[str]:
+def pages(engine: Engine, wanted: CallFilter, limit: int, bounds: Bounds = BOUNDS) -> list[str]:
     """Every call of the list, by pages."""
     found: list[str] = []
     after: Position | None = None
     while True:
         with read(engine) as db:
-            rows = find_calls(db, wanted, after, limit, most_keys)
+            rows = find_calls(db, wanted, after, limit, bounds)
         found += [row["id"] for row in rows]
         assert len(found) <= 300
         if len(rows) < limit:
@@ -143,14 +144,35 @@ def test_each_filter_and_each_pair_finds_what_a_look_at_every_row_finds(
     found_any = 0
     for at, (name, wanted) in enumerate(tried.items()):
         wanted = replace(wanted, oldest_first=at % 3 == 0)
-        rows = sorted(
-            (row for row in some.values() if wanted_by_hand(row, wanted)),
-            key=lambda row: (row["started_utc"], row["id"]),
-            reverse=not wanted.oldest_first,
-        )
-        assert pages(house.parts.engine, wanted, 60) == [row["id"] for row in rows], name
-        found_any += bool(rows)
+        ids = found_by_hand(some, wanted)
+        assert pages(house.parts.engine, wanted, 60) == ids, name
+        found_any += bool(ids)
     assert found_any > 100
+
+
+@pytest.mark.parametrize(
+    ("bounds", "oldest_first"), [(Bounds(look=4, further=25), False), (Bounds(look=30, further=60), True)]
+)
+def test_what_is_found_does_not_depend_on_how_far_is_looked(
+    house: House, some: dict[str, dict[str, Any]], bounds: Bounds, oldest_first: bool
+) -> None:
+    found_any = 0
+    for few, other in itertools.product(
+        ("a customer", "a line", "a name", "starred", "whole", "lines"),
+        ("branches", "incoming", "long", "never", "gapped", "starred and tagged", "last four"),
+    ):
+        wanted = replace(merged(FILTERS[few], FILTERS[other]), oldest_first=oldest_first)
+        ids = found_by_hand(some, wanted)
+        assert pages(house.parts.engine, wanted, 7, bounds) == ids, f"{few}, {other}"
+        found_any += bool(ids)
+    assert found_any > 30
+
+
+def found_by_hand(some: dict[str, dict[str, Any]], wanted: CallFilter) -> list[str]:
+    """The ids of the wanted calls, in the wanted order."""
+    rows = [row for row in some.values() if wanted_by_hand(row, wanted)]
+    rows.sort(key=lambda row: (row["started_utc"], row["id"]), reverse=not wanted.oldest_first)
+    return [row["id"] for row in rows]
 
 
 def merged(one: CallFilter, other: CallFilter) -> CallFilter:
@@ -167,7 +189,7 @@ def merged(one: CallFilter, other: CallFilter) -> CallFilter:
 def test_more_keys_than_are_asked_one_by_one(house: House, some: dict[str, dict[str, Any]]) -> None:
     for wanted in (merged(FILTERS["branches"], FILTERS["incoming"]), FILTERS["branches"]):
         before = pages(house.parts.engine, wanted, 60)
-        assert pages(house.parts.engine, wanted, 60, most_keys=1) == before != []
+        assert pages(house.parts.engine, wanted, 60, Bounds(most_keys=1)) == before != []
 
 
 def test_a_verdict_narrows_what_is_read() -> None:
