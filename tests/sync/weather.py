@@ -31,8 +31,7 @@ from edge.store.schema import open_store
 from edge.syncer.entries import EntriesEnd
 from edge.syncer.manifests import ManifestsEnd
 from sync import db as sqlite_db
-from sync import outbox
-from sync.envelope import facts, unpack_entry
+from sync import envelope, outbox
 from sync.events import CallEnded, SyncEvent
 from sync.inbox import Inbox, Told
 from sync.keys import DeviceKey
@@ -289,7 +288,7 @@ class World:
             elif what == "altered":
                 db.execute(inbox.update().where(mine).values(body=_flipped(bytes(row["body"]), choice)))
             else:
-                call_id = facts(unpack_entry(bytes(row["body"])))["call_id"]
+                call_id = envelope.facts(envelope.unpack_entry(bytes(row["body"])))["call_id"]
                 db.execute(calls.update().where(calls.c.id == call_id).values(line=7))
         return str(row["eid"])
 
