@@ -1,8 +1,8 @@
 """What `edge record` costs with busy lines, everything on, beside ffmpeg that only writes one card to FLAC.
 
 One core is kept busy by another program all the time. CPU is that of the recorder and its encoding worker,
-read from /proc; both recorders listen to the same virtual card, one after the other. What a line more costs is
-the least of several turns of each size: what else the machine does must not fall on one size alone.
+read from /proc; both recorders listen to the same virtual card, one after the other. What one more line costs
+is by the least of several turns of each size: what else the machine does must not fall on one size alone.
 """
 
 from __future__ import annotations
