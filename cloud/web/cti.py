@@ -19,8 +19,9 @@ from cloud.store.database import write
 from cloud.web.answers import translate
 from cloud.web.door import actor_of, person_of
 from cloud.web.parts import parts_of
+from sync.arriving import Origin
 from sync.ids import new_id
-from sync.inbox import Origin, Told
+from sync.inbox import Told
 from sync.locale import marked
 
 SOURCE = "cti"  # stands before whose calls they are, where a branch's box has its id
