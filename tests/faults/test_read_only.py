@@ -49,7 +49,7 @@ def test_a_read_only_disk_ticks_nothing_off_and_goes_on_when_it_is_well(station:
         disk.fail(DATABASE, READ_ONLY)
         looking.put(*(call_ended() for _ in range(CALLS)))
         until(lambda: disk.refused > 0, office, within_s=60)
-        until(lambda: len(office.rows("calls")) > 1, office, within_s=60)  # what was safe is sent all the same
+        until(lambda: len(office.rows("calls")) > 1, office, within_s=60)  # what was safe is sent
         assert looking.owes == CALLS, "and nothing is ticked off that cannot be written"
         assert syncer.poll() is None, "it does not end for it"
         disk.heal()
