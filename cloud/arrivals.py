@@ -16,7 +16,7 @@ from cloud.apply import audio_stored
 from cloud.entries import Message, Outgoing
 from cloud.incoming import Incoming
 from cloud.objects import Objects
-from cloud.sealing import AtOnce, Sealed, Sealing
+from cloud.sealing import Sealed, Sealing
 from cloud.shards import Fenced, Leases
 from cloud.store import allowed
 from cloud.store.database import read, write
@@ -57,8 +57,8 @@ class FilesDesk:
     engine: Engine
     objects: Objects
     incoming: Incoming
+    works: Executor  # reads back and stores what has arrived whole
     leases: Leases | None = None  # None: nobody else serves any box
-    works: Executor = field(default_factory=AtOnce)  # reads back and stores what has arrived whole
     _files: dict[Key, FileReceiver] = field(default_factory=dict)
     _expired_day: str = ""
     _sealing: Sealing = field(init=False)

@@ -186,7 +186,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     inbox = Inbox(inbox_tables, APPLY)
     reconciler = Reconciler(inbox, settings.objects, key_in(settings.witness_file))
     works = ThreadPoolExecutor(SEALERS, "sealer")
-    files = FilesDesk(engine, settings.objects, Incoming(settings.incoming_folder), leases, works)
+    files = FilesDesk(engine, settings.objects, Incoming(settings.incoming_folder), works, leases)
     ingest = Ingest(link, EntriesDesk(engine, inbox, reconciler, leases), files, leases=leases)
     parts = Parts(engine)
     try:

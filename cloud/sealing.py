@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import Any
 
 from cloud.incoming import Incoming
 from cloud.objects import Objects
@@ -22,19 +21,6 @@ class Sealed:
 
     sha256: str
     object_key: str | None
-
-
-class AtOnce(Executor):
-    """An executor that has done the work when `submit` returns."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """See Executor."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # the door: it is raised where the result is asked for
-            future.set_exception(error)
-        return future
 
 
 @dataclass(slots=True)

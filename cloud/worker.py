@@ -85,7 +85,7 @@ def tell_webhooks(works: Works, now: datetime) -> None:
         if not webhooks.is_due(db, to_text(now)):
             return
     ring = KeyFile(works.settings.keys_file).ring(to_text(now))
-    count = Office(works.engine, ring, new_pool()).deliver_all(now)
+    count = Office(works.engine, ring, new_pool()).deliver(now)
     _log.info("%d deliveries of webhooks tried", count)
 
 

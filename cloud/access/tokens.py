@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from cloud.access.guard import Person
 from cloud.access.roles import Right
@@ -50,8 +50,3 @@ def check_token(person: Person, name: str, rights: Iterable[str], days: int) -> 
     if not wanted or wanted - set(allowed):
         raise TokenRefused(marked("Rights: at least one, and only your own."))
     return tuple(right for right in allowed if right in wanted)
-
-
-def expires(now: datetime, days: int) -> datetime:
-    """When a token made now ends."""
-    return now + timedelta(days=days)

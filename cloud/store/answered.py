@@ -31,7 +31,7 @@ class Kept:
     asked: str
     status: int  # AT_WORK: no answer yet
     headers: dict[str, str]
-    body: bytes
+    sealed: bytes  # the body
 
 
 def begin(db: Connection, owner_id: str, key: str, asked: str, now_utc: str) -> Kept | None:
@@ -44,10 +44,12 @@ def begin(db: Connection, owner_id: str, key: str, asked: str, now_utc: str) -> 
     return Kept(found["asked"], found["status"], json.loads(found["headers"]), bytes(found["body"]))
 
 
-def keep(db: Connection, owner_id: str, key: str, status: int, headers: dict[str, str], body: bytes) -> None:
+def keep(
+    db: Connection, owner_id: str, key: str, status: int, headers: dict[str, str], sealed: bytes
+) -> None:
     """What it was answered."""
     mine = ANSWERED.update().where(ANSWERED.c.owner_id == owner_id, ANSWERED.c.key == key)
-    db.execute(mine.values(status=status, headers=json.dumps(headers), body=body))
+    db.execute(mine.values(status=status, headers=json.dumps(headers), body=sealed))
 
 
 def forget(db: Connection, owner_id: str, key: str) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from cloud.calls.reported import Ringing
 from cloud.store.call_tables import reported_calls as table
+from sync import bulk
 
 FIELDS = ("direction", "caller", "called", "started_utc", "answered_utc")
 
@@ -18,9 +19,8 @@ def find(db: Connection, source: str, call_id: str) -> Ringing | None:
 
 def keep(db: Connection, source: str, call_id: str, call: Ringing) -> None:
     """It goes on, and stands so."""
-    forget(db, source, call_id)
-    row = {name: getattr(call, name) for name in FIELDS}
-    db.execute(table.insert().values(source=source, call_id=call_id, **row))
+    row = (source, call_id, *(getattr(call, name) for name in FIELDS))
+    bulk.upsert(db, table, ("source", "call_id", *FIELDS), [row])
 
 
 def forget(db: Connection, source: str, call_id: str) -> None:

@@ -40,7 +40,7 @@ def add_tables(metadata: MetaData) -> ApiTables:
         Column("asked", Text, nullable=False),  # SHA-256 of method, path and body
         Column("status", Integer, nullable=False),  # 0: it is being worked on
         Column("headers", Text, nullable=False),  # JSON object
-        Column("body", LargeBinary, nullable=False),
+        Column("body", LargeBinary, nullable=False),  # sealed (cloud.field_keys)
         Column("at_utc", Text, nullable=False),
         Index("answered_requests_by_time", "at_utc"),
     )

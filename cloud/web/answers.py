@@ -122,7 +122,8 @@ def went_wrong(request: Request, error: Exception) -> Response:
         detail = FRAMEWORK_SENTENCES.get(error.status_code, detail)
     sentence = translate(request, detail)
     way = _way_to_apply(request, error)
-    answer = _problem(request, error.status_code, sentence, trace_id(request), way)
+    code = error.refusal.code if isinstance(error, NotGiven) else ""
+    answer = _problem(request, error.status_code, sentence, trace_id(request), way, code)
     answer.headers.update(error.headers or {})
     return answer
 
@@ -154,11 +155,13 @@ def broken(request: Request, error: Exception) -> Response:
     return _problem(request, 500, sentence, error_id)
 
 
-def _problem(request: Request, status: int, sentence: str, error_id: str, apply: str = "") -> Response:
+def _problem(
+    request: Request, status: int, sentence: str, error_id: str, apply: str = "", code: str = ""
+) -> Response:
     if _is_api(request):
         problem = {"title": HTTPStatus(status).phrase, "status": status, "detail": sentence, "id": error_id}
         problem |= {"apply": apply} if apply else {}
-        problem["code"] = HTTPStatus(status).name.lower()
+        problem["code"] = code or HTTPStatus(status).name.lower()
         return JSONResponse(problem, status, media_type=PROBLEM_TYPE)
     return page(request, "error.html", status, sentence=sentence, code=status, error_id=error_id, apply=apply)
 

@@ -191,9 +191,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         403: "not allowed; `apply` leads to an application",
         404: "there is no such thing",
         409: "it is in the way of something else",
-        412: "changed since it was seen; `ETag` is the present version",
         422: "not understood",
-        428: "say with If-Match which version was seen",
         429: "too often; `Retry-After` seconds",
     }.items()
 }

@@ -11,13 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloud.access.log import Action, Deed
+from cloud.access.log import Action
 from cloud.apply import call_ended
 from cloud.calls.reported import HANG_UP, CtiRefused, after, ended, read_report
-from cloud.store import reported_calls, trail
+from cloud.store import reported_calls
 from cloud.store.database import write
 from cloud.web.answers import translate
-from cloud.web.door import actor_of, person_of
+from cloud.web.door import note_deed, person_of
 from cloud.web.parts import parts_of
 from sync.arriving import Origin
 from sync.ids import new_id
@@ -61,6 +61,5 @@ def report_call(request: Request, fields: Annotated[Mapping[str, object], Depend
         reported_calls.forget(db, source, report.call_id)
         call_id = new_id()
         call_ended(db, [Told(Origin(source, now_utc), ended(call, report, call_id, person.name, now_utc))])
-        deed = Deed(actor=actor_of(request), action=Action.CREATE, kind="calls", object_id=call_id)
-        trail.append(db, deed, now_utc)
+        note_deed(request, db, Action.CREATE, "calls", call_id)
     return Response(status_code=204)

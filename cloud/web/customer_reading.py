@@ -15,19 +15,18 @@ from starlette.requests import Request
 
 from cloud.access.decision import Ask, Verb, Verdict
 from cloud.access.grants import Place
-from cloud.access.log import Action, Deed
+from cloud.access.log import Action
 from cloud.access.shapes import customers as shapes
 from cloud.access.shapes.customers import Customer
 from cloud.field_keys import KeyFault, Keyring
 from cloud.reading import Found, Look
 from cloud.store import customers as store
-from cloud.store import trail
 from cloud.store.customer_rows import open_row
 from cloud.store.customer_writes import Stamp
 from cloud.store.database import write
 from cloud.web.asking import ask_of, given
 from cloud.web.customer_query import SENTENCES, CustomerQuery, make_cursor
-from cloud.web.door import actor_of, person_of
+from cloud.web.door import note_deed, person_of
 from cloud.web.parts import parts_of
 from sync.locale import marked
 
@@ -196,8 +195,7 @@ def note(request: Request, action: Action, ask: Ask, **more: Any) -> None:
 def note_in(db: Connection, request: Request, action: Action, ask: Ask, **more: Any) -> None:
     """A row of the audit trail about a change, in its own transaction; add it last."""
     more.setdefault("row_count", len(more.get("ids", ())) or 1)
-    deed = Deed(actor=actor_of(request), action=action, kind="customers", purpose=ask.reason, **more)
-    trail.append(db, deed, parts_of(request).clock.now_utc())
+    note_deed(request, db, action, "customers", purpose=ask.reason, **more)
 
 
 def stamp_of(request: Request) -> Stamp:

@@ -11,8 +11,10 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -94,6 +96,17 @@ def actor_of(request: Request) -> Actor:
         unit_id=person.unit_id,
         session=person.session,
     )
+
+
+def note_deed(
+    request: Request, db: Connection, action: Action, kind: str, object_id: str = "", **more: Any
+) -> None:
+    """Add the audit row of a deed of whoever asks, in the deed's own transaction and last of all.
+
+    `more` are further fields of `Deed`.
+    """
+    deed = Deed(actor=actor_of(request), action=action, kind=kind, object_id=object_id, **more)
+    trail.append(db, deed, parts_of(request).clock.now_utc())
 
 
 def channel_of(request: Request) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import RowMapping
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloud.access.log import Action, Deed
-from cloud.store import trail, webhooks
+from cloud.access.log import Action
+from cloud.store import webhooks
 from cloud.store.database import read, write
 from cloud.store.webhooks import NewHook
-from cloud.web.door import actor_of, person_of
+from cloud.web.door import note_deed, person_of
 from cloud.web.parts import parts_of
 from cloud.webhooks.delivery import place_of
 from cloud.webhooks.events import TOLD
@@ -25,6 +25,7 @@ from cloud.webhooks.signing import new_secret
 from sync.ids import new_id
 from sync.locale import marked
 
+KIND = "webhooks"  # in the audit
 NO_HOOK = marked("There is no such webhook of yours.")
 NO_DELIVERY = marked("There is no delivery of yours that was given up.")
 MOST_HOOKS = 20
@@ -96,7 +97,7 @@ def add_hook(request: Request, wanted: HookWanted) -> HookMade:
             raise HTTPException(422, marked("You have twenty webhooks already. End one first."))
         webhooks.add_hook(db, NewHook(hook_id, person.user_id, wanted.url, kinds, sealed), now_utc)
         changes = {"url": (None, wanted.url), "kinds": (None, " ".join(kinds))}
-        _note(request, db, Action.CREATE, hook_id, changes)
+        note_deed(request, db, Action.CREATE, KIND, hook_id, changes=changes)
     shown = HookShown(
         id=hook_id, url=wanted.url, kinds=list(kinds), created_utc=now_utc, ended_utc=None, ended_why=""
     )
@@ -109,7 +110,7 @@ def end_hook(request: Request, hook_id: Annotated[str, Path(max_length=64)]) -> 
     with write(parts.engine) as db:
         if not webhooks.end_hook(db, hook_id, "ended by its owner", parts.clock.now_utc(), person.user_id):
             raise HTTPException(404, NO_HOOK)
-        _note(request, db, Action.DELETE, hook_id, {})
+        note_deed(request, db, Action.DELETE, KIND, hook_id)
     return Response(status_code=204)
 
 
@@ -130,7 +131,7 @@ def send_again(request: Request, delivery_id: Annotated[str, Path(max_length=64)
         person = person_of(request)
         if not webhooks.send_again(db, delivery_id, person.user_id, parts.clock.now_utc()):
             raise HTTPException(404, NO_DELIVERY)
-        _note(request, db, Action.UPDATE, delivery_id, {})
+        note_deed(request, db, Action.UPDATE, KIND, delivery_id)
     return Response(status_code=202)
 
 
@@ -143,8 +144,3 @@ def _shown(row: RowMapping) -> HookShown:
         ended_utc=row["ended_utc"],
         ended_why=row["ended_why"],
     )
-
-
-def _note(request: Request, db: Connection, action: Action, object_id: str, changes: dict[str, Any]) -> None:
-    deed = Deed(actor=actor_of(request), action=action, kind="webhooks", object_id=object_id, changes=changes)
-    trail.append(db, deed, parts_of(request).clock.now_utc())

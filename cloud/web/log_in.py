@@ -18,7 +18,7 @@ from cloud.access.log import Action, Actor, Deed
 from cloud.store import people, trail
 from cloud.store.database import read, write
 from cloud.web.answers import local_path, page, see_other, translate
-from cloud.web.door import LONGEST_SESSION, actor_of, person_of, session_cookie, session_token, stranger_of
+from cloud.web.door import LONGEST_SESSION, note_deed, person_of, session_cookie, session_token, stranger_of
 from cloud.web.parts import Parts, parts_of
 from sync.accounts import hash_password, needs_rehash, throttle_keys, verify_password
 from sync.locale import LANGUAGES, marked
@@ -70,8 +70,7 @@ def log_out(request: Request) -> Response:
     with write(parts.engine) as connection:
         if token:
             people.close_session(connection, token)
-        deed = Deed(actor=actor_of(request), action=Action.LOG_OUT, kind="users", object_id=person.user_id)
-        trail.append(connection, deed, parts.clock.now_utc())
+        note_deed(request, connection, Action.LOG_OUT, "users", person.user_id)
     answer = see_other("/log-in")
     answer.delete_cookie(session_cookie(parts), path="/", secure=parts.settings.web.https)
     return answer

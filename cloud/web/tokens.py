@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Annotated
 
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,18 +13,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloud.access.log import Action, Deed
+from cloud.access.log import Action
 from cloud.access.purposes import may_name
-from cloud.access.tokens import TokenRefused, check_token, expires
-from cloud.store import tokens, trail
+from cloud.access.tokens import TokenRefused, check_token
+from cloud.store import tokens
 from cloud.store.database import read, write
 from cloud.store.tokens import NewToken
 from cloud.web.answers import translate
-from cloud.web.door import actor_of, person_of
+from cloud.web.door import note_deed, person_of
 from cloud.web.parts import parts_of
 from sync.locale import marked
 from sync.moment import to_text
 
+KIND = "tokens"  # in the audit
 NO_TOKEN = marked("There is no such token of yours.")
 
 
@@ -73,14 +75,13 @@ def make_token(request: Request, wanted: TokenWanted) -> TokenMade:
     except TokenRefused as refused:
         raise HTTPException(422, translate(request, refused.text, **refused.values)) from refused
     now = parts.clock.now()
-    new = NewToken(
-        person.user_id, wanted.name.strip(), rights, wanted.purpose, to_text(expires(now, wanted.days))
-    )
+    ends_utc = to_text(now + timedelta(days=wanted.days))
+    new = NewToken(person.user_id, wanted.name.strip(), rights, wanted.purpose, ends_utc)
     with write(parts.engine) as db:
         token_id, token = tokens.make_token(db, new, to_text(now))
         row = next(row for row in tokens.tokens_of(db, person.user_id) if row["id"] == token_id)
         changes = {"name": (None, new.name), "rights": (None, " ".join(rights))}
-        _note(request, db, Action.CREATE, token_id, changes)
+        note_deed(request, db, Action.CREATE, KIND, token_id, changes=changes)
     return TokenMade(**_shown(row).model_dump(), token=token)
 
 
@@ -90,7 +91,7 @@ def revoke_token(request: Request, token_id: Annotated[str, Path(max_length=64)]
     with write(parts.engine) as db:
         if not tokens.revoke_token(db, token_id, person_of(request).user_id, parts.clock.now_utc()):
             raise HTTPException(404, NO_TOKEN)
-        _note(request, db, Action.DELETE, token_id, {})
+        note_deed(request, db, Action.DELETE, KIND, token_id)
     return Response(status_code=204)
 
 
@@ -105,8 +106,3 @@ def _shown(row: RowMapping) -> TokenShown:
         last_used_utc=row["last_used_utc"],
         revoked_utc=row["revoked_utc"],
     )
-
-
-def _note(request: Request, db: Any, action: Action, token_id: str, changes: dict[str, Any]) -> None:
-    deed = Deed(actor=actor_of(request), action=action, kind="tokens", object_id=token_id, changes=changes)
-    trail.append(db, deed, parts_of(request).clock.now_utc())

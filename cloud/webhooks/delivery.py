@@ -8,6 +8,7 @@ its id is the same both times.
 from __future__ import annotations
 
 import json
+import logging
 import random
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from typing import Any
 import urllib3
 from sqlalchemy import Engine, RowMapping
 
-from cloud.field_keys import Keyring
+from cloud.field_keys import KeyFault, Keyring
 from cloud.store import people, webhooks
 from cloud.store.database import read, write
 from cloud.webhooks.attempts import Answer, Outcome, State, outcome
@@ -31,15 +32,17 @@ AT_ONCE = 8  # a receiver that is slow must not hold up the others
 A_ROUND = 64
 CLAIMED = timedelta(minutes=5)  # longer than a round can take
 WITHHELD = "the hook's owner may not see this"
+UNSIGNED = "the hook's secret cannot be read: the key it is sealed with is missing"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A delivery that is ready to be sent. `said` None: its owner may not see what it would say."""
+    """A delivery that is ready to be sent."""
 
     delivery: RowMapping
-    said: dict[str, Any] | None
-    secret: str
+    said: dict[str, Any] | None  # None: the hook's owner may not see it
+    secret: str | None  # None: it cannot be read
 
     @property
     def body(self) -> bytes:
@@ -56,13 +59,6 @@ class Office:
     engine: Engine
     keys: Keyring
     pool: urllib3.PoolManager
-
-    def deliver_all(self, now: datetime) -> int:
-        """Try everything that is due; how many deliveries were tried."""
-        count = 0
-        while done := self.deliver(now):
-            count += done
-        return count
 
     def deliver(self, now: datetime) -> int:
         """Try a round of what is due; how many were tried."""
@@ -81,11 +77,20 @@ class Office:
         if owner is not None and telling is not None:
             why = {"hook": delivery["hook_id"], "event": delivery["kind"]}
             said = telling(self.engine, owner, delivery["object_id"], why, now)
-        return Letter(delivery, said, self.keys.open(delivery["secret"], place_of(delivery["hook_id"])))
+        return Letter(delivery, said, self._secret(delivery))
+
+    def _secret(self, delivery: RowMapping) -> str | None:
+        try:
+            return self.keys.open(delivery["secret"], place_of(delivery["hook_id"]))
+        except KeyFault as fault:  # of one hook: the others go on
+            log.warning("webhook %s: %s", delivery["hook_id"], fault)
+            return None
 
     def _post(self, letter: Letter, now: datetime) -> Answer:
         if letter.said is None:
             return Answer(fault=WITHHELD)
+        if letter.secret is None:
+            return Answer(fault=UNSIGNED)
         body = letter.body
         headers = {
             "Content-Type": "application/json",

@@ -45,6 +45,7 @@ from sync.messages import (
 )
 from sync.session import Accepted
 from sync.topics import Topic, parse
+from tests.fakes import AtOnce
 from tests.sync.station import AT, BOX, call_ended, recording_ready
 
 EPOCH = "0123456789abcdef"
@@ -61,7 +62,7 @@ class Office:
         self.objects = FolderObjects(folder)
         self.incoming = Incoming(folder / "incoming")
         self.entries = EntriesDesk(self.engine, Inbox(schema.inbox_tables, APPLY))
-        self.files = FilesDesk(self.engine, self.objects, self.incoming)
+        self.files = FilesDesk(self.engine, self.objects, self.incoming, AtOnce())
         self.seq: dict[tuple[str, str], tuple[int, str]] = {}
         self.register(BOX)
 
@@ -364,7 +365,7 @@ def test_damage_is_found_by_the_sums_and_only_that_comes_again(office: Office) -
     assert office.file(Fin(rid=rid)) == [At(rid=rid, offset=len(AUDIO), doubt=True)]
     wanted = At(rid=rid, offset=4000, spans=((6000, len(AUDIO)),), asked=True)
     assert office.file(sums_of(rid, AUDIO, 0, len(AUDIO), 2000)) == [wanted]
-    office.files = FilesDesk(office.engine, office.objects, office.incoming)  # it is remembered
+    office.files = FilesDesk(office.engine, office.objects, office.incoming, AtOnce())  # it is remembered
     assert office.file(opened) == [wanted]
     assert office.file(Chunk(rid, 4000, AUDIO[4000:6000]), Fin(rid=rid))[0] == Stored(rid=rid, sha256=SHA256)
 
@@ -375,7 +376,7 @@ def test_a_recording_arrives_while_it_is_made(office: Office) -> None:
     assert office.file(Chunk(rid, 100, AUDIO[100:3000])) == [At(rid=rid, offset=0, spans=((100, 3000),))]
     asked = At(rid=rid, offset=0, spans=((100, 3000),), asked=True)
     assert office.file(sums_of(rid, AUDIO, 100, 3000, 2900)) == [asked]
-    office.files = FilesDesk(office.engine, office.objects, office.incoming)
+    office.files = FilesDesk(office.engine, office.objects, office.incoming, AtOnce())
     assert office.file(Fin(rid=rid)) == [asked]  # nobody knows its size yet
     opened = Open(rid=rid, size=len(AUDIO), sha256=SHA256)
     assert office.file(opened) == [At(rid=rid, offset=0, spans=((100, 3000),), asked=True)]
@@ -421,9 +422,9 @@ def test_more_holes_than_can_be_told_are_not_made(office: Office) -> None:
 def test_a_restart_goes_on_from_the_bytes_on_disk(office: Office) -> None:
     rid = new_id()
     office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), Chunk(rid, 0, AUDIO[:5000]))
-    office.files = FilesDesk(office.engine, office.objects, office.incoming)
+    office.files = FilesDesk(office.engine, office.objects, office.incoming, AtOnce())
     assert office.file(Chunk(rid, 5000, AUDIO[5000:6000])) == [At(rid=rid, offset=6000)]
-    office.files = FilesDesk(office.engine, office.objects, office.incoming)
+    office.files = FilesDesk(office.engine, office.objects, office.incoming, AtOnce())
     assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [
         At(rid=rid, offset=6000, asked=True)
     ]
@@ -496,7 +497,7 @@ def test_a_crash_after_the_object_and_before_its_row_costs_one_fin(office: Offic
     rid = new_id()
     office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), Chunk(rid, 0, AUDIO))
     office.objects.take(*office.incoming.whole(f"{BOX}.{rid}"))
-    office.files = FilesDesk(office.engine, office.objects, office.incoming)
+    office.files = FilesDesk(office.engine, office.objects, office.incoming, AtOnce())
     assert office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256)) == [
         At(rid=rid, offset=len(AUDIO), asked=True)
     ]

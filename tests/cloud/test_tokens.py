@@ -14,6 +14,7 @@ from cloud.access.roles import Right
 from cloud.access.tokens import NEVER
 from cloud.store.database import read
 from cloud.store.schema import access_log, api
+from cloud.web.words import RIGHTS
 from tests.cloud.house import SITE, House
 
 WANTED: dict[str, Any] = {"name": "report", "rights": ["read_calls"], "days": 30}
@@ -153,6 +154,30 @@ def test_the_same_request_again_gets_the_same_answer(house: House) -> None:
     assert "idempotency-replayed" not in first.headers and again.headers["idempotency-replayed"] == "true"
     assert again.headers["content-type"] == "application/json"
     assert len(client.get("/api/v1/tokens").json()) == 1
+
+
+def test_what_is_told_once_stands_nowhere_in_the_database(house: House) -> None:
+    client = house.visitor("manager")
+    first, _ = post_twice(client, house, WANTED, WANTED)
+    with read(house.parts.engine) as db:
+        rows = [
+            dict(row) for table in (api.tokens, api.answered) for row in db.execute(select(table)).mappings()
+        ]
+    assert len(rows) == 2 and first.json()["token"] not in repr(rows)
+
+
+def test_the_guard_stands_before_a_kept_answer(house: House) -> None:
+    client = house.visitor("manager")
+    (first,) = post_twice(client, house, WANTED, key="k1")
+    narrow = with_token(house, first.json()["token"])  # of the same person, without that right
+    again = narrow.post("/api/v1/tokens", json=WANTED, headers={"Idempotency-Key": "k1"})
+    assert again.status_code == 403 and "blt_" not in again.text
+    forged = client.post("/api/v1/tokens", json=WANTED, headers={"Idempotency-Key": "k1"})
+    assert forged.status_code == 403 and "blt_" not in forged.text
+
+
+def test_every_right_a_token_may_have_has_a_word() -> None:
+    assert set(RIGHTS) == {right.value for right in Right} - {right.value for right in NEVER}
 
 
 def test_a_key_stands_for_one_request_of_one_person(house: House) -> None:

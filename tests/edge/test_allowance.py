@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cloud.sealing import AtOnce
 from edge.config import BoxSettings, Config, HatSettings, UploadSettings, UploadWindow
 from edge.services import sync_settings
 from edge.store.schema import open_store
@@ -23,6 +22,7 @@ from sync import outbox
 from sync.budget import Month
 from sync.db import write
 from sync.uploads import month_bytes, pause, pause_of, resume
+from tests.fakes import AtOnce
 from tests.sync.station import AT, BOX, Office, Station, until
 
 ZONE = ZoneInfo("Asia/Shanghai")

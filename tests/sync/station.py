@@ -28,7 +28,6 @@ from cloud.incoming import Incoming
 from cloud.ingest import Ingest, IngestSettings
 from cloud.objects import FolderObjects
 from cloud.reconcile import Reconciler
-from cloud.sealing import AtOnce
 from cloud.shards import Leases
 from cloud.store import boxes, schema
 from cloud.store.database import open_engine, read, write
@@ -41,6 +40,7 @@ from sync.ids import new_id
 from sync.inbox import Inbox
 from sync.keys import key_in
 from sync.transport import Link, LinkSettings, utc_now, wait
+from tests.fakes import AtOnce
 
 BOX = "branch-1"
 AT = "2026-11-22T04:05:06.789Z"
@@ -306,7 +306,7 @@ class Office:
         self.ingest = Ingest(
             link,
             EntriesDesk(self.engine, inbox, reconciler, leases),
-            FilesDesk(self.engine, self.objects, incoming, leases, self.works),
+            FilesDesk(self.engine, self.objects, incoming, self.works, leases),
             chance=lambda: 0.0,
             leases=leases,
         )

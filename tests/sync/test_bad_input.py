@@ -34,6 +34,7 @@ from sync.ids import new_id
 from sync.inbox import Inbox
 from sync.messages import Ack, Fin, Hello, Open, Refused, pack, unpack
 from sync.topics import Topic, TopicError, parse, shard_of
+from tests.fakes import AtOnce
 from tests.sync.station import AT, BOX, call_ended, recording_ready
 
 EPOCH = "0123456789abcdef"
@@ -58,7 +59,7 @@ class Desk:
         self.engine = engine
         inbox = Inbox(schema.inbox_tables, APPLY)
         self.entries = EntriesDesk(engine, inbox)
-        self.files = FilesDesk(engine, FolderObjects(folder), Incoming(folder / "incoming"))
+        self.files = FilesDesk(engine, FolderObjects(folder), Incoming(folder / "incoming"), AtOnce())
         self.good = 0
         self.head = genesis(EPOCH, "evt")
         with write(engine) as db:

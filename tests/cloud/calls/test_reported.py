@@ -11,7 +11,8 @@ from cloud.calls.reported import CtiRefused, read_report
 from cloud.store.call_tables import reported_calls
 from cloud.store.database import read
 from cloud.store.schema import calls
-from tests.cloud.house import House
+from sync.moment import to_text
+from tests.cloud.house import NOON, House
 from tests.cloud.test_tokens import token_of
 
 IN = {"callId": "pbx-7", "direction": "in", "from": "13800138000", "to": "8001"}
@@ -69,6 +70,12 @@ def test_not_answered(
 def test_a_hang_up_without_a_beginning_is_a_call_too(house: House) -> None:
     report(house, token_of(house, "admin", rights=["report_calls"]), (IN, "hangup", 0))
     assert row(house)["outcome"] == "missed"
+
+
+def test_a_beginning_that_is_reported_twice_is_one_call(house: House) -> None:
+    client = token_of(house, "admin", rights=["report_calls"])
+    report(house, client, (IN, "newCall", 0), (IN, "newCall", 3), (IN, "hangup", 3))
+    assert row(house)["started_utc"] == to_text(NOON)
 
 
 def test_two_systems_may_use_the_same_number_for_a_call(house: House) -> None:
