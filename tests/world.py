@@ -37,7 +37,7 @@ BOX_ID = "branch-12"
 USER = "demo"
 SCRIPTS = Path(__file__).parents[1] / "hw" / "virtual" / "scripts"
 READY = {"hat": "virtual HAT:", "record": "recorder: ready", "web": "page: ", "sync": "sync: ready"}
-ORDER = ("broker", "ingest", "hq-web", "hat", "record", "web", "sync")
+ORDER = ("broker", "ingest", "hq-web", "hq-worker", "hat", "record", "web", "sync")
 
 BOX_TOML = """\
 [box]
@@ -224,6 +224,7 @@ class World:
             "broker": [str(find_mosquitto()), "-c", str(self.folder / "broker" / "mosquitto.conf")],
             "ingest": [*cloud, "ingest"],
             "hq-web": [*cloud, "web"],
+            "hq-worker": [*cloud, "worker"],
             "hat": hat,
         }.get(program, edge)
 

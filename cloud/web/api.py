@@ -21,8 +21,10 @@ from cloud.web.door import person_of
 from cloud.web.query import SENTENCES, FilterRefused
 
 ABOUT = (
-    "Calls and recordings of all branches. Requests carry the session cookie of a log-in; every field is "
-    "what that person's role may see. Times are UTC. Errors are problem documents (RFC 9457)."
+    "Calls and recordings of all branches. Requests carry a token (`Authorization: Bearer`, made on the page "
+    "Integrations) or the session cookie of a log-in; every field is what that person may see. Times are "
+    "UTC. Errors are problem documents (RFC 9457). A POST with an `Idempotency-Key` is done once, however "
+    "often it is sent."
 )
 
 
