@@ -34,6 +34,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Nothing of a group runs beside the rest of it: what has the mark must have the suffix that groups."""
+    if not session.config.getoption("loadgroup", False):
+        return
+    alone = [item.nodeid for item in session.items if item.get_closest_marker("xdist_group")]
+    if not all("@" in nodeid for nodeid in alone):
+        raise pytest.UsageError("pytest-xdist keeps no group together with this pytest: take an older one")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """The server of this test process, started when the first test asks for it."""
