@@ -101,7 +101,7 @@ class Keyring:
         """The inverse of `seal`; KeyMissing, NotSealedHere."""
         if sealed is None:
             return ""
-        key_id = bytes(sealed[:ID_BYTES]).hex()
+        key_id = key_id_of(sealed)
         key = next((key for key in self.keys if key.id == key_id), None)
         if key is None:
             raise KeyMissing(f"what is sealed at {place} needs key {key_id}, which is not in the key file")
@@ -114,6 +114,11 @@ class Keyring:
     def tokens(self, text: str) -> list[str]:
         """What a value may be found by, the keys of a rotation that is under way included."""
         return [key.token(text) for key in self.keys]
+
+
+def key_id_of(sealed: bytes) -> str:
+    """The id of the key that sealed it."""
+    return bytes(sealed[:ID_BYTES]).hex()
 
 
 class KeyFile:

@@ -14,11 +14,13 @@ from sqlalchemy import Connection, Engine, RowMapping, Table, func, select
 from cloud.customers.record import SENSITIVE
 from cloud.field_keys import Keyring
 from cloud.store import customer_tables as tables
+from cloud.store import schema
 from cloud.store.customer_imports import import_place
 from cloud.store.customer_merges import merge_place
 from cloud.store.customer_rows import TOKENS, place
 from cloud.store.customer_writes import history_place
 from cloud.store.database import read, write
+from cloud.store.webhooks import secret_place
 
 BATCH = 200
 
@@ -40,12 +42,12 @@ def _customer(db: Connection, row: RowMapping, ring: Keyring) -> dict[str, Any]:
     return values
 
 
-def _whole(place_of: Callable[[str], str]) -> Reseal:
-    """How a row is done that has one sealed value."""
+def _whole(place_of: Callable[[str], str], column: str = "sealed") -> Reseal:
+    """How a row is done that has one sealed value, in `column`."""
 
     def reseal(_db: Connection, row: RowMapping, ring: Keyring) -> dict[str, Any]:
         where = place_of(row["id"])
-        return {"sealed": ring.seal(ring.open(row["sealed"], where), where)}
+        return {column: ring.seal(ring.open(row[column], where), where)}
 
     return reseal
 
@@ -55,6 +57,7 @@ SEALED: dict[Table, Reseal] = {  # every table with something sealed in it
     tables.customer_changes: _whole(history_place),
     tables.customer_merges: _whole(merge_place),
     tables.customer_imports: _whole(import_place),
+    schema.webhooks.hooks: _whole(secret_place, "secret"),
 }
 
 

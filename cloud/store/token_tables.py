@@ -42,6 +42,9 @@ def add_tables(metadata: MetaData) -> ApiTables:
         Column("headers", Text, nullable=False),  # JSON object
         Column("body", LargeBinary, nullable=False),  # sealed (cloud.field_keys)
         Column("at_utc", Text, nullable=False),
+        Column("worker", Text, nullable=False, server_default=""),  # trace id of the request that works on it
+        Column("until_utc", Text, nullable=False, server_default=""),  # then it is taken for dead
+        Column("done_id", Text),  # written with the deed: what it was done to; None: nothing was done yet
         Index("answered_requests_by_time", "at_utc"),
     )
     return ApiTables(tokens, answered)

@@ -30,6 +30,7 @@ def add_tables(metadata: MetaData) -> WebhookTables:
         Column("created_utc", Text, nullable=False),
         Column("ended_utc", Text),  # None: it is served
         Column("ended_why", Text, nullable=False),
+        Column("key_id", Text, nullable=False, server_default=""),  # the secret is sealed with
     )
     deliveries = Table(  # one row for each hook and happening, written with what happened
         "webhook_deliveries",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, select
 
+from cloud.field_keys import key_id_of
 from cloud.store.schema import webhooks
 from cloud.webhooks.attempts import Answer, Outcome, State
 from sync.ids import new_id
@@ -41,8 +42,14 @@ def add_hook(db: Connection, hook: NewHook, now_utc: str) -> None:
         "secret": hook.sealed_secret,
         "created_utc": now_utc,
         "ended_why": "",
+        "key_id": key_id_of(hook.sealed_secret),
     }
     db.execute(HOOKS.insert().values(row))
+
+
+def secret_place(hook_id: str) -> str:
+    """Where a hook's secret is sealed."""
+    return f"webhooks/{hook_id}/secret"
 
 
 def end_hook(db: Connection, hook_id: str, why: str, now_utc: str, owner_id: str | None = None) -> bool:

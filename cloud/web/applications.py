@@ -28,11 +28,10 @@ from cloud.store.database import read, write
 from cloud.store.units import read_units
 from cloud.web.answers import page, see_other, translate
 from cloud.web.applying import VERB_NAMES
-from cloud.web.door import actor_of, person_of
+from cloud.web.door import actor_of, append_deed, person_of
 from cloud.web.parts import parts_of
 from sync.locale import marked
 from sync.mask import mask_number
-from sync.moment import to_text
 from sync.phone import read_number
 
 ACTIONS = {Act.REVOKE: Action.REVOKE, Act.APPROVE: Action.GRANT}  # the others are changes
@@ -107,7 +106,7 @@ def act(
         except NotPossible as refused:
             case, fault = None, translate(request, refused.text, **refused.values)
         if case is not None:
-            trail.append(connection, _row_of(request, Act(act), before, case), to_text(now))
+            append_deed(request, connection, _row_of(request, Act(act), before, case))
     if case is None:
         _note(request, object_id=request_id, refusal="not_possible")
         return _detail(request, request_id, 409, fault)

@@ -36,11 +36,11 @@ from cloud.access.log import Action, Deed
 from cloud.access.purposes import PURPOSES, PURPOSES_OF, default_purpose, may_name
 from cloud.access.subjects import subject_of_number
 from cloud.access.verbs import Clarity, Verb
-from cloud.store import applications, boxes, people, trail
+from cloud.store import applications, boxes, people
 from cloud.store.applications import Case
 from cloud.store.database import read, write
 from cloud.web.answers import local_path, page, see_other, translate
-from cloud.web.door import actor_of, person_of, session_token
+from cloud.web.door import actor_of, append_deed, person_of, session_token
 from cloud.web.parts import parts_of
 from cloud.web.views import Day
 from sync.ids import new_id
@@ -145,7 +145,7 @@ def choose_purpose(request: Request, form: Form) -> Response:
     )
     with write(parts.engine) as connection:
         people.set_purpose(connection, token, purpose)
-        trail.append(connection, deed, parts.clock.now_utc())
+        append_deed(request, connection, deed)
     return see_other(local_path(_text(form, "back")))
 
 
@@ -175,7 +175,7 @@ def _take(request: Request, reason: str, subjects: frozenset[str]) -> Response:
         case = applications.break_glass(connection, file, person, now)
         if token:
             people.set_purpose(connection, token, "emergency")
-        trail.append(connection, _deed(request, Action.BREAK_GLASS, case), to_text(now))
+        append_deed(request, connection, _deed(request, Action.BREAK_GLASS, case))
     return see_other(f"/applications/{case.file.application.id}")
 
 
@@ -193,7 +193,7 @@ def _hand_in(request: Request, person: Person, typed: Typed) -> Response:
     )
     with write(parts.engine) as connection:
         case = applications.submit(connection, draft, person, now)
-        trail.append(connection, _deed(request, Action.CREATE, case), to_text(now))
+        append_deed(request, connection, _deed(request, Action.CREATE, case))
     return see_other(f"/applications/{draft.id}")
 
 

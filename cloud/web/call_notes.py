@@ -11,17 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cloud.access.decision import Verb
-from cloud.access.log import Action, Deed
+from cloud.access.log import Action
 from cloud.access.subjects import call_place
 from cloud.calls import reports
 from cloud.calls.flags import STAR, TagsRefused, read_tags
 from cloud.reading import Look
-from cloud.store import call_notes, call_reports, calls, trail
+from cloud.store import call_notes, call_reports, calls
 from cloud.store.call_notes import Call, NoteChanged
 from cloud.store.database import read, write
 from cloud.web.answers import see_other
 from cloud.web.asking import ask_of, check_change
-from cloud.web.door import actor_of
+from cloud.web.door import actor_of, note_deed
 from cloud.web.parts import parts_of
 from sync.locale import marked
 
@@ -99,17 +99,9 @@ def _changed(request: Request, call_id: str) -> Call:
 
 
 def _audit(request: Request, db: Connection, call: Call, what: str, which: str) -> None:
-    deed = Deed(
-        actor=actor_of(request),
-        action=Action.UPDATE,
-        kind="calls",
-        object_id=call.id,
-        box_id=call.box_id,
-        fields=(what,),
-        query={what: which},
-        purpose=ask_of(request, Verb.CHANGE, "calls").reason,
-    )
-    trail.append(db, deed, parts_of(request).clock.now_utc())
+    more = {"box_id": call.box_id, "fields": (what,), "query": {what: which}}
+    purpose = ask_of(request, Verb.CHANGE, "calls").reason
+    note_deed(request, db, Action.UPDATE, "calls", call.id, purpose=purpose, **more)
 
 
 def _back(call: Call) -> Response:

@@ -24,6 +24,7 @@ from cloud.access.guard import Decision, Open, Person, decide
 from cloud.access.log import Action, Actor, Deed
 from cloud.access.roles import Right
 from cloud.store import people, trail
+from cloud.store.answered import Turn, done
 from cloud.store.database import read, write
 from cloud.web.bearer import bearer_of
 from cloud.web.parts import Parts, parts_of
@@ -105,7 +106,18 @@ def note_deed(
 
     `more` are further fields of `Deed`.
     """
-    deed = Deed(actor=actor_of(request), action=action, kind=kind, object_id=object_id, **more)
+    append_deed(
+        request,
+        db,
+        Deed(actor=actor_of(request), action=action, kind=kind, object_id=object_id, **more),
+    )
+
+
+def append_deed(request: Request, db: Connection, deed: Deed) -> None:
+    """`note_deed` of a deed that is made already; of a request that may come twice it is done from now on."""
+    turn: Turn | None = getattr(request.state, "turn", None)
+    if turn is not None:
+        done(db, turn, deed.object_id)
     trail.append(db, deed, parts_of(request).clock.now_utc())
 
 

@@ -18,7 +18,6 @@ from cloud.store.database import read, write
 from cloud.store.webhooks import NewHook
 from cloud.web.door import note_deed, person_of
 from cloud.web.parts import parts_of
-from cloud.webhooks.delivery import place_of
 from cloud.webhooks.events import TOLD
 from cloud.webhooks.sending import UrlRefused, check_url
 from cloud.webhooks.signing import new_secret
@@ -90,7 +89,7 @@ def add_hook(request: Request, wanted: HookWanted) -> HookMade:
     if not kinds or set(wanted.kinds) - set(TOLD):
         raise HTTPException(422, marked("Kinds: at least one of those there are."))
     hook_id, secret, now_utc = new_id(), new_secret(), parts.clock.now_utc()
-    sealed = parts.ring.active.seal(secret, place_of(hook_id))
+    sealed = parts.ring.active.seal(secret, webhooks.secret_place(hook_id))
     with write(parts.engine) as db:
         mine = webhooks.hooks_of(db, person.user_id)
         if sum(row["ended_utc"] is None for row in mine) >= MOST_HOOKS:

@@ -2,13 +2,14 @@
 
     first                      done, and its answer kept for a day
     the same again             the kept answer, with `Idempotency-Replayed: true`
-    while the first is at work 409
+    while the first is at work 409, with `Retry-After`
+    the first has died         done, once a minute has passed; nothing of it was committed
+    ... after its deed         409 that says what was done: the answer itself is lost
     the key with other content 422: a key stands for one request
 
 The draft standard is draft-ietf-httpapi-idempotency-key-header. The guard of the route stands before a kept
-answer as before a new one. A request that was refused or broke may be sent again under its key; one whose
-process died in the middle is answered 409 until the day is over, for nobody can say whether it was done.
-Answers may tell a secret once, so they are kept sealed (`cloud.field_keys`).
+answer as before a new one. A request that was refused or broke may be sent again under its key. Answers may
+tell a secret once, so they are kept sealed (`cloud.field_keys`).
 """
 
 from __future__ import annotations
@@ -23,16 +24,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cloud.field_keys import KeyFault
 from cloud.store import answered
-from cloud.store.answered import AT_WORK, Kept
+from cloud.store.answered import AT_WORK, LEASE, Kept, TakenOver, Turn
 from cloud.store.database import write
+from cloud.web.answers import translate
 from cloud.web.door import person_of
 from cloud.web.parts import Parts, parts_of
+from sync.ids import new_id
 from sync.locale import marked
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 LONGEST_KEY = 64
 KEPT_HEADERS = ("content-type", "location", "etag")
+AT_WORK_STILL = marked("The first request with this Idempotency-Key is still at work.")
+DONE_BEFORE = marked("This was done before, to %(object)s, but its answer was lost.")
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -53,26 +59,29 @@ class OnceRoute(APIRoute):
                 return await plain(request)
             for guard in guards:
                 await guard(request)
-            return await _once(plain, request, person_of(request).user_id, key)
+            return await _once(plain, request, Turn(person_of(request).user_id, key, new_id()))
 
         return handle
 
 
-async def _once(plain: Handler, request: Request, owner_id: str, key: str) -> Response:
-    if not 0 < len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
+async def _once(plain: Handler, request: Request, turn: Turn) -> Response:
+    if not 0 < len(turn.key) <= LONGEST_KEY or not turn.key.isascii() or not turn.key.isprintable():
         raise HTTPException(422, marked("Idempotency-Key: 1 to 64 plain characters."))
     parts, asked = parts_of(request), await _asked(request)
-    before = await run_in_threadpool(_begin, parts, owner_id, key, asked)
+    before = await run_in_threadpool(_begin, parts, turn, asked)
     if before is not None:
-        return _again(parts, before, asked, _place(owner_id, key))
+        return _again(request, before, asked, _place(turn))
+    request.state.turn = turn  # `cloud.web.door` writes the deed down with it
     try:
         answer = await plain(request)
+    except TakenOver as error:
+        raise HTTPException(409, AT_WORK_STILL) from error
     except Exception:
-        await run_in_threadpool(_forget, parts, owner_id, key)
+        await run_in_threadpool(_forget, parts, turn)
         raise
     headers = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
-    sealed = parts.ring.active.seal(bytes(answer.body).decode(), _place(owner_id, key))
-    await run_in_threadpool(_keep, parts, owner_id, key, answer.status_code, headers, sealed)
+    sealed = parts.ring.active.seal(bytes(answer.body).decode(), _place(turn))
+    await run_in_threadpool(_keep, parts, turn, answer.status_code, headers, sealed)
     return answer
 
 
@@ -81,30 +90,36 @@ async def _asked(request: Request) -> str:
     return hashlib.sha256(what + await request.body()).hexdigest()
 
 
-def _place(owner_id: str, key: str) -> str:
-    return f"answered_requests/{owner_id}/{key}"
+def _place(turn: Turn) -> str:
+    return f"answered_requests/{turn.owner_id}/{turn.key}"
 
 
-def _again(parts: Parts, before: Kept, asked: str, place: str) -> Response:
+def _again(request: Request, before: Kept, asked: str, place: str) -> Response:
     if before.asked != asked:
         raise HTTPException(422, marked("This Idempotency-Key was used for another request."))
+    lost = translate(request, DONE_BEFORE, object=before.done_id or "?")
     if before.status == AT_WORK:
-        raise HTTPException(409, marked("The first request with this Idempotency-Key is still at work."))
-    body = parts.ring.open(before.sealed, place)
+        if not before.at_work:
+            raise HTTPException(409, lost)
+        pause = str(int(LEASE.total_seconds()))
+        raise HTTPException(409, AT_WORK_STILL, {"Retry-After": pause})
+    try:
+        body = parts_of(request).ring.open(before.sealed, place)
+    except KeyFault as error:  # the key was changed and taken away within the day
+        raise HTTPException(409, lost) from error
     return Response(body, before.status, before.headers | {REPLAYED: "true"})
 
 
-def _begin(parts: Parts, owner_id: str, key: str, asked: str) -> Kept | None:
-    now = parts.clock.now_utc()
+def _begin(parts: Parts, turn: Turn, asked: str) -> Kept | None:
     with write(parts.engine) as db:
-        return answered.begin(db, owner_id, key, asked, now)
+        return answered.begin(db, turn, asked, parts.clock.now())
 
 
-def _keep(parts: Parts, owner_id: str, key: str, status: int, headers: dict[str, str], sealed: bytes) -> None:
+def _keep(parts: Parts, turn: Turn, status: int, headers: dict[str, str], sealed: bytes) -> None:
     with write(parts.engine) as db:
-        answered.keep(db, owner_id, key, status, headers, sealed)
+        answered.keep(db, turn, status, headers, sealed)
 
 
-def _forget(parts: Parts, owner_id: str, key: str) -> None:
+def _forget(parts: Parts, turn: Turn) -> None:
     with write(parts.engine) as db:
-        answered.forget(db, owner_id, key)
+        answered.forget(db, turn)

@@ -81,7 +81,7 @@ class Office:
 
     def _secret(self, delivery: RowMapping) -> str | None:
         try:
-            return self.keys.open(delivery["secret"], place_of(delivery["hook_id"]))
+            return self.keys.open(delivery["secret"], webhooks.secret_place(delivery["hook_id"]))
         except KeyFault as fault:  # of one hook: the others go on
             log.warning("webhook %s: %s", delivery["hook_id"], fault)
             return None
@@ -105,11 +105,6 @@ class Office:
         with write(self.engine) as db:
             for letter, answer in zip(letters, answers, strict=True):
                 webhooks.settle(db, letter.delivery, answer, _outcome(letter, answer, now), now_utc)
-
-
-def place_of(hook_id: str) -> str:
-    """Where a hook's secret is sealed."""
-    return f"webhooks/{hook_id}/secret"
 
 
 def _outcome(letter: Letter, answer: Answer, now: datetime) -> Outcome:

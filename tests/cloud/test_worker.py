@@ -13,9 +13,8 @@ from cloud.__main__ import main
 from cloud.store import webhooks
 from cloud.store.database import read, write
 from cloud.store.schema import trail as tables
-from cloud.store.webhooks import NewHook
+from cloud.store.webhooks import NewHook, secret_place
 from cloud.trail_upkeep import MOST_LINES
-from cloud.webhooks.delivery import place_of
 from cloud.webhooks.kinds import CALL_ENDED
 from cloud.worker import STEPS, Rounds, Step, Works
 from sync.moment import to_text
@@ -94,7 +93,7 @@ def test_webhooks_are_told_by_the_worker(house: House, works: Works) -> None:
     with receiving() as receiver:
         hook_id, now_utc = "hook", to_text(NOON)
         owner_id = house.add_user("somebody", "admin")
-        sealed = house.parts.ring.active.seal("secret", place_of(hook_id))
+        sealed = house.parts.ring.active.seal("secret", secret_place(hook_id))
         with write(works.engine) as db:
             webhooks.add_hook(db, NewHook(hook_id, owner_id, receiver.url, (CALL_ENDED,), sealed), now_utc)
         call_id = house.add_call()

@@ -14,10 +14,12 @@ from cloud.apply import audio_stored, call_ended
 from cloud.field_keys import FieldKey, Keyring
 from cloud.store import trail, webhooks
 from cloud.store.database import read, write
+from cloud.store.field_rotation import rotate_batch, rows_left
+from cloud.store.migrations.versions.v0090_leases_of_answers import KEY_IDS
 from cloud.store.schema import access_log
-from cloud.store.webhooks import DELIVERIES, HOOKS, NewHook
+from cloud.store.webhooks import DELIVERIES, HOOKS, NewHook, secret_place
 from cloud.webhooks.attempts import PAUSES_S, State
-from cloud.webhooks.delivery import UNSIGNED, WITHHELD, Office, place_of
+from cloud.webhooks.delivery import UNSIGNED, WITHHELD, Office
 from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
 from cloud.webhooks.sending import new_pool
 from cloud.webhooks.signing import DELIVERY, EVENT, SIGNATURE, check_signature
@@ -46,7 +48,7 @@ def office(house: House) -> Office:
 def add_hook(house: House, url: str, role: str = "admin", *kinds: str) -> str:
     hook_id = f"hook of {role}"
     owner_id = house.add_user(f"{role} of a hook", role)
-    sealed = KEYS.seal(SECRET, place_of(hook_id))
+    sealed = KEYS.seal(SECRET, secret_place(hook_id))
     assert sealed is not None
     with write(house.parts.engine) as db:
         webhooks.add_hook(db, NewHook(hook_id, owner_id, url, kinds or (CALL_ENDED,), sealed), NOW_UTC)
@@ -193,7 +195,7 @@ def test_claimed_by_one_worker_is_not_sent_by_another(house: House) -> None:
 def test_a_secret_that_cannot_be_read_holds_up_no_other_hook(house: House, receiver: Receiver) -> None:
     add_hook(house, receiver.url)
     with write(house.parts.engine) as db:
-        other = FieldKey.new(NOW_UTC).seal(SECRET, place_of("lost"))
+        other = FieldKey.new(NOW_UTC).seal(SECRET, secret_place("lost"))
         owner_id = db.execute(select(HOOKS.c.owner_id)).scalar_one()
         webhooks.add_hook(db, NewHook("lost", owner_id, receiver.url, (CALL_ENDED,), other), NOW_UTC)
     happens(house)
@@ -210,7 +212,28 @@ def test_secret_is_not_in_the_database(house: House) -> None:
     with read(house.parts.engine) as db:
         sealed = db.execute(select(HOOKS.c.secret)).scalar_one()
     assert SECRET.encode() not in bytes(sealed)
-    assert KEYS.open(bytes(sealed), place_of("hook of admin")) == SECRET
+    assert KEYS.open(bytes(sealed), secret_place("hook of admin")) == SECRET
+
+
+def test_secret_outlives_the_key_it_was_sealed_with(house: House, receiver: Receiver) -> None:
+    add_hook(house, receiver.url)
+    happens(house)
+    newest = FieldKey.new(NOW_UTC)
+    both = Keyring((*KEYS.keys, newest))
+    assert rows_left(house.parts.engine, both) == 1
+    assert rotate_batch(house.parts.engine, both) == 1 and rotate_batch(house.parts.engine, both) == 0
+    assert rows_left(house.parts.engine, both) == 0
+    Office(house.parts.engine, Keyring((newest,)), new_pool()).deliver(NOON)
+    ((headers, body),) = receiver.came
+    check_signature(SECRET, body, headers[SIGNATURE], int(NOON.timestamp()))
+
+
+def test_the_key_of_a_hook_that_was_there_before_is_found_by_the_migration(house: House) -> None:
+    add_hook(house, "https://example.invalid/hook")
+    with write(house.parts.engine) as db:
+        db.execute(HOOKS.update().values(key_id=""))
+        db.exec_driver_sql(KEY_IDS[db.dialect.name])
+        assert db.execute(select(HOOKS.c.key_id)).scalar_one() == KEYS.active.id
 
 
 def test_audio_that_arrives_is_told_of(house: House, office: Office, receiver: Receiver) -> None:
