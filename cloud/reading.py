@@ -117,13 +117,13 @@ def give(
     """
     with read(desk.engine) as db:
         pause = _pause_s(desk, ask, look, db)
-        verdict = _judge(desk, ask, db)
+        verdict = judged(desk, ask, db)
         found = None if pause or verdict.refusal else fetch(db, verdict)
     if pause:
         note(desk, ask, look, Outcome(refused=TOO_OFTEN))
         raise TooOften(pause)
     places = found.places if found else ()
-    verdict = _count(desk, verdict, [place for _, place in places])
+    verdict = counted(desk, verdict, [place for _, place in places])
     refusal = verdict.refusal or _refusal_of(look, found, verdict)
     if refusal is not None:
         note(desk, ask, look, Outcome(refused=refusal.code))
@@ -142,26 +142,27 @@ def give(
 def check(desk: Desk, ask: Ask, look: Look, place: Place) -> None:
     """NotGiven unless a row at `place` may be changed; the change itself writes its own audit row."""
     with read(desk.engine) as db:
-        verdict = _judge(desk, ask, db)
-    verdict = _count(desk, verdict, [place])
+        verdict = judged(desk, ask, db)
+    verdict = counted(desk, verdict, [place])
     refusal = verdict.refusal_of(place)
     if refusal is not None:
         note(desk, ask, look, Outcome(refused=refusal.code))
         raise NotGiven(refusal)
 
 
-def note(desk: Desk, ask: Ask, look: Look, outcome: Outcome) -> None:
-    """Write the audit row of a read."""
+def note(desk: Desk, ask: Ask, look: Look, outcome: Outcome) -> str:
+    """Write the audit row of a read; returns its id."""
     with write(desk.engine) as db:
-        trail.append(db, _deed(desk, ask, look, outcome), to_text(desk.now))
+        return trail.append(db, _deed(desk, ask, look, outcome), to_text(desk.now))
 
 
-def _judge(desk: Desk, ask: Ask, db: Connection) -> Verdict:
+def judged(desk: Desk, ask: Ask, db: Connection) -> Verdict:
+    """What the decision says to `ask` now."""
     grants = live_grants(db, ask.person.user_id, desk.now)
     return judge(ask, grants, read_units(db), desk.now)
 
 
-def _count(desk: Desk, verdict: Verdict, places: Sequence[Place]) -> Verdict:
+def counted(desk: Desk, verdict: Verdict, places: Sequence[Place]) -> Verdict:
     """`verdict` with the rows at `places` counted against the grants that show them, as far as they reach."""
     owed: dict[str, list[str]] = {}
     for place in places:

@@ -1,7 +1,7 @@
 """Excel sheets in fixed columns: written from rows of text, read back as rows of text, or refused by name.
 
 Both ends exchange the same sheets, and what comes in is hostile: every value is written as text, so nothing a
-caller is called can become a formula, and a file is looked at before it is unpacked.
+caller is called can become a formula (in CSV it is defused), and a file is looked at before it is unpacked.
 
     SheetError
       NotASheet      no .xlsx, broken, locked with a password, or larger than it may be
@@ -10,12 +10,14 @@ caller is called can become a formula, and a file is looked at before it is unpa
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from typing import IO
 
 import xlsxwriter
 from python_calamine import CalamineError, CalamineWorkbook
@@ -24,6 +26,7 @@ MOST_ROWS = 200_000
 MOST_BYTES = 32 * 1024 * 1024
 MOST_UNPACKED_BYTES = 400 * 1024 * 1024
 LONGEST_CELL = 32_767  # Excel's own limit
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet takes what begins so for a formula
 
 
 class SheetError(ValueError):
@@ -109,10 +112,41 @@ COMMUNICATIONS = Layout(
     ),
 )  # fmt: skip
 
+CALLS = Layout(
+    "通话", "Calls",
+    (
+        Column("id", "通话编号", "Call id", 38),
+        Column("started", "开始时间", "Started", 20),
+        Column("line", "线路", "Line", 6),
+        Column("line_name", "线路名称", "Line name", 16),
+        Column("direction", "方向", "Direction", 10),
+        Column("outcome", "结果", "Outcome", 10),
+        Column("number", "号码", "Number", 18),
+        Column("name", "来电姓名", "Caller name", 20),
+        Column("duration", "通话时长（秒）", "Talking (s)", 14),
+        Column("rings", "振铃次数", "Rings", 10),
+        Column("recording", "录音编号", "Recording id", 38),
+        Column("gaps", "缺失处数", "Gaps", 10),
+        Column("notes", "备注条数", "Notes", 10),
+        Column("tags", "标签", "Tags", 20),
+    ),
+)  # fmt: skip
+CALLS_OF_BRANCHES = Layout(
+    CALLS.zh, CALLS.en, (CALLS.columns[0], Column("branch", "网点", "Branch", 18), *CALLS.columns[1:])
+)
+
 
 def write_sheet(layout: Layout, rows: Iterable[Sequence[str]], language: str = "zh") -> bytes:
     """An .xlsx of the layout's header and `rows`, every cell as text; a row may be longer by a reason."""
     file = io.BytesIO()
+    write_sheet_into(file, layout, rows, language)
+    return file.getvalue()
+
+
+def write_sheet_into(
+    file: IO[bytes], layout: Layout, rows: Iterable[Sequence[str]], language: str = "zh"
+) -> None:
+    """`write_sheet` into `file`; `rows` are taken one at a time and none is kept."""
     with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
         sheet = book.add_worksheet(layout.title(language))
         head = book.add_format({"bold": True, "bg_color": "#E3F1F2", "bottom": 1})
@@ -125,10 +159,21 @@ def write_sheet(layout: Layout, rows: Iterable[Sequence[str]], language: str = "
             for at, value in enumerate(row):
                 if value:
                     sheet.write_string(row_at, at, value[:LONGEST_CELL], head if row_at == 0 else text)
-    return file.getvalue()
 
 
-def _headed(layout: Layout, rows: Iterable[Sequence[str]], language: str) -> Iterable[Sequence[str]]:
+def write_csv(file: IO[str], layout: Layout, rows: Iterable[Sequence[str]], language: str = "zh") -> None:
+    """The layout's header and `rows` as CSV, each cell harmless; `rows` are taken one at a time."""
+    writer = csv.writer(file)
+    writer.writerow([column.title(language) for column in layout.columns])
+    writer.writerows([harmless(cell) for cell in row] for row in rows)
+
+
+def harmless(cell: str) -> str:
+    """A CSV cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(DANGEROUS) else cell
+
+
+def _headed(layout: Layout, rows: Iterable[Sequence[str]], language: str) -> Iterator[Sequence[str]]:
     """The rows under their header, which has the reason's title when the first row has a reason."""
     header = [column.title(language) for column in layout.columns]
     for at, row in enumerate(rows):

@@ -37,6 +37,22 @@ def notes_of(db: Connection, call_id: str) -> Sequence[RowMapping]:
     return db.execute(query.order_by(call_notes.c.id, call_notes.c.version.desc())).mappings().all()
 
 
+def flags_of_calls(db: Connection, call_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The flags of those calls that have any."""
+    found: dict[str, list[str]] = {}
+    query = select(call_flags.c.call_id, call_flags.c.flag).where(call_flags.c.call_id.in_(call_ids))
+    for call_id, flag in db.execute(query):
+        found.setdefault(call_id, []).append(flag)
+    return found
+
+
+def counts_of_calls(db: Connection, call_ids: Sequence[str]) -> dict[str, int]:
+    """How many notes there are on each of those calls that have any."""
+    of_call = call_notes.c.call_id
+    query = select(of_call, func.count(call_notes.c.id.distinct())).where(of_call.in_(call_ids))
+    return {call_id: count for call_id, count in db.execute(query.group_by(of_call))}
+
+
 def write_note(
     db: Connection, call: Call, text: str, by: Actor, now_utc: str, note_id: str = "", seen: int = 0
 ) -> str:

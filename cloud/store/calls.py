@@ -19,6 +19,13 @@ def find_call(connection: Connection, call_id: str) -> RowMapping | None:
     return connection.execute(with_branch().where(calls.c.id == call_id)).mappings().one_or_none()
 
 
+def calls_of(connection: Connection, call_ids: Sequence[str]) -> Sequence[RowMapping]:
+    """The calls of those ids that are there, in that order."""
+    rows = connection.execute(with_branch().where(calls.c.id.in_(call_ids))).mappings()
+    found = {row["id"]: row for row in rows}
+    return [found[one] for one in call_ids if one in found]
+
+
 def recordings_of(connection: Connection, call_ids: Sequence[str]) -> Sequence[RowMapping]:
     """The recordings of those calls, in the order they were begun."""
     statement = select(recordings).where(recordings.c.call_id.in_(call_ids))

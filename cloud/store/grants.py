@@ -78,6 +78,11 @@ def count_rows(
     return known | frozenset(fresh)
 
 
+def count_fresh(connection: Connection, grant_id: str, row_ids: Sequence[str]) -> int:
+    """How many of `row_ids` (each once) are not yet counted against a grant."""
+    return len(row_ids) - len(_counted(connection, grant_id, row_ids))
+
+
 def _counted(connection: Connection, grant_id: str, row_ids: Sequence[str]) -> frozenset[str]:
     found: set[str] = set()
     for start in range(0, len(row_ids), MOST_AT_ONCE):

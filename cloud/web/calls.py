@@ -86,7 +86,8 @@ def calls_rows(request: Request) -> Response:
     if seen == _digest(found):
         return Response(status_code=204)
     newest_seen = request.query_params.get("newest", "")
-    return page(request, "_rows.html", **_rows(query.typed, found, live=True, newest_seen=newest_seen))
+    rows = _rows(query.typed, found, live=True, newest_seen=newest_seen)
+    return page(request, "_rows.html", may_export=person_of(request).may(Right.EXPORT), **rows)
 
 
 def call_page(request: Request, call_id: str) -> Response:
@@ -222,6 +223,8 @@ def _list_page(
         boxes=names,
         faults=faults,
         filtered=filtered,
+        asked={name: typed[name] for name in QUESTIONS if typed.get(name)},
+        may_export=person_of(request).may(Right.EXPORT),
         **choices(request, typed),
         **rows,
     )

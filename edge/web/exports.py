@@ -7,7 +7,6 @@ line, so a sheet's cells are text and a CSV's cell that a spreadsheet would run 
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 import tempfile
@@ -28,7 +27,7 @@ from edge.web.files import file_of
 from edge.web.operators import operation
 from edge.web.site import Visit
 from sync.locale import marked
-from sync.sheets import Column, Layout, write_sheet
+from sync.sheets import CALLS, write_csv, write_sheet
 
 MOST_ROWS = 50_000
 MOST_PRINTED = 1_000
@@ -36,27 +35,6 @@ MOST_TICKED = 500
 MOST_RECORDINGS = 500
 MOST_ZIP_BYTES = 2_000_000_000
 IN_MEMORY_BYTES = 4_000_000
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet takes what begins so for a formula
-
-CALLS = Layout(
-    "通话", "Calls",
-    (
-        Column("id", "通话编号", "Call id", 38),
-        Column("started", "开始时间", "Started", 20),
-        Column("line", "线路", "Line", 6),
-        Column("line_name", "线路名称", "Line name", 16),
-        Column("direction", "方向", "Direction", 10),
-        Column("outcome", "结果", "Outcome", 10),
-        Column("number", "号码", "Number", 18),
-        Column("name", "来电姓名", "Caller name", 20),
-        Column("duration", "通话时长（秒）", "Talking (s)", 14),
-        Column("rings", "振铃次数", "Rings", 10),
-        Column("recording", "录音编号", "Recording id", 38),
-        Column("gaps", "缺失处数", "Gaps", 10),
-        Column("notes", "备注条数", "Notes", 10),
-        Column("tags", "标签", "Tags", 20),
-    ),
-)  # fmt: skip
 
 
 def sheet(visit: Visit) -> HTTPResponse:
@@ -120,11 +98,6 @@ def call_cells(visit: Visit, calls: Iterable[CallRow]) -> Iterable[tuple[str, ..
         )
 
 
-def harmless(cell: str) -> str:
-    """A CSV cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(DANGEROUS) else cell
-
-
 def _taken(visit: Visit, take: Callable[[Visit], HTTPResponse]) -> HTTPResponse:
     try:
         return take(visit)
@@ -145,16 +118,9 @@ def _sheet(visit: Visit) -> HTTPResponse:
 def _table(visit: Visit) -> HTTPResponse:
     calls = wanted_calls(visit, MOST_ROWS)
     text = io.StringIO()
-    write_csv(text, visit.language.code, call_cells(visit, calls))
+    write_csv(text, CALLS, call_cells(visit, calls), visit.language.code)
     _log(visit, "export", f"{len(calls)} csv")
     return _file(visit, text.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", "csv")
-
-
-def write_csv(file: IO[str], language: str, rows: Iterable[Sequence[str]]) -> None:
-    """The header of CALLS and the rows, each cell harmless."""
-    writer = csv.writer(file)
-    writer.writerow([column.en if language == "en" else column.zh for column in CALLS.columns])
-    writer.writerows([harmless(cell) for cell in row] for row in rows)
 
 
 def _archive(visit: Visit) -> HTTPResponse:
@@ -167,7 +133,7 @@ def _archive(visit: Visit) -> HTTPResponse:
     body: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - the server closes it
     names = _fill(visit, body, recorded)
     text = io.StringIO()
-    write_csv(text, visit.language.code, call_cells(visit, recorded))
+    write_csv(text, CALLS, call_cells(visit, recorded), visit.language.code)
     with zipfile.ZipFile(body, "a") as archive:
         archive.writestr("calls.csv", text.getvalue().encode("utf-8-sig"))
     size = body.seek(0, io.SEEK_END)

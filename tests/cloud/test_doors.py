@@ -24,12 +24,11 @@ from cloud.access.guard import Decision, Open, decide
 from cloud.access.roles import ROLES, rights_of
 from cloud.access.shape import seen
 from cloud.store import people, trail
-from cloud.store.access_tables import access_requests
 from cloud.store.database import read, write
-from cloud.store.grants import add_grant
 from cloud.store.schema import trail as tables
 from cloud.web.app import ROUTES, Route
 from sync.moment import to_text
+from tests.cloud.granting import grant_to
 from tests.cloud.house import NOON, House, open_house
 from tests.cloud.planting import PARAMETERS, path_of
 from tests.cloud.test_routes import built_routes
@@ -47,6 +46,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {  # what a form needs to be understood
     "POST /language": {"language": "en"},
     "POST /quarantine/{item_id}/dismiss": {"reason": "a test"},
     "POST /audit/findings/{finding_id}": {"remark": "a test"},
+    "POST /calls/export": {"form": "csv"},
     "POST /calls/{call_id}/notes": {"text": "call back"},
     "POST /calls/{call_id}/report": {"text": "too short"},
     "POST /reports/{report_id}": {"step": "take"},
@@ -193,15 +193,7 @@ def check_ids(house: House, answer: Answer, fresh: list[dict[str, Any]], address
 def granted(planted: Planted, role: str, **fields: Any) -> TestClient:
     """Somebody with a live grant for everything about the calls, clear."""
     client = planted.house.visitor(role)
-    with write(planted.house.parts.engine) as db:
-        row = people.find_session(db, client.cookies["session"])
-        assert row is not None
-        whole = {str: "x", int: 1, bool: False}
-        columns = [one for one in access_requests.columns if not one.nullable]
-        approved = {one.name: whole[one.type.python_type] for one in columns}
-        db.execute(access_requests.insert(), approved | {"id": row["user_id"]})
-        grant = make_grant(role, user_id=row["user_id"], grade=3, request_id=row["user_id"], **fields)
-        add_grant(db, grant)
+    grant_to(planted.house, client, role, **fields)
     return client
 
 

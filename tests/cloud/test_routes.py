@@ -48,7 +48,11 @@ SAID = {  # part of an address -> what a form there needs to be understood
     "/notes": {"text": "n"},
     "/report": {"text": "n", "step": "take"},
 }
-FORMS = {"/log-in": {"name": "x", "password": "y"}, "/language": {"language": "en"}}
+FORMS = {
+    "/log-in": {"name": "x", "password": "y"},
+    "/language": {"language": "en"},
+    "/calls/export": {"form": "csv"},
+}
 
 
 def built_routes(house: House) -> Iterator[tuple[str, BaseRoute]]:
@@ -90,6 +94,8 @@ def test_calls_and_recordings_need_their_rights() -> None:
     for address, route in ROUTES.items():
         if "recording_id" in address:
             assert route.needs is Right.PLAY_RECORDINGS
+        elif address == "POST /calls/export":
+            assert route.needs is Right.EXPORT
         elif "/calls" in address:
             assert route.needs is (Right.CHANGE_CALLS if "POST" in address else Right.READ_CALLS)
 
@@ -124,7 +130,7 @@ def check_answer(address: str, role: str | None, status: int, headers: dict[str,
         assert (status, to_log_in) == (expected, expected == 303), address
     elif needs not in rights_of(role):
         assert status == 403, address
-    elif address == "GET /customers/export":
+    elif address in ("GET /customers/export", "POST /calls/export"):
         assert status == 403  # takes a grant of everybody
     elif needs in (Right.READ_CALLS, Right.PLAY_RECORDINGS, Right.READ_CUSTOMERS) and (
         not stands(role, Verb.VIEW) or role in OWN_ONLY

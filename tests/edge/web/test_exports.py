@@ -15,8 +15,8 @@ from python_calamine import CalamineWorkbook
 from edge.store.operations import MOST_HEARD, Operation, add_operation
 from edge.store.rights import LEVEL_RIGHTS, Right
 from edge.web import exports
-from edge.web.exports import CALLS, harmless
 from sync.db import write
+from sync.sheets import CALLS, harmless
 from tests.edge.web.conftest import Branch, Browser
 
 EVIL = ["=1+1", "+86123", "-1", "@SUM(A1)", "\tx", "\r=1"]
