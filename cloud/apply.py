@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Table, select
 from cloud import clocks
 from cloud.calls.facets import facet_of
 from cloud.calls.numbers import LAST4, LAST8, party_of
-from cloud.store import communications, facets, schema, webhooks
+from cloud.orders.receipts import order_answered
+from cloud.store import communications, deletions, facets, schema, webhooks
 from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
 from sync import bulk
 from sync.arriving import Origin
@@ -60,17 +61,21 @@ def call_ended(db: Connection, told: Sequence[Told]) -> None:
 def recording_ready(db: Connection, told: Sequence[Told]) -> None:
     """The rows of recordings, `announced` until their audio is stored, and their gaps."""
     done_utc = _stored(db, told)
-    announced, stored = [], []
+    gone = deletions.deleted(db, [one.event.recording_id for one in told])
+    announced, stored, buried = [], [], []
     for one in told:
         row = (*_ready(one.event), one.origin.box_id)
         at_utc = done_utc.get((one.origin.box_id, one.event.recording_id, one.event.sha256))
-        if at_utc is None:
+        if one.event.recording_id in gone:
+            buried.append((*row, None, deletions.DELETED, at_utc))
+        elif at_utc is None:
             announced.append((*row, None, "announced"))
         else:
             stored.append((*row, None, "stored", one.event.sha256, at_utc))
     columns = ("id", *READY, "box_id", "lost_reason", "state")
     _upsert(db, schema.recordings, columns, announced)
     _upsert(db, schema.recordings, (*columns, "object_key", "stored_utc"), stored)
+    _upsert(db, schema.recordings, (*columns, "stored_utc"), buried)
     gaps = ((one.event.recording_id, *_gap(gap)) for one in told for gap in one.event.gaps)
     _upsert(db, schema.gaps, ("recording_id", *GAP), gaps)
     if stored:
@@ -85,7 +90,7 @@ def recording_lost(db: Connection, told: Sequence[Told]) -> None:
     """The rows of recordings of which the box has no audio; audio that is stored here stays stored."""
     ids = [one.event.recording_id for one in told]
     states = bulk.select_in(db, schema.recordings, ("id", "state"), "id", ids)
-    stored = {id_ for id_, state in states if state == "stored"}
+    stored = {id_ for id_, state in states if state in ("stored", deletions.DELETED)}
     rows = (
         (one.event.recording_id, one.event.call_id, one.origin.box_id, "lost", one.event.reason)
         for one in told
@@ -101,11 +106,14 @@ APPLY: dict[str, Apply] = {
     "clock_measured": clocks.clock_measured,
     "communication_added": communications.communication_added,
     "communication_cleared": communications.communication_cleared,
+    "order_answered": order_answered,
 }
 
 
 def audio_stored(db: Connection, origin: Origin, recording_id: str, sha256: str, object_key: str) -> None:
     """The audio of a recording is in the object store; its row may come later."""
+    if deletions.arrived_late(db, recording_id, object_key):
+        return
     table = schema.recordings
     known = db.execute(
         table.update()

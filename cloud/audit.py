@@ -31,6 +31,7 @@ from cloud.objects import NoSuchObject
 from cloud.reconcile import DAY_STREAM, Reconciler, forget_audio
 from cloud.store import schema, troubles
 from cloud.store.database import mended_indexes, read, write
+from cloud.store.deletions import DELETED
 from sync.arriving import Origin
 from sync.manifest import BOX_KEY, WITNESS, ManifestError, Statement, digest, holds, read_statement
 
@@ -147,6 +148,8 @@ class Auditor:
         for one in (one for found in helds for one in announced_in(found)):
             mine = (transfers.c.box_id == row["box_id"], transfers.c.recording_id == one.recording_id)
             found = db.execute(select(transfers).where(*mine)).mappings().one_or_none()
+            if _state(db, one.recording_id) == DELETED:
+                continue
             if found is None or found["state"] != "stored" or found["sha256"] != one.sha256:
                 if not _is_lost(db, one.recording_id) and not _announced_anew(
                     db, one.recording_id, one.sha256

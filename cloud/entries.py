@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, Engine, text
 
+from cloud.orders.dispatch import OrdersDesk
 from cloud.reconcile import Reconciler
 from cloud.shards import Fenced, Leases
 from cloud.store import allowed, presences, troubles
@@ -20,6 +21,7 @@ from sync.bulk import is_outage
 from sync.envelope import Batch, EnvelopeError
 from sync.inbox import Inbox
 from sync.messages import AnyMessage, Hello, Refused, pack
+from sync.orders import OrderError
 from sync.session import (
     FULL_CREDIT,
     HELD_BACK,
@@ -36,8 +38,8 @@ from sync.topics import Topic, shard_of
 
 log = logging.getLogger(__name__)
 
-PRESENCE, MANIFESTS = "b", "m"
-QUIET = (PRESENCE, MANIFESTS)  # channels whose messages are not answered by an ack
+PRESENCE, MANIFESTS, ORDERS = "b", "m", "r"
+QUIET = (PRESENCE, MANIFESTS, ORDERS)  # channels whose messages are not answered by an ack
 NO_TRACE = (UNKNOWN_BOX, HELD_BACK, OVER_QUOTA)  # refused unread: nothing of it is kept
 
 MOST_NACKS = 200  # in one ack
@@ -56,6 +58,7 @@ class EntriesDesk:
     reconciler: Reconciler | None = None
     leases: Leases | None = None  # None: nobody else serves any box
     clock_s: Callable[[], float] = time.monotonic
+    orders: OrdersDesk | None = None
     _credit: int = field(default=FULL_CREDIT)
 
     def handle(self, incoming: list[Message], now_utc: str) -> list[Outgoing]:
@@ -124,10 +127,14 @@ class EntriesDesk:
             if channel == PRESENCE:
                 presences.note(db, origin, payload)
                 return []
-            if self.reconciler is None or allowed.held_back(db, origin.box_id):
+            if allowed.held_back(db, origin.box_id):
                 return []
-            return self.reconciler.answer(db, origin, payload)
-        except EnvelopeError as error:
+            if channel == ORDERS:
+                if self.orders is not None:
+                    self.orders.heard(db, origin, payload)
+                return []
+            return self.reconciler.answer(db, origin, payload) if self.reconciler else []
+        except (EnvelopeError, OrderError) as error:
             refused = Refused(ref=reference(payload), code=error.code, detail=str(error)[:500])
             self.inbox.set_aside(db, origin, channel, payload, refused)
             return [("a", pack(refused))]

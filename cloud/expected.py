@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from cloud import clocks
 from cloud.apply import CALL, READY
 from cloud.kept import bytes_of, is_alias
-from cloud.store import schema
+from cloud.store import deletions, schema
 from cloud.store.communications import FACT
 from cloud.store.customer_tables import communications
 from sync.arriving import Origin
@@ -122,6 +122,8 @@ def _ready_differs(db: Connection, row: RowMapping, event: RecordingReady) -> li
     state = "announced" if done_utc is None else "stored"
     key = None if done_utc is None else event.sha256
     audio = {"state": state, "object_key": key, "stored_utc": done_utc, "lost_reason": None}
+    if deletions.deleted(db, [event.recording_id]):
+        audio |= {"state": deletions.DELETED, "object_key": None}
     wanted = {name: getattr(event, name) for name in READY} | {"box_id": row["box_id"]} | audio
     return _row_differs(db, schema.recordings, event.recording_id, wanted)
 
@@ -138,7 +140,7 @@ def _gaps_differ(db: Connection, event: RecordingReady) -> list[str]:
 def _lost_differs(db: Connection, row: RowMapping, event: RecordingLost) -> list[str]:
     table = schema.recordings
     found = db.execute(select(table).where(table.c.id == event.recording_id)).mappings().one_or_none()
-    if found is not None and found["state"] == "stored":
+    if found is not None and found["state"] in ("stored", deletions.DELETED):
         return []  # what is here stays here
     own = {"call_id": event.call_id, "box_id": row["box_id"], "lost_reason": event.reason}
     wanted: dict[str, object] = own | {"state": "lost", "object_key": None, "stored_utc": None}

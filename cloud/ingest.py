@@ -27,6 +27,7 @@ from cloud.arrivals import FilesDesk
 from cloud.entries import EntriesDesk, Message, Outgoing
 from cloud.incoming import Incoming
 from cloud.objects import Objects
+from cloud.orders.dispatch import OrdersDesk
 from cloud.reconcile import Reconciler
 from cloud.shards import LEASE_S, Fenced, Leases, application_name
 from cloud.store.database import open_engine
@@ -35,6 +36,7 @@ from cloud.store.schema import inbox_tables
 from sync.inbox import Inbox
 from sync.keys import key_in
 from sync.moment import to_text
+from sync.order_signing import OrderKey
 from sync.reach import Reach
 from sync.reasons import LinkError
 from sync.topics import TopicError, parse, shard_of
@@ -75,7 +77,9 @@ class Ingest:
         files: FilesDesk,
         chance: Callable[[], float] = random.random,
         leases: Leases | None = None,
+        orders: OrdersDesk | None = None,
     ) -> None:
+        self._orders = orders
         self._leases = leases
         self._reach = Reach(link, chance)
         self._entries = entries
@@ -101,7 +105,10 @@ class Ingest:
             self._reach.well()
         self._tell(self._reach.failure or ("reached" if link.up else self._told))
         try:
-            for topic, payload in self._handle(arrived, to_text(now)):
+            answers = self._handle(arrived, to_text(now))
+            if self._orders is not None and link.up:
+                answers += self._orders.step(now_s, to_text(now))
+            for topic, payload in answers:
                 link.publish(topic, payload, at_once=False)
         except (OperationalError, InterfaceError) as error:  # locked, full or gone: the boxes send again
             log.warning("the database cannot be used now: %s", error)
@@ -187,7 +194,9 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     reconciler = Reconciler(inbox, settings.objects, key_in(settings.witness_file))
     works = ThreadPoolExecutor(SEALERS, "sealer")
     files = FilesDesk(engine, settings.objects, Incoming(settings.incoming_folder), works, leases)
-    ingest = Ingest(link, EntriesDesk(engine, inbox, reconciler, leases), files, leases=leases)
+    orders = OrdersDesk(engine, OrderKey.read(settings.cert_file, settings.key_file), leases)
+    entries = EntriesDesk(engine, inbox, reconciler, leases, orders=orders)
+    ingest = Ingest(link, entries, files, leases=leases, orders=orders)
     parts = Parts(engine)
     try:
         while not stop.is_set():

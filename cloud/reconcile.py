@@ -15,6 +15,7 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from cloud.kept import Announced, Held, announced_in, bytes_of, chain_holds, drop, held, here_digest, leaf_of
 from cloud.objects import Objects
 from cloud.store import late_hours, schema, troubles
+from cloud.store.deletions import DELETED
 from sync.arriving import Origin
 from sync.envelope import chained, pack_batch
 from sync.inbox import Inbox
@@ -204,6 +205,8 @@ class Reconciler:
         lacks: list[str] = []
         for one in announced:
             transfer, state = states.get(one.recording_id, (None, None))
+            if state == DELETED:  # on purpose, and for good
+                continue
             if transfer == "stored" and self.objects.size(one.sha256) == one.size_bytes:
                 continue
             if transfer != "stored" and state == "lost":

@@ -18,6 +18,8 @@ from cloud import trail
 from cloud.access.patterns import suspicions
 from cloud.config import Settings
 from cloud.field_keys import KeyFile
+from cloud.orders import keeping
+from cloud.s3 import open_objects
 from cloud.store import answered, findings, reported_calls, webhooks
 from cloud.store.customer_imports import undo_stale
 from cloud.store.customer_tags import apply_rules
@@ -29,7 +31,7 @@ from cloud.webhooks.sending import new_pool
 from sync.keys import key_in
 from sync.moment import to_text
 
-TEN_MINUTES_S, HOUR_S, DAY_S = 600, 3600, 24 * 3600
+TEN_S, TEN_MINUTES_S, HOUR_S, DAY_S = 10, 600, 3600, 24 * 3600
 LOOK_BACK = timedelta(hours=24)
 _log = logging.getLogger(__name__)
 
@@ -105,6 +107,15 @@ def empty_recycle_bin(works: Works, now: datetime) -> None:
     undo_stale(works.engine, now)
 
 
+def remove_objects(works: Works, now: datetime) -> None:
+    """Remove audio that was deleted by order or for its age from the store of recordings."""
+    settings = works.settings
+    objects = open_objects(settings.objects, settings.objects_folder, settings.s3)
+    gone = keeping.remove_objects(works.engine, objects, to_text(now))
+    if gone:
+        _log.info("%d recordings were removed from the store", gone)
+
+
 def apply_tag_rules(works: Works, now: datetime) -> None:
     """Give and take the tags that follow from rules; some depend on the day."""
     apply_rules(works.engine, now.astimezone(works.settings.zone).date(), to_text(now))
@@ -116,6 +127,7 @@ STEPS: Mapping[str, Step] = {
     "anchor_trail": Step(HOUR_S, anchor_trail),
     "shorten_trail": Step(DAY_S, shorten_trail),
     "look_for_patterns": Step(TEN_MINUTES_S, look_for_patterns),
+    "remove_objects": Step(TEN_S, remove_objects),
     "empty_recycle_bin": Step(TEN_MINUTES_S, empty_recycle_bin),
     "apply_tag_rules": Step(DAY_S, apply_tag_rules),
 }

@@ -122,8 +122,45 @@ class CommunicationCleared:
     cleared_utc: str
 
 
+@dataclass(frozen=True, slots=True)
+class GoneFact:
+    """Audio that was deleted by an order, and its tombstone in the box's chain of seals."""
+
+    recording_id: str
+    sha256: str  # of the file that went
+    link: int
+    h: str  # of that link
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAnswered:
+    """What a box made of an order of head office (`sync.orders`); it repeats what was ordered."""
+
+    order_id: str
+    n: int
+    order: str  # its kind
+    outcome: str  # done | refused
+    code: str  # why refused; of what is done: done, nothing_left ...
+    answered_utc: str
+    ordered_utc: str
+    reason: str
+    by: str
+    approved_by: str = ""
+    call_id: str | None = None
+    days: dict[str, int] = field(default_factory=dict)
+    gone: tuple[GoneFact, ...] = field(default=())
+    key: str = ""  # public; the signature is over the canonical JSON of all this with an empty `sig`
+    sig: str = ""
+
+
 SyncEvent = (
-    CallEnded | RecordingReady | RecordingLost | ClockMeasured | CommunicationAdded | CommunicationCleared
+    CallEnded
+    | RecordingReady
+    | RecordingLost
+    | ClockMeasured
+    | CommunicationAdded
+    | CommunicationCleared
+    | OrderAnswered
 )
 
 # In the order they are sent. crit: alarms, deletions; evt: call records; meta: recordings; log: the rest.
@@ -137,4 +174,5 @@ EVENT_TYPES: dict[str, tuple[type, str]] = {
     "clock_measured": (ClockMeasured, "crit"),
     "communication_added": (CommunicationAdded, "log"),
     "communication_cleared": (CommunicationCleared, "log"),
+    "order_answered": (OrderAnswered, "crit"),
 }

@@ -27,6 +27,7 @@ UP = {
     "e": "batches of outbox entries",
     "p": "hello: what the box has, asked once per connection",
     "m": "manifests, and what is said about them",
+    "r": "which orders were taken",
     "b": "birth and death of a connection, retained",
     "f": "recordings: open, fin",
     "c": "recordings: chunks, binary",
@@ -35,6 +36,7 @@ DOWN = {
     "a": "answers: welcome, ack, refused; at, stored",
     "m": "verdicts on manifests: closed, or what differs",
     "e": "entries that the box has lost, each as a batch",
+    "c": "orders, signed",
 }
 
 _BOX = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")

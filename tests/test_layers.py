@@ -101,7 +101,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "sync",
     ),
     "edge.uploads": ("edge.config", "edge.schedule", "edge.store", "sync"),
-    "edge.syncer": ("edge.codec", "edge.part", "edge.store", "sync"),
+    "edge.syncer": ("edge.codec", "edge.finished", "edge.part", "edge.store", "sync"),
 }
 FREE = (
     "edge.app",
@@ -122,7 +122,8 @@ PURE = (
     "edge.keeping", "edge.numbers", "edge.schedule", "edge.line_settings", "edge.rules",
     "edge.storage.policy", "edge.storage.ladder", "edge.seal", "edge.timeline", "edge.popup",
     "sync.session", "sync.chunks", "sync.upload", "sync.pace", "sync.spans", "sync.budget", "sync.envelope",
-    "sync.topics", "sync.manifest", "sync.presence", "sync.skew", "sync.phone", "sync.search", "sync.sheets",
+    "sync.topics", "sync.manifest", "sync.orders",
+    "cloud.orders.rules", "sync.presence", "sync.skew", "sync.phone", "sync.search", "sync.sheets",
     "sync.marked", "sync.mask", "sync.particulars", "sync.cells", "cloud.access", "cloud.customers",
     "hw.wire", "edge.gaps", "firmware.linehat",
 )  # fmt: skip

@@ -51,6 +51,12 @@ KINDS: dict[str, Kind] = {
         is_private=False,
         is_windowed=False,
     ),
+    "orders": Kind(
+        marked("Orders to branches"),
+        {Verb.VIEW: Right.READ_ORDERS, Verb.CHANGE: Right.READ_ORDERS},
+        is_private=False,
+        is_windowed=False,
+    ),
     "audit": Kind(
         marked("Audit"),
         {Verb.VIEW: Right.READ_AUDIT, Verb.EXPORT: Right.READ_AUDIT, Verb.CHANGE: Right.READ_AUDIT},

@@ -36,6 +36,9 @@ class Right(StrEnum):
     MANAGE_USERS = "manage_users"
     MAKE_TOKENS = "make_tokens"  # of the API, for oneself
     MANAGE_HOOKS = "manage_hooks"
+    READ_ORDERS = "read_orders"  # to branches: holds, deletions, how long audio is kept
+    ORDER = "order"  # give them
+    APPROVE_ORDERS = "approve_orders"  # of somebody else
     REPORT_CALLS = "report_calls"  # another telephone system tells of its calls
 
 
@@ -55,6 +58,8 @@ _APPROVER = _ALL | {
     Right.BREAK_GLASS,
     Right.REVOKE_GRANTS,
     Right.READ_AUDIT,
+    Right.READ_ORDERS,
+    Right.APPROVE_ORDERS,
 }
 
 ROLES: dict[str, frozenset[Right]] = {
@@ -67,11 +72,15 @@ ROLES: dict[str, frozenset[Right]] = {
         Right.BREAK_GLASS,
         Right.MAKE_TOKENS,
         Right.MANAGE_CUSTOMERS,
+        Right.READ_ORDERS,
+        Right.ORDER,
+        Right.APPROVE_ORDERS,
     },
     "maintainer": _ALL | {Right.READ_BRANCHES, Right.SETTLE_QUARANTINE, Right.READ_CALLS},
     "account_manager": _DESK | {Right.MAKE_TOKENS},
     # Whoever appoints the approvers is none of them, and takes no short cut.
-    "admin": frozenset(Right) - {Right.DECIDE, Right.DECIDE_SENSITIVE, Right.BREAK_GLASS},
+    "admin": frozenset(Right)
+    - {Right.DECIDE, Right.DECIDE_SENSITIVE, Right.BREAK_GLASS, Right.APPROVE_ORDERS},
     "approver_1": _APPROVER,
     "approver_2": _APPROVER | {Right.DECIDE_SENSITIVE},
     "partner": _ALL | {Right.READ_CALLS, Right.EXPORT, Right.MAKE_TOKENS},

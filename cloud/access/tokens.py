@@ -13,7 +13,7 @@ from sync.marked import SaidError
 LONGEST_LIFE = timedelta(days=366)
 LONGEST_NAME = 64
 
-# A token that leaks must not be able to make more of itself, nor decide about people.
+# A token that leaks must not be able to make more of itself, nor decide about people, nor delete.
 NEVER = frozenset(
     {
         Right.MAKE_TOKENS,
@@ -24,6 +24,8 @@ NEVER = frozenset(
         Right.BREAK_GLASS,
         Right.REVOKE_GRANTS,
         Right.APPLY,
+        Right.ORDER,
+        Right.APPROVE_ORDERS,
     }
 )
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from cloud.store import access_tables as access_tables
 from cloud.store import call_tables as call_tables
 from cloud.store import customer_tables as customer_tables
+from cloud.store import order_tables as order_tables
 from cloud.store.metadata import metadata as metadata
 from cloud.store.token_tables import add_tables as add_api_tables
 from cloud.store.trail_tables import add_tables as add_trail_tables
@@ -99,7 +100,7 @@ recordings = Table(  # sync.events.RecordingReady and RecordingLost
     Column("id", Text, primary_key=True),
     Column("call_id", Text, nullable=False),
     Column("box_id", Text, nullable=False),
-    Column("state", Text, nullable=False),  # announced | stored | lost
+    Column("state", Text, nullable=False),  # announced | stored | lost | deleted
     Column("started_utc", Text),  # this and the next five: None when lost
     Column("rate_hz", Integer),
     Column("samples", BigInteger),

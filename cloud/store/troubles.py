@@ -18,6 +18,7 @@ KINDS = (
     "over_quota",
     "clock",
     "late_hour",
+    "order_refused",
 )
 
 

@@ -32,6 +32,7 @@ MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it nee
     "/calls": (marked("Calls"), Right.READ_CALLS),
     "/reports": (marked("Reports"), Right.SETTLE_REPORTS),
     "/customers": (marked("Customers"), Right.READ_CUSTOMERS),
+    "/orders": (marked("Orders"), Right.READ_ORDERS),
     "/branches": (marked("Branches"), Right.READ_BRANCHES),
     "/completeness": (marked("Completeness"), Right.READ_BRANCHES),
     "/quarantine": (marked("Quarantine"), Right.READ_BRANCHES),

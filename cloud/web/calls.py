@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cloud.access import call_notes as said_shape
+from cloud.access import orders as order_shape
 from cloud.access import shape
 from cloud.access.decision import Ask, Verb, Verdict
 from cloud.access.log import Action
@@ -25,7 +26,7 @@ from cloud.access.shape import BoxName, Call
 from cloud.access.subjects import call_place
 from cloud.calls.flags import STAR
 from cloud.reading import Found, Look, anything
-from cloud.store import boxes, call_notes, call_reports, calls
+from cloud.store import boxes, call_notes, call_reports, calls, orders
 from cloud.web.answers import page, translate
 from cloud.web.asking import ask_of, given
 from cloud.web.call_query import check_number, choices, cursor_after, query_of
@@ -58,6 +59,8 @@ class CallRows:
     notes: Sequence[RowMapping] = ()  # this and the next three: of one call
     flags: frozenset[str] = frozenset()
     reports: Sequence[RowMapping] = ()
+    orders: Sequence[RowMapping] = ()  # to its branch
+    hold: RowMapping | None = None
     steps: Sequence[RowMapping] = ()
 
     def found(self) -> Found[CallRows]:
@@ -94,8 +97,15 @@ def call_page(request: Request, call_id: str) -> Response:
     """One call: what is known of it, its timeline, its recordings, what people put on it."""
     call, said = given_call(request, call_id, lambda _: True, _said)
     may_change = person_of(request).may(Right.CHANGE_CALLS)
+    may_order = person_of(request).may(Right.ORDER)
     return page(
-        request, "call.html", steps=steps_of(call), said=said, may_change=may_change, **_recordings(call)
+        request,
+        "call.html",
+        steps=steps_of(call),
+        said=said,
+        may_change=may_change,
+        may_order=may_order,
+        **_recordings(call),
     )
 
 
@@ -148,6 +158,8 @@ def given_call(
             flags=call_notes.flags_of(connection, call_id),
             reports=reported,
             steps=call_reports.steps_of(connection, [one["id"] for one in reported]),
+            orders=orders.of_call(connection, call_id),
+            hold=orders.hold_of(connection, call_id),
         )
         return rows.found()
 
@@ -253,6 +265,8 @@ def _said(rows: CallRows, verdict: Verdict) -> dict[str, Any]:
         "tags": said_shape.tags(call_notes.tags_in(rows.flags), place, verdict),
         "star": STAR in rows.flags,
         "reports": [one for one in reports if one is not None],
+        "orders": [order_shape.order(one, place, verdict) for one in rows.orders],
+        "hold": order_shape.hold(rows.hold, place, verdict),
     }
 
 

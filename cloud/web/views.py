@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from cloud.access.roles import ROLE_NAMES
 from cloud.access.shape import Call
 from cloud.calls import reports
+from cloud.orders import rules as orders
 from cloud.web import words
 from sync.locale import LANGUAGES, Language, load_translations
 from sync.mask import mask_text
@@ -79,6 +80,7 @@ def _environment(
         "other_party": other_party,
         "report_states": reports.STATES,
         "report_steps": reports.STEPS,
+        "order_words": orders,
     }
     return environment
 

@@ -22,6 +22,7 @@ RECORDING_STATES = {
     "stored": marked("Stored"),
     "announced": marked("On its way"),
     "lost": marked("Lost"),
+    "deleted": marked("Deleted"),
 }
 STANDARDS = {"bell202": marked("Bell 202 (FSK)"), "v23": marked("V.23 (FSK)"), "dtmf": marked("DTMF")}
 END_REASONS = {
@@ -56,6 +57,7 @@ TROUBLES = {
     "over_quota": marked("It sent more than it may"),
     "clock": marked("Its clock is wrong"),
     "late_hour": marked("An hour is still not complete after a day"),
+    "order_refused": marked("It does not take an order of head office"),
 }
 QUARANTINE_CODES = {
     "unknown_kind": marked("of a kind not known here"),
@@ -101,6 +103,7 @@ RIGHTS = {
     "settle_reports": marked("Settle reports of wrong records"),
     "settle_quarantine": marked("Settle the quarantine"),
     "read_audit": marked("Read the audit"),
+    "read_orders": marked("Read orders to branches"),
     "report_calls": marked("Report calls of another telephone system"),
 }
 ACTIONS = {  # cloud.access.log.Action

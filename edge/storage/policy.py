@@ -7,8 +7,8 @@ goes only when the last rung of the space ladder forces it (`forced`).
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from edge.config import KeepSettings
@@ -73,6 +73,20 @@ def rule_for(audio: Audio, rules: Sequence[KeepSettings]) -> KeepSettings | None
         if rule.line in (0, audio.line) and rule.calls in ("any", audio.calls):
             return rule
     return None
+
+
+def with_ordered(rules: Sequence[KeepSettings], days: Mapping[str, int]) -> list[KeepSettings]:
+    """The rules with head office's before them: of those classes it alone says how long audio is kept.
+
+    How many GB or recordings the branch keeps does not count for them; when audio becomes Opus does.
+    """
+    ordered = [
+        replace(rule, calls=calls, keep_days=days[calls], keep_gb=0.0, keep_recordings=0)
+        for calls in sorted(days)
+        for rule in (*rules, KeepSettings())
+        if rule.calls in ("any", calls)
+    ]
+    return [*ordered, *rules]
 
 
 def doomed(newest_first: Iterable[Audio], rules: Sequence[KeepSettings], now_utc: str) -> Iterator[Doomed]:

@@ -18,6 +18,7 @@ from edge.config import KeepSettings
 from edge.storage import policy
 from edge.storage.policy import Audio, Doomed
 from edge.store.finished_audio import audio_by_age, bytes_made_since
+from edge.store.orders import ordered_days
 from sync.moment import from_text, to_text
 
 MOST = 512  # of each kind; the rest is found by the next survey
@@ -50,7 +51,7 @@ def survey(question: Question) -> Survey:
         db.row_factory = sqlite3.Row
         alone = question.alone
         delete = policy.oldest(doomed(db, question), MOST)
-        pack = policy.due_for_opus(audio_in(db, alone), in_force(question), question.now_utc)
+        pack = policy.due_for_opus(audio_in(db, alone), in_force(db, question), question.now_utc)
         removable = sum(audio.size_bytes for audio in audio_in(db, alone) if policy.may_go(audio))
         yesterday = to_text(from_text(question.now_utc) - timedelta(days=1))
         going = {one.audio.recording_id for one in delete}
@@ -61,14 +62,15 @@ def survey(question: Question) -> Survey:
 def doomed(db: sqlite3.Connection, question: Question) -> Iterator[Doomed]:
     """Everything the rules delete now, newest first."""
     audios = audio_in(db, question.alone, newest_first=True)
-    return policy.doomed(audios, in_force(question), question.now_utc)
+    return policy.doomed(audios, in_force(db, question), question.now_utc)
 
 
-def in_force(question: Question) -> Sequence[KeepSettings]:
-    """The rules, without their ages while nobody knows what day it is."""
+def in_force(db: sqlite3.Connection, question: Question) -> Sequence[KeepSettings]:
+    """Head office's rules before the branch's; without their ages while nobody knows what day it is."""
+    rules = policy.with_ordered(question.rules, ordered_days(db))
     if question.clock_set:
-        return question.rules
-    return [replace(rule, keep_days=0, opus_after_days=0) for rule in question.rules]
+        return rules
+    return [replace(rule, keep_days=0, opus_after_days=0) for rule in rules]
 
 
 def audio_in(db: sqlite3.Connection, alone: bool, newest_first: bool = False) -> Iterator[Audio]:

@@ -80,28 +80,47 @@ def m001_retention(db: sqlite3.Connection) -> None:
     )
 
 
+@migrations()
+def m002_ordered_holds(db: sqlite3.Connection) -> None:
+    """Head office's hold on a call stands beside the branch's own; neither ends the other."""
+    run_script(
+        db,
+        """
+        ALTER TABLE holds ADD COLUMN ordered INTEGER NOT NULL DEFAULT 0;
+        DROP INDEX holds_now;
+        CREATE UNIQUE INDEX holds_now ON holds (call_id, ordered) WHERE lifted_utc IS NULL
+        """,
+    )
+
+
 # -- legal hold
 
 
-def place_hold(db: sqlite3.Connection, call_id: str, reason: str, user: str, now_utc: str) -> None:
-    """From now on nothing may delete or change this call's audio; ValueError for no call or no reason."""
+def place_hold(
+    db: sqlite3.Connection, call_id: str, reason: str, user: str, now_utc: str, ordered: bool = False
+) -> None:
+    """From now on nothing may delete or change this call's audio; ValueError for no call or no reason.
+
+    `ordered`: by head office; the branch cannot end it.
+    """
     if not reason.strip():
         raise ValueError("a hold needs a reason")
     if db.execute("SELECT 1 FROM calls WHERE id = ?", (call_id,)).fetchone() is None:
         raise ValueError(f"there is no call {call_id!r}")
     db.execute(
-        "INSERT INTO holds (call_id, reason, placed_by, placed_utc) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (call_id) WHERE lifted_utc IS NULL DO UPDATE SET reason = excluded.reason",
-        (call_id, reason.strip(), user, now_utc),
+        "INSERT INTO holds (call_id, reason, placed_by, placed_utc, ordered) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (call_id, ordered) WHERE lifted_utc IS NULL DO UPDATE SET reason = excluded.reason",
+        (call_id, reason.strip(), user, now_utc, ordered),
     )
     add_operation(db, Operation("hold", "done", "", user, call_id, reason.strip()), now_utc)
 
 
-def lift_hold(db: sqlite3.Connection, call_id: str, user: str, now_utc: str) -> None:
-    """The hold ends; ValueError when there is none."""
+def lift_hold(db: sqlite3.Connection, call_id: str, user: str, now_utc: str, ordered: bool = False) -> None:
+    """The branch's hold ends, or head office's if it `ordered` that; ValueError when there is none."""
     changed = db.execute(
-        "UPDATE holds SET lifted_by = ?, lifted_utc = ? WHERE call_id = ? AND lifted_utc IS NULL",
-        (user, now_utc, call_id),
+        "UPDATE holds SET lifted_by = ?, lifted_utc = ?"
+        " WHERE call_id = ? AND ordered = ? AND lifted_utc IS NULL",
+        (user, now_utc, call_id, ordered),
     )
     if changed.rowcount == 0:
         raise ValueError(f"call {call_id!r} is not on hold")
@@ -115,14 +134,17 @@ class Hold:
     reason: str
     placed_by: str
     placed_utc: str
+    ordered: bool = False  # by head office, who alone ends it
 
 
 def hold_on(db: sqlite3.Connection, call_id: str) -> Hold | None:
-    """The hold on a call, or None."""
+    """The hold on a call, the branch's own before head office's; None if nothing holds it."""
     row = db.execute(
-        "SELECT reason, placed_by, placed_utc FROM holds WHERE call_id = ? AND lifted_utc IS NULL", (call_id,)
+        "SELECT reason, placed_by, placed_utc, ordered FROM holds"
+        " WHERE call_id = ? AND lifted_utc IS NULL ORDER BY ordered LIMIT 1",
+        (call_id,),
     ).fetchone()
-    return Hold(*row) if row else None
+    return Hold(row[0], row[1], row[2], bool(row[3])) if row else None
 
 
 def is_held(db: sqlite3.Connection, recording_id: str) -> bool:

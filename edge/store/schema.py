@@ -21,6 +21,7 @@ from edge.store.manifests import migrations as manifests_migrations
 from edge.store.marks import migrations as marks_migrations
 from edge.store.notes import migrations as notes_migrations
 from edge.store.on_hook import migrations as on_hook_migrations
+from edge.store.orders import migrations as orders_migrations
 from edge.store.popup_settings import migrations as popup_settings_migrations
 from edge.store.requests import migrations as requests_migrations
 from edge.store.retention import migrations as retention_migrations
@@ -130,6 +131,7 @@ MIGRATIONS = (
     hat_events_migrations,
     lines_migrations,
     call_search_migrations,
+    orders_migrations,
 )
 
 

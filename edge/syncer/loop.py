@@ -26,6 +26,7 @@ from edge.syncer.early import EarlyAudio
 from edge.syncer.entries import EntriesEnd
 from edge.syncer.files import FilesEnd
 from edge.syncer.manifests import ManifestsEnd
+from edge.syncer.orders import OrdersEnd
 from edge.syncer.presence import PresenceEnd, boot_id
 from sync import topics
 from sync.budget import Month, Share
@@ -93,6 +94,18 @@ class Syncer:
             early = EarlyAudio(db, settings.recordings_dir, settings.early_margin_s)
         self.files = FilesEnd(settings, db, files_link, self._allowance, early, Share(settings.oldest_share))
         self.manifests = ManifestsEnd(settings.box_id, db, entries_link, self._owed_again)
+        self.orders = OrdersEnd(
+            settings.box_id,
+            db,
+            entries_link,
+            settings.ca_file,
+            settings.recordings_dir,
+            self.entries.woken,
+        )
+        self._ends: dict[str, EntriesEnd | OrdersEnd] = {
+            "a": self.entries,
+            "c": self.orders,
+        }  # who takes what arrives on a channel
         boot = settings.boot or boot_id()
         self.presence = PresenceEnd(settings.box_id, db, entries_link, boot, settings.database.parent)
         self._troubles: dict[str, str | None] = {HEAD_OFFICE: None, UPLOAD: None}
@@ -105,7 +118,7 @@ class Syncer:
         self._allowance.spend(published - self._counted, now_s)
         self._counted = published
         for arrived in self._entries_reach.step(now_s, now):
-            (self.entries if arrived.topic.endswith("/a") else self.manifests).take(arrived)
+            self._ends.get(arrived.topic[-1], self.manifests).take(arrived)
         self.entries.step(self._entries_reach.link.up, now_s, now)
         if self.entries.welcome:
             self._entries_reach.well()
@@ -148,12 +161,14 @@ class Syncer:
             self.files.woken()
             self._allowance.woken()
             self.manifests.woken()
+            self.orders.woken()
 
     def _reconcile(self, welcome: bool, now_s: float, now: datetime) -> None:
         if self.entries.marked:
             self.entries.marked = False
             self.manifests.woken()
         self.manifests.step(welcome, now_s, to_text(now))
+        self.orders.step(welcome, now_s, now)
         self.presence.step(welcome, now_s, now)
         exchanged, self.entries.exchanged = self.entries.exchanged, None
         if exchanged is not None and self.presence.exchanged(*exchanged):
@@ -194,6 +209,6 @@ def run(settings: SyncSettings, stop: threading.Event) -> None:
 
 
 def _link(settings: SyncSettings, cert_file: Path, key_file: Path, *, bulk: bool) -> Link:
-    channels = ("a",) if bulk else ("a", "m", "e")
+    channels = ("a",) if bulk else ("a", "m", "e", "c")
     answers = tuple(topics.build(settings.box_id, "dn", channel, bulk=bulk) for channel in channels)
     return Link(LinkSettings(settings.host, settings.port, settings.ca_file, cert_file, key_file, answers))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bottle import HTTPError, HTTPResponse
 
 from edge.store.operations import Operation, add_operation, log_operation
-from edge.store.retention import delete_audio, is_held, lift_hold, place_hold
+from edge.store.retention import delete_audio, hold_on, is_held, lift_hold, place_hold
 from edge.web import call
 from edge.web.guard import the_call, the_recording
 from edge.web.operators import operation
@@ -23,6 +23,7 @@ NOT_READY = marked("There is no finished recording to delete.")
 ON_HOLD = marked("This call is on hold: its audio may not be deleted.")
 NOT_CONFIRMED = marked("Head office has not agreed yet that it has this recording; then it can be deleted.")
 NOT_SURE = marked("Tick that you mean it; deleted audio does not come back.")
+ORDERED = marked("Head office holds this call; only head office ends that.")
 NO_REASON = marked("A hold needs a reason.")
 
 
@@ -75,6 +76,9 @@ def held(visit: Visit, call_id: str) -> None:
     reason = visit.form.get("reason", "").strip()[:LONGEST_REASON]
     if not visit.form.get("lift") and not reason:
         raise Refused(NO_REASON)
+    hold = hold_on(visit.db, call_id)
+    if visit.form.get("lift") and hold is not None and hold.ordered:
+        raise Refused(ORDERED)
     try:
         with write(visit.db):
             if visit.form.get("lift"):

@@ -39,6 +39,7 @@ OPERATIONS = {
     "delete_audio": marked("Recording deleted"),
     "hold": marked("Hold placed"),
     "lift_hold": marked("Hold ended"),
+    "retention": marked("How long audio is kept, by head office"),
     "pop_up": marked("Caller pop-up"),
     "list_customers": marked("List of customers"),
     "view_customer": marked("View of a customer"),

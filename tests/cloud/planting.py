@@ -10,9 +10,11 @@ from cloud.access.applications import Application, State
 from cloud.access.log import Action, Actor, Deed
 from cloud.access.patterns import Suspicion
 from cloud.access.units import NATIONAL
-from cloud.store import applications, findings, trail
+from cloud.store import applications, findings, orders, trail
 from cloud.store.database import write
+from cloud.store.orders import Wanted
 from sync.ids import new_id
+from sync.orders import DELETE
 from tests.cloud.access.test_applications import wish_of
 from tests.cloud.house import NOON, House
 from tests.cloud.verdicts import person
@@ -63,6 +65,14 @@ def report_id(house: House) -> str:
     return house.add_report(made, "it was 087168943127")
 
 
+def order_id(house: House) -> str:
+    """An order that waits for approval, about a call with secrets, with one in its reason."""
+    wanted = Wanted(DELETE, "box-01", "asked by 13976412853, id 530102198803127716", call_id(house))
+    somebody = Actor(user_id="somebody else", name="X")
+    with write(house.parts.engine) as db:
+        return orders.make(db, wanted, somebody, house.parts.clock.now_utc())
+
+
 PARAMETERS: dict[str, Callable[[House], str]] = {
     "call_id": call_id,
     "recording_id": lambda house: house.add_recording(call_id(house), b"fLaC" + b"x" * 100),
@@ -71,6 +81,7 @@ PARAMETERS: dict[str, Callable[[House], str]] = {
     **dict.fromkeys(("token_id", "hook_id", "delivery_id"), lambda _: "none"),  # each sees only their own
     "report_id": report_id,
     "row_id": trail_row_id,
+    "order_id": order_id,
     "finding_id": finding_id,
     "item_id": lambda house: house.set_aside(detail="caller 13976412853, id 530102198803127716"),
     "customer_id": lambda house: house.add_customer("祝雪莲", "13976412853", "530102198803127716"),

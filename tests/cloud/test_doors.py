@@ -50,6 +50,8 @@ FORMS: Mapping[str, Mapping[str, str]] = {  # what a form needs to be understood
     "POST /calls/{call_id}/notes": {"text": "call back"},
     "POST /calls/{call_id}/report": {"text": "too short"},
     "POST /reports/{report_id}": {"step": "take"},
+    "POST /calls/{call_id}/orders": {"kind": "hold", "reason": "case 7"},
+    "POST /orders/{order_id}": {"step": "approve"},
 }
 NO_READS = {  # routes that give out nothing anybody keeps; all others are one audit row each
     "GET /", "GET /applications/new", "GET /applications/break-glass",

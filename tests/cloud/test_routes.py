@@ -44,6 +44,7 @@ SAID_WHY = {address: (422,) for address in FORMS_LEFT_EMPTY} | {
 }  # there is none of theirs
 SAID = {  # part of an address -> what a form there needs to be understood
     "/dismiss": {"reason": "r"},
+    "/orders": {"kind": "hold", "reason": "r", "step": "approve"},
     "/findings/": {"remark": "r"},
     "/notes": {"text": "n"},
     "/report": {"text": "n", "step": "take"},
@@ -96,6 +97,8 @@ def test_calls_and_recordings_need_their_rights() -> None:
             assert route.needs is Right.PLAY_RECORDINGS
         elif address == "POST /calls/export":
             assert route.needs is Right.EXPORT
+        elif address.endswith("/orders"):
+            assert route.needs in (Right.ORDER, Right.READ_ORDERS)
         elif "/calls" in address:
             assert route.needs is (Right.CHANGE_CALLS if "POST" in address else Right.READ_CALLS)
 

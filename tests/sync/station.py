@@ -27,6 +27,7 @@ from cloud.entries import EntriesDesk
 from cloud.incoming import Incoming
 from cloud.ingest import Ingest, IngestSettings
 from cloud.objects import FolderObjects
+from cloud.orders.dispatch import OrdersDesk
 from cloud.reconcile import Reconciler
 from cloud.shards import Leases
 from cloud.store import boxes, schema
@@ -39,6 +40,7 @@ from sync.events import CallEnded, RecordingReady, SyncEvent
 from sync.ids import new_id
 from sync.inbox import Inbox
 from sync.keys import key_in
+from sync.order_signing import OrderKey
 from sync.transport import Link, LinkSettings, utc_now, wait
 from tests.fakes import AtOnce
 
@@ -303,12 +305,15 @@ class Office:
         self.reconciler = reconciler = Reconciler(inbox, self.objects, key_in(settings.witness_file))
         leases = Leases(self.engine, settings.worker, settings.lease_s)
         incoming = Incoming(settings.incoming_folder)
+        key = OrderKey.read(settings.cert_file, settings.key_file)
+        self.orders = OrdersDesk(self.engine, key, leases)
         self.ingest = Ingest(
             link,
-            EntriesDesk(self.engine, inbox, reconciler, leases),
+            EntriesDesk(self.engine, inbox, reconciler, leases, orders=self.orders),
             FilesDesk(self.engine, self.objects, incoming, self.works, leases),
             chance=lambda: 0.0,
             leases=leases,
+            orders=self.orders,
         )
         self.link = link
 

@@ -81,5 +81,5 @@ def test_boxes_spread_over_all_shards() -> None:
 
 
 def test_an_unknown_channel_is_not_built() -> None:
-    with pytest.raises(TopicError, match="no channel 'q' up from a box; there are e, p, m, b, f, c"):
+    with pytest.raises(TopicError, match="no channel 'q' up from a box; there are e, p, m, r, b, f, c"):
         build("branch-2", "up", "q")

@@ -1,0 +1,1 @@
+"""Orders to branches: holds, deletions, how long audio is kept; sent, answered, obeyed here too."""

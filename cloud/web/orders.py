@@ -1,0 +1,203 @@
+"""Orders to branches: given on a call's page, approved by somebody else, followed to the signed receipt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Form
+from sqlalchemy import Connection, RowMapping
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cloud.access import orders as order_shape
+from cloud.access import shape
+from cloud.access.decision import Verb, Verdict
+from cloud.access.grants import Place
+from cloud.access.log import Action
+from cloud.access.roles import Right
+from cloud.access.subjects import call_place
+from cloud.orders.rules import (
+    CODES,
+    KIND_NAMES,
+    LONGEST_REASON,
+    NO_SUCH,
+    OVERDUE_AFTER,
+    STATES,
+    TOO_LONG,
+    WAITING,
+    OrderRefused,
+    is_overdue,
+    steps_from,
+)
+from cloud.reading import Found, Look
+from cloud.store import boxes, calls, orders
+from cloud.store.database import read, write
+from cloud.store.orders import Wanted
+from cloud.web.answers import page, see_other
+from cloud.web.asking import ask_of, check_change, given
+from cloud.web.door import actor_of, note_deed, person_of
+from cloud.web.parts import parts_of
+from sync.events import OrderAnswered
+from sync.locale import marked
+from sync.moment import to_text
+from sync.orders import DELETE, HOLD, RELEASE
+
+MOST = 100
+ON_A_CALL = (HOLD, RELEASE, DELETE)
+NOT_SURE = marked("Tick that you mean it; deleted audio does not come back.")
+OVERDUE = "overdue"
+Text = Annotated[str, Form()]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the database gave for the list."""
+
+    orders: Sequence[RowMapping]
+    counts: dict[str, int]
+    boxes: Sequence[RowMapping]
+
+
+def give(request: Request, call_id: str, kind: Text = "", reason: Text = "", sure: Text = "") -> Response:
+    """Order something about a call."""
+    with read(parts_of(request).engine) as db:
+        row = calls.find_call(db, call_id)
+    if row is None:
+        raise HTTPException(404, marked("There is no such call."))
+    look = Look(action=Action.CREATE, object_id=call_id)
+    check_change(request, ask_of(request, Verb.CHANGE, "calls"), look, call_place(row))
+    if kind not in ON_A_CALL:
+        raise HTTPException(422, marked("There is no such page."))
+    if kind == DELETE and not sure:
+        raise HTTPException(422, NOT_SURE)
+    make(request, Wanted(kind, row["box_id"], checked_reason(reason), call_id))
+    return see_other(f"/calls/{call_id}#orders")
+
+
+def checked_reason(reason: str) -> str:
+    """A reason as it is kept; 422 when it is too long."""
+    said = reason.strip().replace("\0", "")
+    if len(said) > LONGEST_REASON:
+        raise HTTPException(422, TOO_LONG)
+    return said
+
+
+def make(request: Request, *wanted: Wanted) -> None:
+    """New orders, all or none, each with its audit row; 422 says why not."""
+    parts = parts_of(request)
+    with write(parts.engine) as db:
+        try:
+            made = [orders.make(db, one, actor_of(request), parts.clock.now_utc()) for one in wanted]
+        except OrderRefused as refused:
+            raise HTTPException(422, str(refused)) from refused
+        for one, order_id in zip(wanted, made, strict=True):
+            _audit(request, db, Action.CREATE, order_id, one.box_id, {"kind": one.kind})
+
+
+def orders_page(request: Request) -> Response:
+    """The orders, the newest first, by state, kind and branch."""
+    typed = {name: request.query_params.get(name, "") for name in ("state", "kind", "branch")}
+    if typed["state"] not in ("", OVERDUE, *STATES) or typed["kind"] not in ("", *KIND_NAMES):
+        raise HTTPException(422, marked("There is no such page."))
+    now = parts_of(request).clock.now()
+    wanted = {"kind": typed["kind"], "box_id": typed["branch"]}
+    if typed["state"] == OVERDUE:
+        wanted["since_utc"] = to_text(now - OVERDUE_AFTER)
+    else:
+        wanted["state"] = typed["state"]
+
+    def fetch(db: Connection, verdict: Verdict) -> Found[Rows]:
+        rows = orders.newest(db, wanted, verdict.box_ids, MOST)
+        found = Rows(rows, orders.counts(db, verdict.box_ids), boxes.list_boxes(db))
+        return Found(found, [(row["call_id"] or row["id"], place_of(row)) for row in rows])
+
+    def shaped(rows: Rows, verdict: Verdict) -> dict[str, Any]:
+        mine = person_of(request).user_id
+        items = [_item(row, verdict, mine, now) for row in rows.orders if verdict.admits(place_of(row))]
+        return {"items": items, "counts": rows.counts, "boxes": shape.box_names(rows.boxes, verdict)}
+
+    look = Look(query={"page": "orders"} | {name: value for name, value in typed.items() if value})
+    found = given(request, ask_of(request, Verb.VIEW, "orders"), look, fetch, shaped)
+    may_approve = person_of(request).may(Right.APPROVE_ORDERS)
+    return page(request, "orders.html", typed=typed, most=MOST, may_approve=may_approve, **found)
+
+
+def order_page(request: Request, order_id: str) -> Response:
+    """One order, with what the branch answered."""
+
+    def fetch(db: Connection, _verdict: Verdict) -> Found[tuple[RowMapping, Sequence[RowMapping]]] | None:
+        row = orders.find(db, order_id)
+        if row is None:
+            return None
+        return Found((row, orders.receipts_of(db, order_id)), [(row["call_id"] or row["id"], place_of(row))])
+
+    def shaped(rows: tuple[RowMapping, Sequence[RowMapping]], verdict: Verdict) -> dict[str, Any]:
+        row, receipts = rows
+        now, place = parts_of(request).clock.now(), place_of(row)
+        item = _item(row, verdict, person_of(request).user_id, now)
+        return {"item": item, "receipts": [_receipt(one, place, verdict) for one in receipts]}
+
+    look = Look(object_id=order_id)
+    found = given(request, ask_of(request, Verb.VIEW, "orders"), look, fetch, shaped, no_such=NO_SUCH)
+    may_approve = person_of(request).may(Right.APPROVE_ORDERS)
+    return page(request, "order.html", may_approve=may_approve, **found)
+
+
+def take_step(request: Request, order_id: str, step: Text = "", remark: Text = "") -> Response:
+    """Approve, decline or withdraw an order that waits."""
+    parts = parts_of(request)
+    with read(parts.engine) as db:
+        row = orders.find(db, order_id)
+    if row is None:
+        raise HTTPException(404, NO_SUCH)
+    look = Look(action=Action.UPDATE, object_id=order_id)
+    check_change(request, ask_of(request, Verb.CHANGE, "orders"), look, place_of(row))
+    needed = Right.ORDER if step == "withdraw" else Right.APPROVE_ORDERS
+    if not person_of(request).may(needed):
+        raise HTTPException(422, marked("Your role does not allow this. You can apply for it."))
+    with write(parts.engine) as db:
+        try:
+            said = checked_reason(remark)
+            orders.decide(db, row, step, said, actor_of(request), parts.clock.now_utc())
+        except OrderRefused as refused:
+            raise HTTPException(422, str(refused)) from refused
+        _audit(request, db, Action.UPDATE, order_id, row["box_id"], {"step": step})
+    return see_other(f"/orders/{order_id}")
+
+
+def place_of(row: RowMapping) -> Place:
+    """Where an order stands: where its call does, or its branch."""
+    if row["call_id"] is None or row["started_utc"] is None:
+        return Place(frozenset({row["call_id"] or row["id"]}), row["box_id"])
+    return call_place({**row, "id": row["call_id"]})
+
+
+def _item(row: RowMapping, verdict: Verdict, mine: str, now: Any) -> dict[str, Any]:
+    state, is_own = row["state"], row["by_id"] == mine
+    since_utc = row["decided_utc"] or row["ordered_utc"]
+    return order_shape.order(row, place_of(row), verdict) | {
+        "branch": row["branch"] or row["box_id"],
+        "days": json.loads(row["days"]),
+        "started_utc": row["started_utc"],
+        "steps": steps_from(state, is_own),
+        "is_own": is_own and state == WAITING,
+        "is_overdue": is_overdue(state, since_utc, now),
+        "says": CODES.get(row["code"], row["code"]),
+    }
+
+
+def _receipt(row: RowMapping, place: Place, verdict: Verdict) -> dict[str, Any]:
+    said = msgspec.json.decode(bytes(row["body"]), type=OrderAnswered)
+    return order_shape.receipt(row, place, verdict) | {"gone": said.gone, "key": said.key, "sig": said.sig}
+
+
+def _audit(
+    request: Request, db: Connection, action: Action, order_id: str, box_id: str, query: dict[str, str]
+) -> None:
+    reason = ask_of(request, Verb.CHANGE, "orders").reason
+    note_deed(request, db, action, "orders", order_id, box_id=box_id, query=query, purpose=reason)
