@@ -5,6 +5,7 @@ No compiled catalogue lies about in the tree, so none can be older than its text
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 from collections.abc import Iterable
@@ -45,10 +46,16 @@ def read_catalogue(locale_folder: Path, language: Language) -> Catalog:
 
 def load_translations(locale_folder: Path, language: Language) -> Translations:
     """`language` as an object with gettext, ngettext and pgettext; ready for Jinja and for Python."""
+    text = (locale_folder / language.folder / "messages.po").read_bytes()
+    return Translations(io.BytesIO(_compiled(text, language.folder)))
+
+
+@functools.cache
+def _compiled(text: bytes, folder: str) -> bytes:
+    """A catalogue as gettext wants it; a page asks for the same one several times."""
     compiled = io.BytesIO()
-    write_mo(compiled, read_catalogue(locale_folder, language))
-    compiled.seek(0)
-    return Translations(compiled)
+    write_mo(compiled, read_po(io.BytesIO(text), locale=folder, abort_invalid=True))
+    return compiled.getvalue()
 
 
 # One text as the catalogues know it: its context (or None) and its English, plural form included.

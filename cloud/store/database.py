@@ -6,6 +6,7 @@ one that reads first cannot be promoted when another process wrote in between. P
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -83,9 +84,7 @@ def mended_indexes(engine: Engine) -> list[str]:
 
 def migrate(engine: Engine) -> None:
     """Apply the migrations that are missing, under a lock that only one process can hold."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
+    scripts = _scripts()
     newest = scripts.get_current_head()
     with read(engine) as connection:
         found = MigrationContext.configure(connection).get_current_revision()
@@ -98,8 +97,20 @@ def migrate(engine: Engine) -> None:
     with write(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRESQL_LOCK})
+        config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+@functools.cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _engine(url: str, application: str) -> Engine:

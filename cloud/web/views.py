@@ -24,6 +24,7 @@ from cloud.web import words
 from sync.locale import LANGUAGES, Language, load_translations
 from sync.mask import mask_text
 from sync.moment import from_text
+from sync.templates import COMPILED
 
 HERE = Path(__file__).parent
 _MOBILE = re.compile(r"1[0-9]{10}")
@@ -56,6 +57,7 @@ def _environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
+        bytecode_cache=COMPILED,
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,

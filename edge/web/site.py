@@ -31,6 +31,7 @@ from sync.accounts import Throttle
 from sync.db import connect
 from sync.locale import LANGUAGES, Language, load_translations
 from sync.moment import to_text
+from sync.templates import COMPILED
 
 ROOM = Path(__file__).parent
 MOST_STREAMS = 40  # a browser with an open Lines page has two: the lines and its pop-ups
@@ -42,6 +43,7 @@ def make_templates(settings: WebSettings, language: Language) -> Environment:
         loader=FileSystemLoader(ROOM / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
+        bytecode_cache=COMPILED,
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],

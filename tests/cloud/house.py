@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 from sqlalchemy import Connection, select
+from starlette.datastructures import State
 from starlette.testclient import TestClient
 
 from cloud.access.log import Actor
@@ -266,4 +269,17 @@ def open_house(
     clock = FakeClock(NOON)
     settings = replace(make_settings(folder, url, objects, **web), s3=s3 or S3Settings())
     parts = open_parts(settings, Clock(now=clock.utc, monotonic_s=clock.monotonic_s))
-    return House(parts, build_app(parts), clock)
+    return House(parts, _application(parts), clock)
+
+
+@functools.cache
+def _routes() -> FastAPI:
+    """The application without its parts: that takes longer than most tests."""
+    return build_app(cast(Parts, None))
+
+
+def _application(parts: Parts) -> FastAPI:
+    """The application around `parts`; its routes are those of all houses."""
+    app = copy.copy(_routes())
+    app.state = State({"parts": parts})
+    return app
