@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
@@ -144,8 +144,8 @@ def _stored(db: Connection, told: Sequence[Told]) -> dict[tuple[str, str, str], 
 def _upsert(db: Connection, table: Table, columns: tuple[str, ...], rows: Rows, *, new: bool = False) -> None:
     """Insert rows, or write them over those with their keys; ValueError if one of those is of another box."""
     own = "box_id" if "box_id" in columns else ""
-    keys = [columns.index(column.name) for column in table.primary_key]
-    latest = {tuple(row[key] for key in keys): row for row in rows}
+    key_of = itemgetter(*(columns.index(column.name) for column in table.primary_key))
+    latest = {key_of(row): row for row in rows}
     taken = bulk.upsert(db, table, columns, list(latest.values()), own, new=new)
     if taken != len(latest):
-        raise ValueError(f"{table.name} {next(iter(latest))[0]} belongs to another box")
+        raise ValueError(f"{table.name} {next(iter(latest.values()))[0]} belongs to another box")

@@ -32,6 +32,7 @@ from sync.session import (
     next_credit,
     read_up,
     reference,
+    share,
     welcome_of,
 )
 from sync.topics import Topic, shard_of
@@ -94,15 +95,16 @@ class EntriesDesk:
         refusals = _refusals(db, {topic.box_id for topic, _ in incoming}, now_utc)
         said = [_said(topic, payload, refusals) for topic, payload in incoming]
         accepted = self._accept(db, incoming, said, now_utc)
+        credit = share(self._credit, len(refusals))
         answers: list[Outgoing] = []
         for (topic, payload), one in zip(incoming, said, strict=True):
             origin = Origin(topic.box_id, now_utc)
             if isinstance(one, Batch):
-                told = [("a", pack(ack_of(taken, self._credit, now_utc))) for taken in next(accepted)]
+                told = [("a", pack(ack_of(taken, credit, now_utc))) for taken in next(accepted)]
             elif one is None:
                 told = self._aside(db, origin, topic.channel, payload)
             else:
-                told = [("a", pack(self._take(db, origin, topic, payload, one)))]
+                told = [("a", pack(self._take(db, origin, topic, payload, one, credit)))]
             answers += [(topics.build(topic.box_id, "dn", channel), answer) for channel, answer in told]
         return answers
 
@@ -140,12 +142,12 @@ class EntriesDesk:
             return [("a", pack(refused))]
 
     def _take(
-        self, db: Connection, origin: Origin, topic: Topic, payload: bytes, said: Hello | Refused
+        self, db: Connection, origin: Origin, topic: Topic, payload: bytes, said: Hello | Refused, credit: int
     ) -> AnyMessage:
         if isinstance(said, Hello):
             troubles.end(db, origin.box_id, OVER_QUOTA, origin.received_utc)
             standing = self.inbox.standing(db, origin.box_id, said.epoch)
-            return welcome_of(said, standing, self._credit, origin.received_utc)
+            return welcome_of(said, standing, credit, origin.received_utc)
         if said.code not in NO_TRACE:
             self.inbox.set_aside(db, origin, topic.channel, payload, said)
         return said

@@ -9,6 +9,7 @@ A worker keeps nothing but open uploads in memory, and may be killed at any time
 
 from __future__ import annotations
 
+import gc
 import logging
 import random
 import threading
@@ -42,6 +43,7 @@ from sync.reasons import LinkError
 from sync.topics import TopicError, parse, shard_of
 from sync.transport import Arrived, Link, LinkSettings, utc_now, wait
 
+COLLECT_AFTER = 50_000  # objects that were made and not given back
 PARTS_EVERY_S = 3600.0
 WAIT_S = 0.2  # how soon a stop is noticed when nothing arrives
 SEALED_S = 0.004  # how soon it is noticed that a recording was read back and stored
@@ -175,8 +177,16 @@ class Parts:
             log.warning("monthly parts could not be made now: %s", error)
 
 
+def _collect_seldom() -> None:
+    """What a batch makes is gone after it, without a cycle: looking for some costs more than it frees."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
+
+
 def run(settings: IngestSettings, stop: threading.Event) -> None:
     """Serve the boxes until `stop` is set."""
+    _collect_seldom()
     engine = open_engine(settings.database_url, application_name(settings.worker))
     leases = Leases(engine, settings.worker, settings.lease_s)
     link = Link(

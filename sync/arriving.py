@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sync import ranges as spans
-from sync.envelope import Batch, Entry, EnvelopeError, chained, unpack_entry
+from sync.envelope import Batch, Entry, EnvelopeError, unpack_entry
 from sync.ranges import Ranges
 
 MAX_RANGES = 64  # runs of entries beyond a hole; a box sends at most a window of batches out of order
@@ -29,14 +29,14 @@ class Arrival:
     seq: int
     body: bytes
     h: str
-    eid: str
+    key: EntryKey
     entry: Entry | None
     code: str | None = None  # why it is set aside
     detail: str = ""
 
     @property
-    def key(self) -> EntryKey:
-        return self.eid, self.origin.box_id
+    def eid(self) -> str:
+        return self.key[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,8 @@ def widen(streams: dict[StreamKey, Stream], origin: Origin, batch: Batch) -> Tak
 
 
 def _arrivals(origin: Origin, batch: Batch) -> list[Arrival]:
-    h = batch.prev
-    arrivals = []
-    for seq, raw in enumerate(batch.entries, start=batch.first):
-        body = bytes(raw)
-        h = chained(h, body)
-        arrivals.append(_arrival(origin, batch, seq, body, h))
-    return arrivals
+    said = zip(batch.entries, batch.chain, strict=True)
+    return [_arrival(origin, batch, seq, body, h) for seq, (body, h) in enumerate(said, start=batch.first)]
 
 
 def _arrival(origin: Origin, batch: Batch, seq: int, body: bytes, h: str) -> Arrival:
@@ -109,8 +104,8 @@ def _arrival(origin: Origin, batch: Batch, seq: int, body: bytes, h: str) -> Arr
     try:
         entry = unpack_entry(body)
     except EnvelopeError as error:
-        return Arrival(origin, batch, seq, body, h, h, None, error.code, str(error))
+        return Arrival(origin, batch, seq, body, h, (h, origin.box_id), None, error.code, str(error))
     if entry.seq != seq:
         wrong = f"entry {seq} of its batch says it is {entry.seq}"
-        return Arrival(origin, batch, seq, body, h, h, entry, "wrong_seq", wrong)
-    return Arrival(origin, batch, seq, body, h, entry.eid, entry)
+        return Arrival(origin, batch, seq, body, h, (h, origin.box_id), entry, "wrong_seq", wrong)
+    return Arrival(origin, batch, seq, body, h, (entry.eid, origin.box_id), entry)

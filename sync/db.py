@@ -26,6 +26,7 @@ def connect(path: Path | str) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA foreign_keys=ON")
+    db.execute("PRAGMA temp_store=MEMORY")
     db.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
     return db
 

@@ -21,7 +21,8 @@ import base64
 import hashlib
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -86,8 +87,22 @@ Uuid = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-
 Moment = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}[.][0-9]{3}Z$")]
 
 
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of entries of one stream, their bytes untouched; unknown header fields are ignored."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A run of entries of one stream, their bytes untouched, and the chain value after each."""
+
+    box: str
+    epoch: str
+    stream: str
+    first: int
+    prev: str
+    head: str
+    entries: Sequence[bytes]
+    chain: Sequence[str]
+
+
+class _Header(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch as it travels; unknown fields are ignored."""
 
     v: int
     box: Annotated[str, msgspec.Meta(max_length=64)]
@@ -160,6 +175,15 @@ def chained(prev: str, body: bytes) -> str:
     return hashlib.sha256(bytes.fromhex(prev) + body).hexdigest()
 
 
+def chain_of(prev: str, bodies: Iterable[bytes]) -> list[str]:
+    """The chain value after each of `bodies`, lower-case hex."""
+    sha256, h, chain = hashlib.sha256, bytes.fromhex(prev), []
+    for body in bodies:
+        h = sha256(h + body).digest()
+        chain.append(h.hex())
+    return chain
+
+
 def pack_batch(
     box: str, epoch: str, stream: str, first: int, prev: str, head: str, bodies: Sequence[bytes]
 ) -> bytes:
@@ -198,15 +222,16 @@ def unpack_batch(payload: bytes) -> Batch:
         version = _read_version.decode(data).v
         if version != VERSION:
             raise WrongVersion(f"envelope version {version}, this side speaks {VERSION}")
-        batch = _read_batch.decode(data)
+        header = _read_batch.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotABatch(f"not the fields of a batch: {error}") from None
-    h = batch.prev
-    for raw in batch.entries:
-        h = chained(h, bytes(raw))
-    if h != batch.head:
-        raise BrokenChain(f"entries hash to {h}, the batch says {batch.head}")
-    return batch
+    entries = [bytes(raw) for raw in header.entries]
+    chain = chain_of(header.prev, entries)
+    if chain[-1] != header.head:
+        raise BrokenChain(f"entries hash to {chain[-1]}, the batch says {header.head}")
+    return Batch(
+        header.box, header.epoch, header.stream, header.first, header.prev, header.head, entries, chain
+    )
 
 
 def unpack_entry(body: bytes) -> Entry:
@@ -256,5 +281,5 @@ _read_event: dict[str, msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(event_type) for kind, (event_type, _) in EVENT_TYPES.items()
 }
 _read_facts = msgspec.json.Decoder(dict[str, Any])
-_read_batch = msgspec.json.Decoder(Batch)
+_read_batch = msgspec.json.Decoder(_Header)
 _read_version = msgspec.json.Decoder(_Versioned)

@@ -169,7 +169,10 @@ class Inbox:
 
     def _moved(self, db: Connection, arrivals: Sequence[Arrival]) -> list[Arrival]:
         """Entries that come under another number (a new epoch) were applied before; their number is taken."""
-        moved = [replace(one, eid=f"{one.eid}~{one.batch.epoch}.{one.seq}") for one in arrivals]
+        moved = [
+            replace(one, key=(f"{one.eid}~{one.batch.epoch}.{one.seq}", one.origin.box_id))
+            for one in arrivals
+        ]
         known = self._seen(db, moved) if moved else {}
         return list({one.key: one for one in moved if one.key not in known}.values())
 
@@ -231,8 +234,7 @@ class Inbox:
     def _note(self, db: Connection, fresh: list[Arrival]) -> None:
         rows = [
             (
-                arrival.eid,
-                arrival.origin.box_id,
+                *arrival.key,
                 arrival.batch.epoch,
                 arrival.batch.stream,
                 arrival.seq,

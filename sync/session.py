@@ -25,10 +25,12 @@ from sync.ranges import Ranges
 from sync.topics import Topic
 
 WINDOW = 8  # batches in flight
+WIDEST = 32  # where acks come back soon: head office then commits many batches at once
+SOON_S = 0.5
 GRACE_S = 2.0  # on top of twice the round trip, before something counts as unanswered
 SLOWEST_S = 60.0
 SILENT_AFTER = 3  # unanswered times before head office is asked where we stand
-FULL_CREDIT = WINDOW
+FULL_CREDIT = WIDEST
 SLOW_COMMIT_S = 0.5
 UNKNOWN_BOX = "unknown_box"  # code of a refusal: a certificate of ours, but not registered
 HELD_BACK = "held_back"  # two boxes use one identity
@@ -93,6 +95,7 @@ class Sender:
     refusal: str = ""  # why head office refuses, until it takes something
     unanswered: int = 0  # times in a row that nothing came back in time
     ignored: int = 0  # answers that were not for us, now
+    window: int = WINDOW  # batches that may be in flight now, if there is credit
     _online: bool = False
     _nonce: str = ""
     _hello_ref: str = ""
@@ -107,6 +110,7 @@ class Sender:
     def connected(self, now_s: float) -> None:
         """The connection is up: hello comes first."""
         self._online, self.welcome = True, False
+        self.window = WINDOW
         self._hello_at_s = now_s
         self.unanswered = 0
         self._forget_flights()
@@ -175,7 +179,9 @@ class Sender:
         done = [flight for flight in self._flights if _covers(ack, flight)]
         if done:
             self.unanswered = 0
-            self.rtt_s += (now_s - done[-1].sent_s - self.rtt_s) / 4
+            took_s = now_s - done[-1].sent_s
+            self.rtt_s += (took_s - self.rtt_s) / 4
+            self.window = min(WIDEST, self.window + len(done)) if took_s <= SOON_S else WINDOW
         self._flights = [flight for flight in self._flights if flight not in done]
 
     def refused(self, refused: Refused, now_s: float) -> None:
@@ -207,7 +213,7 @@ class Sender:
             self._give_up_flights(now_s)
         if not self.welcome or (self.credit == 0 and not self._flights):
             return SayHello() if now_s >= self._hello_at_s else None
-        if len(self._flights) >= min(WINDOW, self.credit):
+        if len(self._flights) >= min(self.window, self.credit):
             return None
         return next((self._read(stream) for stream in STREAMS if stream in self._fresh), None)
 
@@ -279,6 +285,11 @@ def welcome_of(hello: Hello, standing: list[Accepted], credit: int, hq_utc: str)
         accepted.stream: Standing(accepted.upto, accepted.head, accepted.ranges) for accepted in standing
     }
     return Welcome(nonce=hello.nonce, streams=streams, credit=credit, hq_utc=hq_utc)
+
+
+def share(credit: int, boxes: int) -> int:
+    """Of that credit what each gets of so many boxes that send at the same time."""
+    return min(credit, max(WINDOW, WIDEST // max(1, boxes)))
 
 
 def next_credit(credit: int, commit_s: float) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 DIRECTIONS = ("in", "out", "unknown")
@@ -45,8 +46,7 @@ class Wish:
 
 def facet_of(direction: str, outcome: str, duration_ms: int) -> int:
     """The facet of a call without audio or gap; those are bits to be added."""
-    way, end = _place(DIRECTIONS, direction), _place(OUTCOMES, outcome)
-    return way | end << _OUTCOME_AT | _length_class(duration_ms) << _LENGTH_AT
+    return _way_and_end(direction, outcome) | _length_class(duration_ms) << _LENGTH_AT
 
 
 def facets_for(wish: Wish) -> frozenset[int]:
@@ -61,6 +61,11 @@ def facets_for(wish: Wish) -> frozenset[int]:
         _bits(GAP, wish.has_gap),
     )
     return frozenset(sum(one) for one in product(*parts))
+
+
+@lru_cache(maxsize=256)
+def _way_and_end(direction: str, outcome: str) -> int:
+    return _place(DIRECTIONS, direction) | _place(OUTCOMES, outcome) << _OUTCOME_AT
 
 
 def _length_class(duration_ms: int) -> int:

@@ -46,6 +46,8 @@ def party_of(direction: str, caller_number: str | None, dialled: str | None) -> 
 
 def digits_of(said: str) -> str:
     """The ASCII digits of `said`."""
+    if said.isdigit() and said.isascii():
+        return said
     return "".join(one for one in said if "0" <= one <= "9")
 
 

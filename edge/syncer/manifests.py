@@ -234,7 +234,7 @@ class ManifestsEnd:
     def _mend(self, payload: bytes) -> None:
         batch = unpack_batch(payload)
         with write(self.db):
-            for seq, raw in enumerate(batch.entries, start=batch.first):
-                manifests.mend(self.db, batch.epoch, batch.stream, seq, bytes(raw))
+            for seq, body in enumerate(batch.entries, start=batch.first):
+                manifests.mend(self.db, batch.epoch, batch.stream, seq, body)
         self._may_send = True
         self._look_s = 0.0  # what could not be made before may be now

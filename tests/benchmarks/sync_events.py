@@ -26,6 +26,7 @@ from tests.sync import processes
 from tests.sync.station import AT, BOX, Station, call_ended
 
 EVENTS = 20_000
+EVERY_S = 30.0  # between calls of a busy branch; those that end together began up to five minutes apart
 EVENT_BYTES = 500  # about what a call record has as JSON
 COMMITS, BATCHES = 400, 100
 HASH = "0" * 64
@@ -51,8 +52,8 @@ def records(count: int, seed: int = 1) -> list[CallEnded]:
     chance = random.Random(seed)
     now = utc_now()
     made = []
-    for _ in range(count):
-        started = now - timedelta(seconds=chance.uniform(60, 900))
+    for number in range(count):
+        started = now - timedelta(seconds=EVERY_S * (count - number) + chance.uniform(0, 300))
         length_s = chance.expovariate(1 / 120)
         made.append(
             replace(

@@ -6,6 +6,7 @@ import itertools
 import random
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ from sqlalchemy import Engine, select
 from cloud.apply import APPLY, audio_stored
 from cloud.calls.facets import AUDIO, GAP, Wish
 from cloud.calls.numbers import NumberWish, read_numbers, whole_number
-from cloud.store.call_search import BOUNDS, Bounds, CallFilter, Position, bounded, find_calls
+from cloud.store.call_search import BOUNDS, Bounds, CallFilter, Position, _Search, bounded, find_calls
 from cloud.store.call_tables import call_facets, call_flags
-from cloud.store.database import read, write
+from cloud.store.database import open_engine, read, write
 from cloud.store.schema import calls
 from sync.arriving import Origin
 from sync.events import GapFact, RecordingReady
@@ -24,6 +25,7 @@ from sync.inbox import Told
 from sync.moment import to_text
 from tests.cloud.house import NOON, House, call_row
 from tests.cloud.verdicts import verdict_for
+from tests.databases import new_sqlite
 from tests.sync.station import call_ended
 
 BOXES = ("box-01", "box-02", "box-03")
@@ -190,6 +192,15 @@ def test_more_keys_than_are_asked_one_by_one(house: House, some: dict[str, dict[
     for wanted in (merged(FILTERS["branches"], FILTERS["incoming"]), FILTERS["branches"]):
         before = pages(house.parts.engine, wanted, 60)
         assert pages(house.parts.engine, wanted, 60, Bounds(most_keys=1)) == before != []
+
+
+def test_sqlite_finds_an_ending_in_one_index_and_then_the_calls_alone(tmp_path: Path) -> None:
+    with read(open_engine(new_sqlite(tmp_path / "ho.db"))) as db:
+        statement = _Search(db, FILTERS["last four"], None, 50, 1).in_order()
+        said = statement.compile(db.engine, compile_kwargs={"literal_binds": True})
+        plan = [str(row[-1]) for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}")]
+    assert "SCAN other USING COVERING INDEX calls_by_last8" in plan
+    assert not any(step.startswith("SCAN calls") for step in plan)
 
 
 def test_a_verdict_narrows_what_is_read() -> None:

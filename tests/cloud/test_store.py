@@ -23,6 +23,10 @@ from tests.cloud.house import NOON, House
 from tests.databases import new_sqlite
 
 NOON_UTC = to_text(NOON)
+ONLY_POSTGRESQL = {  # what SQLite lacks on purpose
+    "sqlite": {"calls_by_line", "calls_by_facet", "calls_by_box_facet", "calls_by_last4"},
+    "postgresql": set[str](),
+}
 
 
 def test_the_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
@@ -37,7 +41,9 @@ def test_the_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
                 name in tables if kind == "table" else name != "customers_by_terms"
             )
         }
-        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        assert {one[1].name for one in differences} == ONLY_POSTGRESQL[connection.dialect.name]
+        assert {one[0] for one in differences} <= {"add_index"}
         for table in metadata.tables.values():  # in the same order: it decides what the index is good for
             assert (
                 found.get_pk_constraint(table.name)["constrained_columns"] == table.primary_key.columns.keys()

@@ -15,7 +15,9 @@ from sync.messages import Ack, Hello, Refused, Standing, Welcome, pack
 from sync.session import (
     FULL_CREDIT,
     SILENT_AFTER,
+    SOON_S,
     UNKNOWN_BOX,
+    WIDEST,
     WINDOW,
     Accepted,
     Read,
@@ -26,6 +28,7 @@ from sync.session import (
     read_up,
     reconnect_s,
     reference,
+    share,
     welcome_of,
 )
 from sync.topics import Topic
@@ -123,12 +126,36 @@ def test_the_window_is_kept_and_an_ack_opens_it() -> None:
     for number in range(WINDOW):
         assert send(sender, 100 * number + 100).after_seq == 100 * number
     assert sender.next(0.0) is None
-    sender.acked(ack(150, stream="crit"), 0.1)  # covers one batch and a half
+    late_s = SOON_S + 0.1
+    sender.acked(ack(150, stream="crit"), late_s)  # covers one batch and a half
     assert send(sender, 900).after_seq == 800
-    assert sender.next(0.1) is None
-    sender.acked(ack(150, (301, 400), stream="crit"), 0.1)
+    assert sender.next(late_s) is None
+    sender.acked(ack(150, (301, 400), stream="crit"), late_s)
     assert send(sender, 1000).after_seq == 900
-    assert sender.next(0.1) is None
+    assert sender.next(late_s) is None
+
+
+def test_acks_that_come_soon_widen_the_window_and_one_that_comes_late_narrows_it() -> None:
+    sender = greeted(crit=1_000_000)
+    upto = in_flight = 0
+    for _ in range(5):
+        while isinstance(sender.next(0.0), Read):
+            in_flight += 1
+            send(sender, upto + 100 * in_flight)
+        assert in_flight == sender.window
+        upto, in_flight = upto + 100 * in_flight, 0
+        sender.acked(ack(upto, stream="crit"), SOON_S)
+    assert sender.window == WIDEST
+    send(sender, upto + 100)
+    sender.acked(ack(upto + 100, stream="crit"), 2 * SOON_S)
+    assert sender.window == WINDOW
+
+
+@pytest.mark.parametrize(
+    ("credit", "boxes", "wanted"), [(32, 0, 32), (32, 1, 32), (32, 2, 16), (32, 9, 8), (3, 1, 3), (3, 9, 3)]
+)
+def test_boxes_that_send_together_share_the_credit(credit: int, boxes: int, wanted: int) -> None:
+    assert share(credit, boxes) == wanted
 
 
 @pytest.mark.parametrize("credit", [1, 3, 100])
@@ -272,7 +299,7 @@ def test_reconnects_are_spread_over_at_most_a_minute(attempt: int, chance: float
 
 
 @pytest.mark.parametrize(
-    ("credit", "commit_s", "wanted"), [(8, 0.6, 4), (4, 9.0, 2), (1, 9.0, 1), (1, 0.1, 2), (8, 0.0, 8)]
+    ("credit", "commit_s", "wanted"), [(8, 0.6, 4), (4, 9.0, 2), (1, 9.0, 1), (1, 0.1, 2), (32, 0.0, 32)]
 )
 def test_a_slow_database_lowers_the_credit(credit: int, commit_s: float, wanted: int) -> None:
     assert next_credit(credit, commit_s) == wanted

@@ -36,7 +36,6 @@ from sync.events import CallEnded, SyncEvent
 from sync.inbox import Inbox, Told
 from sync.keys import DeviceKey
 from sync.moment import from_text, to_text
-from sync.session import WINDOW
 from sync.topics import parse
 from sync.transport import Arrived
 from tests.databases import new_sqlite
@@ -169,7 +168,7 @@ class World:
     def _within_credit(self, topic: str) -> None:
         sender = self.box._sender
         if topic.endswith("/e"):
-            assert len(sender._flights) <= min(WINDOW, sender.credit)
+            assert len(sender._flights) <= min(sender.window, sender.credit)
 
     # -- what happens
 
