@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0110"
-down_revision = "0090"
+down_revision = "0070"
 
 
 def upgrade() -> None:
