@@ -1,7 +1,7 @@
 """The one way to rows: ask the decision, run the query with its bounds, shape, write the audit row.
 
     Ask --> judge --> fetch(connection, verdict) --> shape(rows, verdict) --> what is shown
-              |                   (counted against grants)          |
+              |         (who serves them, counted against grants)     |
               +-- refused ----------> one row of the audit <--------+-- the ids that were returned
 
 The audit row is committed before anything is shown: a read that cannot be noted is not given. Refusals are
@@ -15,19 +15,21 @@ rows too, and so is the search for something that is not there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from cloud.access.decision import Ask, Refusal, Verdict, judge
-from cloud.access.grants import Place
+from cloud.access.grants import Grant, Place
 from cloud.access.limits import LIMITS, Before, pause_s
 from cloud.access.log import Action, Actor, Deed
+from cloud.access.roles import SERVES
 from cloud.store import trail
 from cloud.store.database import read, write
 from cloud.store.grants import count_rows, live_grants
+from cloud.store.serving import LOOKUPS, Serving, numbers_of
 from cloud.store.units import read_units
 from sync.moment import from_text, to_text
 
@@ -123,7 +125,7 @@ def give(
         note(desk, ask, look, Outcome(refused=TOO_OFTEN))
         raise TooOften(pause)
     places = found.places if found else ()
-    verdict = counted(desk, verdict, [place for _, place in places])
+    verdict = counted(desk, verdict, [place for _, place in places], by_itself=bool(look.object_id))
     refusal = verdict.refusal or _refusal_of(look, found, verdict)
     if refusal is not None:
         note(desk, ask, look, Outcome(refused=refusal.code))
@@ -143,7 +145,7 @@ def check(desk: Desk, ask: Ask, look: Look, place: Place) -> None:
     """NotGiven unless a row at `place` may be changed; the change itself writes its own audit row."""
     with read(desk.engine) as db:
         verdict = judged(desk, ask, db)
-    verdict = counted(desk, verdict, [place])
+    verdict = counted(desk, verdict, [place], by_itself=True)
     refusal = verdict.refusal_of(place)
     if refusal is not None:
         note(desk, ask, look, Outcome(refused=refusal.code))
@@ -158,12 +160,45 @@ def note(desk: Desk, ask: Ask, look: Look, outcome: Outcome) -> str:
 
 def judged(desk: Desk, ask: Ask, db: Connection) -> Verdict:
     """What the decision says to `ask` now."""
-    grants = live_grants(db, ask.person.user_id, desk.now)
+    grants = _with_numbers(db, live_grants(db, ask.person.user_id, desk.now))
+    ask = replace(ask, served=_serving(db, ask, ask.subjects).own)
     return judge(ask, grants, read_units(db), desk.now)
 
 
-def counted(desk: Desk, verdict: Verdict, places: Sequence[Place]) -> Verdict:
-    """`verdict` with the rows at `places` counted against the grants that show them, as far as they reach."""
+def _with_numbers(db: Connection, grants: Sequence[Grant]) -> list[Grant]:
+    """Grants for the calls of a customer, whose numbers the applicant need not know, with those numbers."""
+    named = {one for grant in grants if grant.kind == "calls" for one in grant.subjects if "-" in one}
+    numbers = numbers_of(db, named) if named else {}
+    return [
+        replace(grant, subjects=grant.subjects.union(*(numbers.get(one, ()) for one in grant.subjects)))
+        for grant in grants
+    ]
+
+
+def _knowing(desk: Desk, verdict: Verdict, places: Sequence[Place], by_itself: bool) -> Verdict:
+    """`verdict` with who serves those the rows at `places` are about."""
+    about = frozenset().union(*(place.subjects for place in places))
+    if not about or verdict.ask.person.role not in SERVES:
+        return verdict
+    with read(desk.engine) as db:
+        serving = _serving(db, verdict.ask, about)
+    return verdict.knowing(serving.own, serving.others if by_itself else frozenset())
+
+
+def _serving(db: Connection, ask: Ask, about: frozenset[str]) -> Serving:
+    """Two statements at most a read, however many rows; none for people who serve nobody."""
+    lookup = LOOKUPS.get(ask.kind)
+    if lookup is None or not about or ask.person.role not in SERVES:
+        return Serving()
+    return lookup(db, ask.person.user_id, about)
+
+
+def counted(desk: Desk, verdict: Verdict, places: Sequence[Place], by_itself: bool = False) -> Verdict:
+    """`verdict` once it knows whom the rows at `places` are about and has counted them against its grants.
+
+    What others serve is refused only of a row that was asked for `by_itself`; a list shows it masked.
+    """
+    verdict = _knowing(desk, verdict, places, by_itself)
     owed: dict[str, list[str]] = {}
     for place in places:
         grant = verdict.charged_to(place)

@@ -59,7 +59,9 @@ class Ask:
     until_utc: str | None = None
     box_ids: frozenset[str] | None = None  # None: all the person's
     subjects: frozenset[str] = frozenset()  # numbers (E.164), customers' or calls' ids named in the question
-    served: frozenset[str] = frozenset()  # those numbers and customers that the person serves
+    named: frozenset[str] = frozenset()  # as an application names them, if not so: by customer, not number
+    served: frozenset[str] = frozenset()  # numbers and customers that the person serves
+    of_others: frozenset[str] = frozenset()  # of one record that is wanted by itself: whom others serve
     identity_check: str = ""  # what says that the subscriber's identity was checked (CDR-10)
     code_due: bool = False  # the subscriber switched the code on and it has not been entered (CDR-08)
 
@@ -111,6 +113,13 @@ class Verdict:
         """This verdict once those rows were counted against the grants that show them."""
         return replace(self, counted=self.counted | frozenset(row_ids))
 
+    def knowing(self, served: frozenset[str], of_others: frozenset[str]) -> Verdict:
+        """This verdict once it is known of whom the rows are."""
+        ask = self.ask
+        return replace(
+            self, ask=replace(ask, served=ask.served | served, of_others=ask.of_others | of_others)
+        )
+
     def reaches(self, box_id: str) -> bool:
         """Whether rows of that branch may be among those shown."""
         granted = any(grant.box_ids is None or box_id in grant.box_ids for grant in self.grants)
@@ -134,9 +143,11 @@ class Verdict:
         if self.refusal is not None:
             return self.refusal
         named = frozenset({place.row_id}) if place.row_id else place.subjects
-        row = replace(self.ask, subjects=named, from_utc=place.at_utc, until_utc=place.at_utc)
+        row = replace(self.ask, subjects=named, named=named, from_utc=place.at_utc, until_utc=place.at_utc)
         if any(grant.covers(place) for grant in self.grants):
             return refusal("spent", row)
+        if self._is_inside(place) and self._is_of_others(place):
+            return refusal("served", row)
         beyond = self.box_ids is not None and place.box_id not in self.box_ids
         return refusal("branch" if beyond else "window", row)
 
@@ -146,7 +157,7 @@ class Verdict:
 
     def _stands(self, place: Place) -> bool:
         """Whether the role alone shows a row there."""
-        return self.by_grant is None and self._is_inside(place)
+        return self.by_grant is None and self._is_inside(place) and not self._is_of_others(place)
 
     def _is_inside(self, place: Place) -> bool:
         if self.box_ids is not None and place.box_id is not None and place.box_id not in self.box_ids:
@@ -162,6 +173,12 @@ class Verdict:
         if person.role in OWN_ONLY:
             return bool(person.numbers & place.subjects)
         return person.role in SERVES and bool(self.ask.served & place.subjects)
+
+    def _is_of_others(self, place: Place) -> bool:
+        """Whether a row there is a record of calls with somebody whom only others serve (CDR-01)."""
+        if self.ask.person.role not in SERVES or not KINDS[self.ask.kind].is_windowed:
+            return False
+        return bool(self.ask.of_others & place.subjects) and not self._is_theirs(place)
 
 
 def judge(
@@ -196,7 +213,7 @@ def refusal(code: str, ask: Ask) -> Refusal:
         "from": ask.from_utc or "",
         "until": ask.until_utc or "",
         "branches": " ".join(sorted(ask.box_ids or ())),
-        "about": " ".join(sorted(ask.subjects)),
+        "about": " ".join(sorted(ask.named or ask.subjects)),
     }
     return Refusal(code, SENTENCES[code], urlencode({key: value for key, value in wanted.items() if value}))
 

@@ -100,7 +100,12 @@ def bounded(wanted: CallFilter, verdict: Verdict) -> CallFilter:
         return inside
     numbers = sorted(one for one in verdict.subjects if digits_of(one) and "-" not in one)
     about = tuple(wish for one in numbers for wish in whole_number(one.removeprefix("local:")))
-    return replace(inside, about=about, call_ids=verdict.subjects - set(numbers))
+    ids = verdict.subjects - set(numbers)
+    if not ids and wanted.numbers is not None and set(wanted.numbers) <= set(about):
+        return inside  # which is within them already: one index less to ask
+    if wanted.about is not None:
+        about, ids = tuple(one for one in wanted.about if one in about), ids & wanted.call_ids
+    return replace(inside, about=about, call_ids=ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,5 +123,5 @@ def _number_row(whose: Whose, ring: Keyring, at: int, contact_id: str | None, sa
     return {
         "id": new_id(), "customer_id": whose.id, "contact_id": contact_id, "position": at, "said": said,
         "key": key, "kind": number.kind, "last4": digits[-4:], "last8": digits[-8:],
-        "token": ring.active.token(key), "is_primary": at == 0,
+        "token": ring.active.token(key), "is_primary": at == 0, "vouched": True,
     }  # fmt: skip

@@ -6,7 +6,19 @@ A record is addressed by its id; `no` is for the search index and for paging alo
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    text,
+    true,
+)
 
 from cloud.store.metadata import metadata
 
@@ -86,6 +98,7 @@ customer_numbers = Table(
     Column("last8", Text, nullable=False),
     Column("token", Text, nullable=False),
     Column("is_primary", Boolean, nullable=False),
+    Column("vouched", Boolean, nullable=False, server_default=true()),  # cloud.store.serving
     Index("customer_numbers_by_customer", "customer_id", "position"),
     Index("customer_numbers_by_key", "key", "customer_id"),
     Index("customer_numbers_by_last4", "last4", "customer_id"),

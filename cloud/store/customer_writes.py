@@ -8,7 +8,7 @@ A delete leaves the row as it was: for KEPT_FOR only search and lists no longer 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -40,6 +40,7 @@ class Stamp:
 
     user_name: str
     at_utc: str
+    vouches: bool = True  # whether a number they write makes its calls clear to who serves (store.serving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def add_customers(
         for one in many
     ]
     _insert(db, customers.name, rows)
-    parts = [part_rows(one.whose, one.record, ring) for one in many]
+    parts = [_vouched(part_rows(one.whose, one.record, ring), {}, by) for one in many]
     for part in PARTS:
         _insert(db, part.name, [row for rows in parts for row in rows[part.name]])
     tag_ids = ensure_tags(db, {tag for one in many for tag in one.record.what.tags})
@@ -106,9 +107,11 @@ def save_customer(
     )
     if db.execute(statement.values(values)).rowcount == 0:
         raise ChangedSince(whose.id)
+    numbers = parts_of(db, [whose.id])["customer_numbers"]
+    before = {one["key"]: bool(one["vouched"]) for one in numbers}
     for part in PARTS:
         db.execute(part.delete().where(part.c.customer_id == whose.id))
-    for name, rows in part_rows(whose, record, ring).items():
+    for name, rows in _vouched(part_rows(whose, record, ring), before, by).items():
         _insert(db, name, rows)
     set_tags(db, whose.id, record.what.tags)
     note(db, ring, [whose.id], by, what, changed)
@@ -220,6 +223,15 @@ def set_tags(db: Connection, customer_id: str, names: Iterable[str]) -> None:
     db.execute(given.delete().where(given.c.customer_id == customer_id, given.c.by_rule.is_(False)))
     db.execute(given.delete().where(given.c.customer_id == customer_id, given.c.tag_id.in_(wanted)))
     _insert(db, given.name, [{"customer_id": customer_id, "tag_id": tag, "by_rule": False} for tag in wanted])
+
+
+def _vouched(
+    rows: dict[str, list[dict[str, Any]]], before: Mapping[str, bool], by: Stamp
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a customer's parts: a number stays as vouched for as it was, a new one is if `by` does."""
+    for one in rows["customer_numbers"]:
+        one["vouched"] = before.get(one["key"], by.vouches)
+    return rows
 
 
 def _insert(db: Connection, table_name: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -201,11 +201,6 @@ def note_sync(db: Connection, customer_id: str, now_utc: str) -> None:
     db.execute(customers.update().where(customers.c.id == customer_id).values(synced_utc=now_utc))
 
 
-def serve(db: Connection, customer_id: str, user_id: str | None) -> None:
-    """Say who serves a customer."""
-    db.execute(customers.update().where(customers.c.id == customer_id).values(served_by=user_id))
-
-
 def _with_branch() -> Select[tuple[object, ...]]:
     branch = func.coalesce(boxes.c.name, customers.c.box_id, "").label("branch")
     class_name = func.coalesce(customer_classes.c.name, "").label("class_name")

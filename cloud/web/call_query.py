@@ -98,6 +98,6 @@ def _of_customer(request: Request, query: CallQuery) -> CallQuery:
         raise FilterRefused(["customer"])
     with read(parts_of(request).engine) as connection:
         parts = parts_of_customers(connection, [query.customer])
-    said = [row["said"] for row in parts["customer_numbers"]]
-    theirs = tuple(wish for one in said for wish in whole_number(one))
-    return replace(query, wanted=replace(query.wanted, about=theirs))
+    keys = frozenset(row["key"] for row in parts["customer_numbers"])
+    theirs = tuple(wish for one in sorted(keys) for wish in whole_number(one.removeprefix("local:")))
+    return replace(query, wanted=replace(query.wanted, about=theirs), subjects=query.subjects | keys)

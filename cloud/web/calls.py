@@ -178,7 +178,14 @@ def _ask_for(request: Request, query: CallQuery | None) -> Ask:
     if query is None:
         return ask
     wanted = query.wanted
-    return replace(ask, from_utc=wanted.from_utc, until_utc=wanted.until_utc, box_ids=wanted.box_ids)
+    return replace(
+        ask,
+        from_utc=wanted.from_utc,
+        until_utc=wanted.until_utc,
+        box_ids=wanted.box_ids,
+        subjects=query.subjects,
+        named=query.named,
+    )
 
 
 def _look_of(typed: Mapping[str, str]) -> Look:

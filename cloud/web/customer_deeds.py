@@ -35,6 +35,7 @@ from cloud.web import customer_words as words
 from cloud.web.answers import page, see_other
 from cloud.web.asking import ask_of
 from cloud.web.customer_form import Sent
+from cloud.web.customer_handing import NobodyServes, hand_over, vouch
 from cloud.web.customer_reading import bounds, fetch_one, fetch_some, note_in, reached, stamp_of
 from cloud.web.door import actor_of, person_of
 from cloud.web.parts import parts_of
@@ -60,7 +61,8 @@ def batch(request: Request, sent: Sent) -> Response:
     with write(parts_of(request).engine) as db:
         done = deed(request, db, ids, sent)
         action = Action.DELETE if deed is _delete else Action.UPDATE
-        note_in(db, request, action, ask, ids=tuple(ids), row_count=len(ids))
+        if deed is not _hand_over:  # which says itself who served them
+            note_in(db, request, action, ask, ids=tuple(ids), row_count=len(ids))
     return see_other(f"/customers?done={done}")
 
 
@@ -109,11 +111,28 @@ def _classify(request: Request, db: Connection, ids: Sequence[str], sent: FormDa
     return len(ids)
 
 
+def _hand_over(request: Request, db: Connection, ids: Sequence[str], sent: FormData) -> int:
+    try:
+        server = str(sent.get("server", "")) or "none chosen"
+        changes = hand_over(request, db, ids, "" if server == "nobody" else server)
+    except NobodyServes as nobody:
+        raise HTTPException(422, words.FAULTS["no_such_person"]) from nobody
+    ask = ask_of(request, Verb.CHANGE, "customers")
+    note_in(db, request, Action.UPDATE, ask, ids=tuple(ids), fields=("served_by",), changes=changes)
+    return len(ids)
+
+
+def _vouch(request: Request, db: Connection, ids: Sequence[str], _sent: FormData) -> int:
+    return len(vouch(request, db, ids))
+
+
 BATCHES = {
     "delete": (Right.MANAGE_CUSTOMERS, _delete),
     "tag": (Right.CHANGE_CUSTOMERS, _tag),
     "untag": (Right.CHANGE_CUSTOMERS, _untag),
     "class": (Right.MANAGE_CUSTOMERS, _classify),
+    "serve": (Right.MANAGE_CUSTOMERS, _hand_over),
+    "vouch": (Right.MANAGE_CUSTOMERS, _vouch),
 }
 
 

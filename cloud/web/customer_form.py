@@ -19,7 +19,7 @@ from starlette.responses import Response
 from cloud.access import shape
 from cloud.access.decision import Verb, Verdict
 from cloud.access.log import Action
-from cloud.access.roles import SERVES, Right
+from cloud.access.roles import Right
 from cloud.customers.form import TEMPLATES, Clear, Typed, as_record, as_typed, check_new
 from cloud.customers.record import Record, check
 from cloud.store import boxes, customer_tags
@@ -29,6 +29,7 @@ from cloud.store.customer_writes import ChangedSince, New, add_customers, read_r
 from cloud.store.database import read, write
 from cloud.web import customer_words as words
 from cloud.web.answers import page, see_other
+from cloud.web.customer_handing import Changes, NobodyServes, hand_over, servers
 from cloud.web.customer_reading import One, bounds, fetch_one, note_in, stamp_of
 from cloud.web.customers import rights_shown
 from cloud.web.door import person_of
@@ -73,9 +74,10 @@ def add(request: Request, sent: Sent, template: str = "individual") -> Response:
             _check_class(db, record)
             whose = Whose(new_id(), _box(db, typed.texts.get("box_id", ""), verdict))
             add_customers(db, parts.ring, [New(whose, record)], stamp_of(request))
-            _serve(request, db, whose.id, sent)
+            handed = _serve(request, db, whose.id, sent)
             customer_tags.apply_to(db, whose.id, _today(request))
-            note_in(db, request, Action.CREATE, verdict.ask, object_id=whose.id, box_id=whose.box_id or "")
+            deed = {"object_id": whose.id, "box_id": whose.box_id or "", "changes": handed}
+            note_in(db, request, Action.CREATE, verdict.ask, **deed)
     except Unfit as fault:
         return _form(request, 422, typed, form_template=template, fault=words.FAULTS[str(fault)])
     return see_other(f"/customers/{whose.id}")
@@ -103,9 +105,10 @@ def save(request: Request, customer_id: str, sent: Sent) -> Response:
             record = check(as_record(typed, before, _clear(found)))
             _check_class(db, record)
             changed = save_customer(db, parts.ring, row, _version(sent), record, stamp_of(request))
-            _serve(request, db, customer_id, sent)
+            handed = _serve(request, db, customer_id, sent)
             customer_tags.apply_to(db, customer_id, _today(request))
             deed = {"object_id": customer_id, "box_id": row["box_id"] or "", "fields": tuple(changed)}
+            deed |= {"changes": handed}
             note_in(db, request, Action.UPDATE, verdict.ask, **deed)
     except Unfit as fault:
         return _form(request, 422, typed, found, fault=words.FAULTS[str(fault)], version=_version(sent))
@@ -153,7 +156,7 @@ def _form(request: Request, status: int, typed: Typed, found: One | None = None,
             "sees_all": verdict.box_ids is None,
             "classes": customer_tags.list_classes(db),
             "known_tags": [row["name"] for row in customer_tags.list_tags(db)],
-            "servers": store.users_of(db, SERVES),
+            "servers": servers(db),
         }
     template = facts.pop("form_template", None) or (found.shown.fields["kind"] if found else "individual")
     plain: dict[str, Any] = {"fault": "", "differing": [], "version": found.row["version"] if found else 0}
@@ -192,14 +195,14 @@ def _check_class(db: Connection, record: Record) -> None:
         raise Unfit("no_such_class")
 
 
-def _serve(request: Request, db: Connection, customer_id: str, sent: FormData) -> None:
+def _serve(request: Request, db: Connection, customer_id: str, sent: FormData) -> Changes:
     """Say who serves a customer: whoever manages says so, since it makes personal fields clear to them."""
     if not person_of(request).may(Right.MANAGE_CUSTOMERS) or "served_by" not in sent:
-        return
-    chosen = _text(sent["served_by"])
-    if chosen and chosen not in {row["id"] for row in store.users_of(db, SERVES)}:
-        raise Unfit("no_such_person")
-    store.serve(db, customer_id, chosen or None)
+        return {}
+    try:
+        return hand_over(request, db, [customer_id], _text(sent["served_by"]))
+    except NobodyServes as nobody:
+        raise Unfit("no_such_person") from nobody
 
 
 def _box(db: Connection, chosen: str, verdict: Verdict) -> str | None:

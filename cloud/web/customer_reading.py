@@ -16,6 +16,7 @@ from starlette.requests import Request
 from cloud.access.decision import Ask, Verb, Verdict
 from cloud.access.grants import Place
 from cloud.access.log import Action
+from cloud.access.roles import Right
 from cloud.access.shapes import customers as shapes
 from cloud.access.shapes.customers import Customer
 from cloud.field_keys import KeyFault, Keyring
@@ -80,7 +81,6 @@ def gather(db: Connection, rows: Sequence[RowMapping], more: bool = False) -> Ga
 
 def shape_all(gathered: Gathered, verdict: Verdict, ring: Keyring) -> list[Customer]:
     """Customers as they may be shown."""
-    verdict = shapes.served(verdict, gathered.rows)
     shaped = (
         shapes.customer(opened(row, ring), gathered.parts, gathered.tags, verdict) for row in gathered.rows
     )
@@ -128,7 +128,6 @@ def fetch_one(
 
     def shaped(gathered: Gathered, verdict: Verdict) -> One:
         ((_, place),) = gathered.found().places
-        verdict = shapes.served(verdict, gathered.rows)
         (shown,) = shape_all(gathered, verdict, ring)  # one that is not admitted was refused before
         keys = tuple(dict.fromkeys(one["key"] for one in gathered.parts["customer_numbers"]))
         return One(shown, gathered.rows[0], place, verdict, keys)
@@ -200,4 +199,5 @@ def note_in(db: Connection, request: Request, action: Action, ask: Ask, **more: 
 
 def stamp_of(request: Request) -> Stamp:
     """Who writes, and when."""
-    return Stamp(person_of(request).name, parts_of(request).clock.now_utc())
+    person = person_of(request)
+    return Stamp(person.name, parts_of(request).clock.now_utc(), person.may(Right.MANAGE_CUSTOMERS))

@@ -55,6 +55,8 @@ DEEDS = {
     "unmerge": marked("Merge undone"),
     "chart": marked("Organisation chart changed"),
     "tag": marked("Tags changed"),
+    "serve": marked("Handed over"),
+    "vouch": marked("Numbers confirmed"),
 }
 FIELDS = {
     "name": marked("Name"),
@@ -75,6 +77,7 @@ FIELDS = {
     "bank": marked("Bank account"),
     "packages": marked("Packages"),
     "chart": marked("Organisation"),
+    "served_by": marked("Served by"),
 }
 COLUMNS = {  # of the list, in their order
     "number": marked("Number"),

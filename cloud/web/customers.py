@@ -14,7 +14,7 @@ from starlette.responses import Response
 from cloud.access import shape
 from cloud.access.decision import SENTENCES as SENTENCES_OF_REFUSALS
 from cloud.access.decision import Verb, Verdict
-from cloud.access.roles import Right
+from cloud.access.roles import SERVES, Right
 from cloud.access.shapes import customers as shapes
 from cloud.access.subjects import call_place
 from cloud.calls.numbers import whole_number
@@ -25,6 +25,7 @@ from cloud.store import customers as store
 from cloud.store.call_search import CallFilter
 from cloud.store.customer_writes import KEPT_FOR, history_of
 from cloud.store.database import read
+from cloud.store.serving import numbers_served
 from cloud.web import customer_words as words
 from cloud.web.answers import page, translate
 from cloud.web.asking import NotGiven, ask_of, given
@@ -102,6 +103,7 @@ def _list(
             "tags": customer_tags.list_tags(db),
             "classes": customer_tags.list_classes(db),
             "regions": store.regions(db),
+            "servers": store.users_of(db, SERVES) if person_of(request).may(Right.MANAGE_CUSTOMERS) else [],
         }
     plain = {field: value for field, value in typed.items() if field in SENTENCES and field != "cursor"}
     onward = urlencode(plain | {"cursor": found.next}) if found.next else ""
@@ -181,7 +183,6 @@ def _communications(request: Request, one: One) -> dict[str, Any]:
         return Found(rows, [(row["id"], shapes.communication_place(row)) for row in rows])
 
     def shaped(rows: Sequence[RowMapping], verdict: Verdict) -> list[Any]:
-        verdict = shapes.served(verdict, [one.row])
         told = (shapes.communication(row, verdict) for row in rows)
         return [each for each in told if each is not None]
 
@@ -194,15 +195,27 @@ def _calls(request: Request, one: One) -> dict[str, Any]:
     """Calls are judged as calls: who may read customers need not be one who may read these."""
     if not person_of(request).may(Right.READ_CALLS):
         return {"calls": [], "refusal": SENTENCES_OF_REFUSALS["role"]}
+    keys = _keys_to_ask(request, one)
+    left_out = len(one.numbers) - len(keys)
     try:
-        return {"calls": _shaped_calls(request, one), "refusal": ""}
+        return {"calls": _shaped_calls(request, one, keys), "refusal": "", "left_out": left_out}
     except NotGiven as refused:
-        return {"calls": [], "refusal": refused.refusal.sentence}
+        return {"calls": [], "refusal": refused.refusal.sentence, "apply": refused.refusal.apply}
 
 
-def _shaped_calls(request: Request, one: One) -> list[Any]:
+def _keys_to_ask(request: Request, one: One) -> Sequence[str]:
+    """The customer's numbers; for those who see only whom they serve, those that count, if any does."""
+    person = person_of(request)
+    if person.role not in SERVES:
+        return one.numbers
+    with read(parts_of(request).engine) as db:
+        own = numbers_served(db, person.user_id, one.numbers).own
+    return tuple(key for key in one.numbers if key in own) or one.numbers
+
+
+def _shaped_calls(request: Request, one: One, keys: Sequence[str]) -> list[Any]:
     def fetch(db: Connection, verdict: Verdict) -> Found[tuple[Any, ...]]:
-        numbers = tuple(wish for key in one.numbers for wish in whole_number(key.removeprefix("local:")))
+        numbers = tuple(wish for key in keys for wish in whole_number(key.removeprefix("local:")))
         rows = calls.list_calls(db, CallFilter(numbers=numbers), None, MOST_CALLS, verdict)
         recordings = calls.recordings_of(db, [row["id"] for row in rows])
         gaps = calls.gaps_of(db, [each["id"] for each in recordings])
@@ -214,7 +227,8 @@ def _shaped_calls(request: Request, one: One) -> list[Any]:
         return [each for each in told if each is not None]
 
     look = Look(query={"customer": one.row["id"]})
-    return given(request, ask_of(request, Verb.VIEW, "calls"), look, fetch, shaped)
+    ask = ask_of(request, Verb.VIEW, "calls", subjects=frozenset(keys), named=frozenset({one.row["id"]}))
+    return given(request, ask, look, fetch, shaped)
 
 
 def _contracts(_request: Request, _found: One) -> dict[str, Any]:

@@ -7,14 +7,15 @@ FilterRefused (ValueError)     the fields that could not be understood, with a s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from cloud.access.subjects import subject_of_number
 from cloud.calls.facets import Wish
 from cloud.calls.flags import MARKS, tag_flag
-from cloud.calls.numbers import read_numbers
+from cloud.calls.numbers import NumberWish, read_numbers
 from cloud.calls.presets import PRESETS
 from cloud.store.call_search import CallFilter, Position
 from cloud.web.cursors import CursorForged, parse_cursor
@@ -86,6 +87,13 @@ class CallQuery:
     limit: int
     unit: str = ""  # the branches below it; who they are, the organisation says
     customer: str = ""  # the calls of this customer's numbers
+    subjects: frozenset[str] = frozenset()  # whom it asks about: a whole number, a customer's numbers
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Whom it names; a customer's numbers are not for everybody to see."""
+        party = self.typed.get("party", "")
+        return _named(party, self.wanted.numbers) | ({self.customer} if self.customer else frozenset())
 
     @property
     def reveals(self) -> bool:
@@ -209,4 +217,11 @@ def read_query(given: Mapping[str, str], terms: Terms) -> CallQuery:
     if reader.faults:
         order = list(SENTENCES)
         raise FilterRefused(sorted(set(reader.faults), key=order.index))
-    return CallQuery(typed, wanted, after, limit, unit or "", customer or "")
+    return CallQuery(typed, wanted, after, limit, unit or "", customer or "", _named(party, numbers))
+
+
+def _named(party: str | None, numbers: Sequence[NumberWish] | None) -> frozenset[str]:
+    """Whom a whole number names; a part of one names nobody."""
+    if not party or not numbers or not all(one.forms for one in numbers):
+        return frozenset()
+    return frozenset({subject_of_number(party)} - {""})

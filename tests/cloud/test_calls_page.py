@@ -77,7 +77,7 @@ def names(house: House) -> dict[str, str]:
     ],
 )
 def test_filters(house: House, names: dict[str, str], query: dict[str, str], wanted: set[str]) -> None:
-    client = house.visitor("agent")
+    client = house.visitor("manager")
     found = client.get("/api/v1/calls", params=query).json()["calls"]
     assert {names[call["id"]] for call in found} == wanted
     page = client.get("/calls", params=query).text
@@ -248,7 +248,7 @@ def test_only_what_came_in_since_is_marked_as_new(house: House) -> None:
 
 
 def test_the_list_refreshes_within_its_filter(house: House) -> None:
-    client = house.visitor("agent")
+    client = house.visitor("manager")
     poll = poll_path(client.get("/calls?direction=out&party=087165123456").text)
     house.add_call()
     assert client.get(poll).status_code == 204

@@ -6,7 +6,7 @@ What belongs to a customer stands where the customer stands; calls and communica
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cloud.access.decision import Verdict
@@ -54,6 +54,7 @@ NUMBER_GRADES: Grades = {
     "kind": _INTERNAL,
     "contact_id": _PUBLIC,
     "is_primary": _PUBLIC,
+    "vouched": _INTERNAL,
 }
 CONTACT_GRADES: Grades = {"id": _PUBLIC, "name": _NAME, "title": _INTERNAL, "level": _INTERNAL}
 PACKAGE_GRADES: Grades = dict.fromkeys(("service", "name", "started_on", "expires_on"), _INTERNAL)
@@ -107,13 +108,6 @@ def customer_place(row: Row, numbers: Iterable[Row]) -> Place:
     """Where a customer stands: under its id and every number of its own or of its contacts."""
     keys = (subject_of_number(one["said"]) for one in numbers if one["customer_id"] == row["id"])
     return Place(frozenset({row["id"], *keys}) - {""}, row["box_id"], row_id=row["id"])
-
-
-def served(verdict: Verdict, rows: Iterable[Row]) -> Verdict:
-    """The verdict that knows which of these customers the person serves."""
-    user_id = verdict.ask.person.user_id
-    ids = frozenset(row["id"] for row in rows if row["served_by"] == user_id)
-    return replace(verdict, ask=replace(verdict.ask, served=verdict.ask.served | ids))
 
 
 def customer(opened: Row, parts: Parts, tags: Iterable[Row], verdict: Verdict) -> Customer | None:

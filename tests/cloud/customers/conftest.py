@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from cloud.customers.record import Record
 from cloud.store import customers as store
+from cloud.store import serving
 from cloud.store.database import read, write
 from cloud.store.schema import users
 from tests.cloud.customers.people import add
@@ -60,7 +61,7 @@ class Firm:
         """Let the user of that role serve a customer."""
         with write(self.house.parts.engine) as db:
             user_id = db.execute(users.select().where(users.c.role == role)).mappings().one()["id"]
-            store.serve(db, customer_id, user_id)
+            serving.hand_over(db, [customer_id], user_id)
 
 
 @pytest.fixture

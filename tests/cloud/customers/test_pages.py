@@ -371,7 +371,7 @@ def test_calls_and_communications_stand_with_the_customer(firm: Firm) -> None:
     told = CommunicationAdded("c1", "visit", AT, "请回电 13800138000", AT, number="13800138000")
     with write(firm.house.parts.engine) as db:
         communication_added(db, [Told(Origin("box-01", AT), told, "e", 1)])
-    counter = firm.counter("agent")
+    counter = firm.counter("manager")
     assert counter.get(f"/customers/{customer_id}?tab=calls").text.count('class="time"') == 1
     page = counter.get(f"/customers/{customer_id}?tab=communications").text
     assert "请回电 138****8000" in page
