@@ -107,6 +107,13 @@ def empty_recycle_bin(works: Works, now: datetime) -> None:
     undo_stale(works.engine, now)
 
 
+def let_audio_go(works: Works, now: datetime) -> None:
+    """Let go of audio that was kept as long as head office's own rules say."""
+    gone = keeping.let_go(works.engine, now)
+    if gone:
+        _log.info("the audio of %d recordings was kept long enough and is gone", gone)
+
+
 def remove_objects(works: Works, now: datetime) -> None:
     """Remove audio that was deleted by order or for its age from the store of recordings."""
     settings = works.settings
@@ -127,6 +134,7 @@ STEPS: Mapping[str, Step] = {
     "anchor_trail": Step(HOUR_S, anchor_trail),
     "shorten_trail": Step(DAY_S, shorten_trail),
     "look_for_patterns": Step(TEN_MINUTES_S, look_for_patterns),
+    "let_audio_go": Step(HOUR_S, let_audio_go),
     "remove_objects": Step(TEN_S, remove_objects),
     "empty_recycle_bin": Step(TEN_MINUTES_S, empty_recycle_bin),
     "apply_tag_rules": Step(DAY_S, apply_tag_rules),

@@ -1,4 +1,4 @@
-"""Head office's own copies of audio: objects that no recording has any more are removed.
+"""Head office's own copies of audio: what was kept long enough goes, and objects nothing needs are removed.
 
 The tombstone is committed before; an object that cannot be removed now is tried again.
 """
@@ -6,15 +6,27 @@ The tombstone is committed before; an object that cannot be removed now is tried
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from sqlalchemy import Engine
 
 from cloud.objects import ObjectError, Objects
-from cloud.store import deletions
+from cloud.store import deletions, kept_days
 from cloud.store.database import read, write
 
 BATCH = 200
 log = logging.getLogger(__name__)
+
+
+def let_go(engine: Engine, now: datetime) -> int:
+    """Bury audio that has been kept as long as the rules say; how many recordings."""
+    gone = 0
+    while True:
+        with write(engine) as db:
+            some = kept_days.let_go(db, now, BATCH)
+        gone += some
+        if some < BATCH:
+            return gone
 
 
 def remove_objects(engine: Engine, objects: Objects, now_utc: str) -> int:

@@ -33,10 +33,12 @@ from cloud.orders.rules import (
     after,
     first_state,
 )
+from cloud.store import kept_days
 from cloud.store.order_tables import call_holds, order_heads, order_receipts, orders
 from cloud.store.schema import boxes, calls
 from sync.ids import new_id
 from sync.orders import CLASSES, DELETE, HOLD, MOST_DAYS, RELEASE, RETENTION
+from sync.topics import HEAD_OFFICE
 
 MOST_SENT = 16  # orders of a box on their way at once
 
@@ -86,6 +88,7 @@ def _check(db: Connection, wanted: Wanted) -> None:
     if wanted.kind == RETENTION:
         _check_days(wanted.days)
         return
+    assert wanted.box_id != HEAD_OFFICE
     assert wanted.call_id is not None
     held = hold_of(db, wanted.call_id) is not None
     if wanted.kind == HOLD and held:
@@ -105,9 +108,17 @@ def _check_days(days: Mapping[str, int]) -> None:
         raise OrderRefused(BAD_DAYS)
 
 
+def _obey(db: Connection, row: RowMapping, by: Actor, now_utc: str) -> str:
+    """What head office orders of itself is done when it is approved."""
+    kept_days.set_rules(db, json.loads(row["days"]), by.name, now_utc)
+    return DONE
+
+
 def decide(db: Connection, row: RowMapping, step: str, remark: str, by: Actor, now_utc: str) -> str:
     """Take a step with an order that waits; the state after. OrderRefused; of two at once, one is refused."""
     state = after(step, row["state"], row["by_id"] == by.user_id, remark)
+    if state == ORDERED and row["box_id"] == HEAD_OFFICE:
+        state = _obey(db, row, by, now_utc)
     if state == ORDERED and row["kind"] == DELETE and hold_of(db, row["call_id"]) is not None:
         raise OrderRefused(ON_HOLD)
     mine = (orders.c.id == row["id"], orders.c.state == row["state"])

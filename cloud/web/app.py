@@ -42,6 +42,7 @@ from cloud.web import (
     orders,
     reconciliation,
     reports,
+    retention,
     tokens,
     trail,
 )
@@ -89,6 +90,8 @@ PAGES: dict[str, Route] = {
     "GET /orders": Route(orders.orders_page, Right.READ_ORDERS),
     "GET /orders/{order_id}": Route(orders.order_page, Right.READ_ORDERS),
     "POST /orders/{order_id}": Route(orders.take_step, Right.READ_ORDERS),
+    "GET /retention": Route(retention.retention_page, Right.READ_ORDERS),
+    "POST /retention": Route(retention.give, Right.ORDER),
     "GET /reports": Route(reports.reports_page, Right.SETTLE_REPORTS),
     "POST /reports/{report_id}": Route(reports.take_step, Right.SETTLE_REPORTS),
     "GET /customers": Route(customers.customers_page, Right.READ_CUSTOMERS),

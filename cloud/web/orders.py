@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -35,8 +36,9 @@ from cloud.orders.rules import (
     steps_from,
 )
 from cloud.reading import Found, Look
-from cloud.store import boxes, calls, orders
+from cloud.store import boxes, calls, kept_days, orders
 from cloud.store.database import read, write
+from cloud.store.kept_days import Preview
 from cloud.store.orders import Wanted
 from cloud.web.answers import page, see_other
 from cloud.web.asking import ask_of, check_change, given
@@ -46,6 +48,7 @@ from sync.events import OrderAnswered
 from sync.locale import marked
 from sync.moment import to_text
 from sync.orders import DELETE, HOLD, RELEASE
+from sync.topics import HEAD_OFFICE
 
 MOST = 100
 ON_A_CALL = (HOLD, RELEASE, DELETE)
@@ -61,6 +64,15 @@ class Rows:
     orders: Sequence[RowMapping]
     counts: dict[str, int]
     boxes: Sequence[RowMapping]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """One order with what belongs to it."""
+
+    order: RowMapping
+    receipts: Sequence[RowMapping]
+    preview: Preview | None  # of one that waits: what it would delete at head office
 
 
 def give(request: Request, call_id: str, kind: Text = "", reason: Text = "", sure: Text = "") -> Response:
@@ -130,17 +142,20 @@ def orders_page(request: Request) -> Response:
 def order_page(request: Request, order_id: str) -> Response:
     """One order, with what the branch answered."""
 
-    def fetch(db: Connection, _verdict: Verdict) -> Found[tuple[RowMapping, Sequence[RowMapping]]] | None:
+    now = parts_of(request).clock.now()
+
+    def fetch(db: Connection, _verdict: Verdict) -> Found[Whole] | None:
         row = orders.find(db, order_id)
         if row is None:
             return None
-        return Found((row, orders.receipts_of(db, order_id)), [(row["call_id"] or row["id"], place_of(row))])
+        whole = Whole(row, orders.receipts_of(db, order_id), _preview(db, row, now))
+        return Found(whole, [(row["call_id"] or row["id"], place_of(row))])
 
-    def shaped(rows: tuple[RowMapping, Sequence[RowMapping]], verdict: Verdict) -> dict[str, Any]:
-        row, receipts = rows
-        now, place = parts_of(request).clock.now(), place_of(row)
-        item = _item(row, verdict, person_of(request).user_id, now)
-        return {"item": item, "receipts": [_receipt(one, place, verdict) for one in receipts]}
+    def shaped(whole: Whole, verdict: Verdict) -> dict[str, Any]:
+        item = _item(whole.order, verdict, person_of(request).user_id, now)
+        place = place_of(whole.order)
+        receipts = [_receipt(one, place, verdict) for one in whole.receipts]
+        return {"item": item, "receipts": receipts, "preview": whole.preview}
 
     look = Look(object_id=order_id)
     found = given(request, ask_of(request, Verb.VIEW, "orders"), look, fetch, shaped, no_such=NO_SUCH)
@@ -177,11 +192,17 @@ def place_of(row: RowMapping) -> Place:
     return call_place({**row, "id": row["call_id"]})
 
 
-def _item(row: RowMapping, verdict: Verdict, mine: str, now: Any) -> dict[str, Any]:
+def _preview(db: Connection, row: RowMapping, now: datetime) -> Preview | None:
+    if row["box_id"] != HEAD_OFFICE or row["state"] != WAITING:
+        return None
+    return kept_days.preview(db, json.loads(row["days"]), now)
+
+
+def _item(row: RowMapping, verdict: Verdict, mine: str, now: datetime) -> dict[str, Any]:
     state, is_own = row["state"], row["by_id"] == mine
     since_utc = row["decided_utc"] or row["ordered_utc"]
     return order_shape.order(row, place_of(row), verdict) | {
-        "branch": row["branch"] or row["box_id"],
+        "branch": row["branch"] or ("" if row["box_id"] == HEAD_OFFICE else row["box_id"]),
         "days": json.loads(row["days"]),
         "started_utc": row["started_utc"],
         "steps": steps_from(state, is_own),

@@ -44,6 +44,7 @@ SAID_WHY = {address: (422,) for address in FORMS_LEFT_EMPTY} | {
 }  # there is none of theirs
 SAID = {  # part of an address -> what a form there needs to be understood
     "/dismiss": {"reason": "r"},
+    "/retention": {"in": "365", "box": "head-office", "reason": "r"},
     "/orders": {"kind": "hold", "reason": "r", "step": "approve"},
     "/findings/": {"remark": "r"},
     "/notes": {"text": "n"},
