@@ -42,6 +42,7 @@ SAID_WHY = {address: (422,) for address in FORMS_LEFT_EMPTY} | {
     for address in ROUTES
     if any(name in address for name in ("token_id", "hook_id", "delivery_id"))
 }  # there is none of theirs
+SAID_WHY["POST /orders/{order_id}"] = (422,)  # who reads orders does not approve them
 SAID = {  # part of an address -> what a form there needs to be understood
     "/dismiss": {"reason": "r"},
     "/retention": {"in": "365", "box": "head-office", "reason": "r"},
