@@ -17,8 +17,7 @@ that walks the calls in their order; what would find nothing that way is known b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +31,7 @@ from sqlalchemy import (
     Subquery,
     TableValuedAlias,
     and_,
+    any_,
     exists,
     false,
     func,
@@ -48,6 +48,7 @@ from cloud.calls.facets import LENGTHS_MS, Wish, facets_for
 from cloud.calls.numbers import LAST4, NumberWish, digits_of, whole_number
 from cloud.store import facets
 from cloud.store.call_tables import call_flags
+from cloud.store.database import in_order
 from cloud.store.schema import boxes, calls
 
 MOST_KEYS = 400  # each costs a look into every month's part
@@ -185,12 +186,12 @@ class _Search:
 
     def rows(self, statement: Select[tuple[object, ...]]) -> Sequence[RowMapping]:
         """The page that the statement gives."""
-        with _in_order(self.connection):
+        with in_order(self.connection):
             return self.connection.execute(statement).mappings().all()
 
     def plain(self) -> Select[tuple[object, ...]]:
         """All conditions in one WHERE."""
-        conditions = _conditions(self.wanted, calls.c)
+        conditions = self._conditions(calls.c)
         every = with_branch().where(*conditions.values(), *_span(self.wanted, self.after, calls.c))
         return self._page(every, calls.c)
 
@@ -223,7 +224,7 @@ class _Search:
         keys, walk = self._walk(driver)
         one = walk.limit(look).lateral("walk")
         some = select(literal(1)).select_from(keys.join(one, true())).limit(look).subquery("some")
-        with _in_order(self.connection):
+        with in_order(self.connection):
             return int(self.connection.execute(select(func.count()).select_from(some)).scalar_one())
 
     def drivers(self) -> tuple[_Driver | None, _Driver | None]:
@@ -268,8 +269,11 @@ class _Search:
         return found.join_from(rows, call, true()).where(*rest) if rest else found
 
     def _rest(self, driver: _Driver, columns: Any) -> list[ColumnElement[bool]]:
-        conditions = _conditions(self.wanted, columns)
+        conditions = self._conditions(columns)
         return [one for name, one in conditions.items() if name not in driver.covers]
+
+    def _conditions(self, columns: Any) -> Conditions:
+        return _conditions(self.wanted, columns, self.connection.dialect.name == "postgresql")
 
     def _page(self, rows: Select[Any], columns: Any, limit: int | None = None) -> Select[Any]:
         return rows.order_by(*_order(self.wanted, columns)).limit(limit or self.limit)
@@ -296,12 +300,14 @@ class _Search:
 
     def _by_facet(self) -> _Driver:
         wanted = self.wanted
-        exact = {"shortest", "longest"}.isdisjoint(_conditions(wanted, calls.c))
+        exact = {"shortest", "longest"}.isdisjoint(self._conditions(calls.c))
         most = self.most_keys if exact else self.most_keys // 8  # of each more than a page is looked at
-        pairs = facets.existing(self.connection, facets_for(wanted.wish), wanted.box_ids)
-        if wanted.box_ids is not None and len(pairs) <= most:
-            return _Driver((calls.c.box_id, calls.c.facet), tuple(pairs), frozenset({"box", "facet"}))
-        keys = tuple((facet,) for facet in sorted({facet for _, facet in pairs}))
+        fitting = facets_for(wanted.wish)
+        if wanted.box_ids is not None:
+            pairs = facets.at_boxes(self.connection, fitting, wanted.box_ids, most + 1)
+            if len(pairs) <= most:
+                return _Driver((calls.c.box_id, calls.c.facet), tuple(pairs), frozenset({"box", "facet"}))
+        keys = tuple((facet,) for facet in facets.existing(self.connection, fitting))
         return _Driver((calls.c.facet,), keys, frozenset({"facet"}))
 
     def _by_box(self) -> _Driver | None:
@@ -310,21 +316,6 @@ class _Search:
             return None
         keys = tuple((box_id,) for box_id in sorted(wanted.box_ids))
         return _Driver((calls.c.box_id,), keys, frozenset({"box"}))
-
-
-@contextmanager
-def _in_order(connection: Connection) -> Iterator[None]:
-    """Within, PostgreSQL walks indexes in their order and sorts nothing that an index has sorted.
-
-    It expects the same few rows of each key, so it would read and sort all rows of one that has a hundred
-    thousand.
-    """
-    if connection.dialect.name != "postgresql":
-        yield
-        return
-    connection.exec_driver_sql("SET LOCAL enable_sort = off")
-    yield
-    connection.exec_driver_sql("SET LOCAL enable_sort = on")
 
 
 def _call_of(id_: ColumnElement[Any]) -> LateralFromClause:
@@ -342,15 +333,15 @@ def _id_of(columns: Any) -> ColumnElement[Any]:
     return found
 
 
-def _conditions(wanted: CallFilter, columns: Any) -> Conditions:
-    """What a row must fulfil, by the name that drivers know it by."""
+def _conditions(wanted: CallFilter, columns: Any, arrays: bool) -> Conditions:
+    """What a row must fulfil, by the name that drivers know it by; `arrays` if the database has those."""
     found: Conditions = {}
     if wanted.box_ids is not None:
-        found["box"] = columns.box_id.in_(sorted(wanted.box_ids))
+        found["box"] = _one_of(columns.box_id, wanted.box_ids, arrays)
     if wanted.line is not None:
         found["line"] = columns.line == wanted.line
     if not wanted.wish.is_any:
-        found["facet"] = columns.facet.in_(sorted(facets_for(wanted.wish)))
+        found["facet"] = _one_of(columns.facet, facets_for(wanted.wish), arrays)
     if wanted.wish.shortest_ms is not None and wanted.wish.shortest_ms not in LENGTHS_MS:
         found["shortest"] = columns.duration_ms >= wanted.wish.shortest_ms
     if wanted.wish.longest_ms is not None:
@@ -358,7 +349,7 @@ def _conditions(wanted: CallFilter, columns: Any) -> Conditions:
     if wanted.numbers is not None:
         found["number"] = or_(false(), *(_is_number(one, columns) for one in wanted.numbers))
     if wanted.about is not None:
-        ids = columns.id.in_(sorted(wanted.call_ids))
+        ids = _one_of(columns.id, wanted.call_ids, arrays)
         found["about"] = or_(ids, *(_is_number(one, columns) for one in wanted.about))
     if wanted.name is not None:
         found["name"] = columns.caller_name == wanted.name
@@ -368,6 +359,12 @@ def _conditions(wanted: CallFilter, columns: Any) -> Conditions:
             marks.correlate_except(call_flags).offset(0)
         )  # OFFSET: asked for a row at a time
     return found
+
+
+def _one_of(column: ColumnElement[Any], values: frozenset[Any], arrays: bool) -> ColumnElement[bool]:
+    """An array is one parameter: a thousand of them cost more to say than the page to find."""
+    listed = sorted(values)
+    return column == any_(literal(listed, ARRAY(column.type))) if arrays else column.in_(listed)
 
 
 def _is_number(one: NumberWish, columns: Any) -> ColumnElement[bool]:

@@ -55,10 +55,27 @@ def with_recordings(db: Connection, call_ids: Sequence[str]) -> set[str]:
     return {one for (one,) in bulk.select_in(db, recordings, ("call_id",), "call_id", call_ids)}
 
 
-def existing(db: Connection, facets: frozenset[int], box_ids: frozenset[str] | None) -> list[tuple[str, int]]:
-    """Those of `facets` that calls of the boxes have, each with its box ("" when all boxes are meant)."""
-    if box_ids is None:
+def existing(db: Connection, facets: frozenset[int]) -> list[int]:
+    """Those of `facets` that calls of any box have, in order."""
+    if db.dialect.name != "postgresql":
         query = select(call_facets.c.facet).where(call_facets.c.facet.in_(facets)).distinct()
-        return [("", facet) for (facet,) in db.execute(query)]
+        return sorted(db.execute(query).scalars())
+    there = "SELECT FROM call_facets WHERE call_facets.facet = wanted.facet OFFSET 0"  # one by one
+    rows = db.exec_driver_sql(
+        f"SELECT facet FROM unnest(%s::integer[]) AS wanted (facet) WHERE EXISTS ({there})", (sorted(facets),)
+    )
+    return list(rows.scalars())
+
+
+def at_boxes(
+    db: Connection, facets: frozenset[int], box_ids: frozenset[str], most: int
+) -> list[tuple[str, int]]:
+    """Those of `facets` that calls of the boxes have, each with its box; `most` of them at most."""
+    if db.dialect.name == "postgresql":
+        found = db.exec_driver_sql(
+            "SELECT box_id, facet FROM call_facets WHERE box_id = ANY(%s) AND facet = ANY(%s) LIMIT %s",
+            (sorted(box_ids), sorted(facets), most),
+        )
+        return sorted((box_id, facet) for box_id, facet in found)
     rows = bulk.select_in(db, call_facets, COLUMNS, "box_id", sorted(box_ids))
-    return sorted((box_id, facet) for box_id, facet in rows if facet in facets)
+    return sorted((box_id, facet) for box_id, facet in rows if facet in facets)[:most]

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, select, text
+from sqlalchemy import ARRAY, Connection, RowMapping, Text, any_, literal, select, text
 
 from cloud.access.log import Action, Deed
+from cloud.store import trail_search
 from cloud.store.schema import trail
 from sync.envelope import canonical
 from sync.ids import first_id_at, id_at
@@ -78,10 +79,13 @@ class TrailFilter:
 def list_rows(db: Connection, wanted: TrailFilter, after: str | None, limit: int) -> Sequence[RowMapping]:
     """Up to `limit` rows, newest first, beginning after the row `after`."""
     log = trail.log
-    query = select(log).where(*_conditions(wanted))
-    if after is not None:
-        query = query.where(log.c.id < after)
-    return db.execute(query.order_by(log.c.id.desc()).limit(limit)).mappings().all()
+    equal, span = _asked(wanted, after)
+    query = select(log).order_by(log.c.id.desc())
+    if db.dialect.name == "postgresql":
+        ids = list(trail_search.newest(db, equal, span, limit))
+        return db.execute(query.where(log.c.id == any_(literal(ids, ARRAY(Text))))).mappings().all()
+    where = text(trail_search.conditions(equal, span)).bindparams(**equal, **span)
+    return db.execute(query.where(where).limit(limit)).mappings().all()
 
 
 def find_row(db: Connection, row_id: str) -> RowMapping | None:
@@ -192,16 +196,14 @@ def _json(value: object) -> str:
     return made
 
 
-def _conditions(wanted: TrailFilter) -> list[ColumnElement[bool]]:
-    log = trail.log
-    names = ("actor_name", "action", "kind", "object_id", "box_id", "purpose", "result")
-    equal = ((log.c[name], getattr(wanted, name)) for name in names)
-    conditions: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
-    if wanted.from_utc:
-        conditions.append(log.c.id >= first_id_at(from_text(wanted.from_utc)))
-    if wanted.until_utc:
-        conditions.append(log.c.id < first_id_at(from_text(wanted.until_utc)))
-    return conditions
+def _asked(wanted: TrailFilter, after: str | None) -> tuple[dict[str, str], dict[str, str]]:
+    """What columns must be, and the ids between which the rows stand, as `trail_search` wants them."""
+    equal = {name: value for name in trail_search.EACH if (value := getattr(wanted, name)) is not None}
+    span = {} if after is None else {"after": after}
+    for name, moment in (("since", wanted.from_utc), ("until", wanted.until_utc)):
+        if moment:
+            span[name] = first_id_at(from_text(moment))
+    return equal, span
 
 
 _HASHED = tuple(sorted(column.name for column in trail.log.columns if column.name != "hash"))

@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, str] = {
     "sync_link": "tests.benchmarks.sync_link",
     "branch_calls": "tests.benchmarks.branch_calls",
     "sync_ingest": "tests.benchmarks.sync_ingest",
+    "sync_branches": "tests.benchmarks.sync_branches",
     "sync_manifest": "tests.benchmarks.sync_manifest",
     "head_office_calls": "tests.benchmarks.head_office_calls",
     "audit_trail": "tests.benchmarks.audit_trail",

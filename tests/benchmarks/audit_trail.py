@@ -9,6 +9,7 @@ AUDIT_ROWS=200000 makes fewer, to try it.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -27,13 +28,13 @@ from cloud.store.schema import trail as tables
 from cloud.store.trail import TrailFilter
 from sync.ids import new_id
 from sync.moment import to_text
+from tests.benchmarks.building import BULK, Progress, giving_way, indexes_after, load, unlogged
 from tests.benchmarks.figures import Figure, percentile
 from tests.postgres import PostgresServer
 
 ROWS = int(os.environ.get("AUDIT_ROWS", "20000000"))
 PART = 1_000_000  # rows made in one transaction
-SERVER = {"shared_buffers": "1GB", "maintenance_work_mem": "512MB", "max_wal_size": "2GB"}
-DURABLE = SERVER | {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 END = datetime(2026, 11, 22, tzinfo=UTC)
 STEP_MS = 1500  # between rows: 20 million are a year
 ROUNDS, PAIR_ROUNDS = 20, 3
@@ -44,7 +45,7 @@ PAGE_MS = 200.0
 _MAKE = """
 INSERT INTO access_log SELECT
   substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-7' || lpad(to_hex(g % 4096), 3, '0') || '-8'
-    || substr(md5(g::text), 1, 3) || '-' || substr(md5(g::text), 4, 12),
+    || substr(m, 1, 3) || '-' || substr(m, 4, 12),
   to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'u' || g % 200, 'user ' || g % 200,
   'agent', 'national', 'session' || g / 400, '10.0.' || g % 200 || '.7', 'Mozilla/5.0', 'web',
   CASE WHEN g % 1000003 = 7 THEN 'break_glass' WHEN g % 5000 = 3 THEN 'export' WHEN g % 10 = 1 THEN 'play'
@@ -54,11 +55,11 @@ INSERT INTO access_log SELECT
   'box-' || g % 1000, '[]', '{"direction":"in"}', '{}',
   CASE WHEN g % 20011 = 5 THEN 'judicial' WHEN g % 50 = 0 THEN 'complaint' ELSE 'service' END, '[]',
   CASE WHEN g % 30011 = 2 THEN 'refused' ELSE 'done' END, CASE WHEN g % 30011 = 2 THEN 'window' ELSE '' END,
-  md5('t' || g), 1, g, 50, decode(repeat(md5(g::text), 4), 'hex'), decode(repeat(md5(g::text), 2), 'hex'),
-  decode(repeat(md5((g + 1)::text), 2), 'hex')
-FROM (SELECT g, to_timestamp((:end_ms - (:rows - g) * :step) / 1000.0) AS at,
+  m, 1, g, 50, b || b || b || b, b || b, b || b
+FROM (SELECT g, md5(g::text) AS m, uuid_send(md5(g::text)::uuid) AS b,
+  to_timestamp((:end_ms - (:rows - g) * :step) / 1000.0) AS at,
   lpad(to_hex((:end_ms - (:rows - g) * :step)::bigint), 12, '0') AS h
-  FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS g) AS made
+  FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS g OFFSET 0) AS made
 """
 
 CASES: dict[str, TrailFilter] = {
@@ -72,6 +73,9 @@ CASES: dict[str, TrailFilter] = {
     "a branch": TrailFilter(box_id="box-77"),
     "a rare purpose": TrailFilter(purpose="judicial"),
     "what was refused": TrailFilter(result="refused"),
+    "what a person never did": TrailFilter(actor_name="user 7", action="play"),
+    "what nobody did at a branch": TrailFilter(box_id="box-77", action="play"),
+    "a common action for a common reason it never had": TrailFilter(action="play", purpose="complaint"),
     "a month long ago": TrailFilter(
         from_utc=to_text(END - timedelta(days=60)), until_utc=to_text(END - timedelta(days=30))
     ),
@@ -80,11 +84,12 @@ CASES: dict[str, TrailFilter] = {
 
 def measure() -> list[Figure]:
     """Pages over ROWS rows, then rows added on PostgreSQL and on SQLite."""
-    server = PostgresServer(SERVER)
+    server = PostgresServer(BULK)
     server.start()
     try:
         engine = open_engine(server.url(server.make_database()))
-        make_rows(engine)
+        with giving_way(server, engine):
+            make_rows(engine)
         found = page_figures(engine)
         engine.dispose()
     finally:
@@ -94,21 +99,16 @@ def measure() -> list[Figure]:
 
 def make_rows(engine: Engine) -> None:
     """ROWS rows, the filters' indexes built after them."""
-    indexes = [one for one in tables.log.indexes if one.name != "access_log_by_chain"]
-    with write(engine) as db:
-        for one in indexes:
-            one.drop(db)
+    progress = Progress("audit trail")
     numbers = {"rows": ROWS, "step": STEP_MS, "end_ms": int(END.timestamp() * 1000)}
-    for first in range(1, ROWS + 1, PART):
-        with write(engine) as db:
-            db.execute(
-                text(_ordered(_MAKE)), {**numbers, "first": first, "last": min(ROWS, first + PART - 1)}
-            )
-    with write(engine) as db:
-        for one in indexes:
-            one.create(db)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-        db.execute(text("VACUUM ANALYZE access_log"))
+    unlogged(engine, tables.log.name)
+    with indexes_after(engine, tables.log.name):
+        for first in range(1, ROWS + 1, PART):
+            last = min(ROWS, first + PART - 1)
+            with write(engine) as db:
+                db.execute(text(_ordered(_MAKE)), {**numbers, "first": first, "last": last})
+            progress.done(f"{last:,} of {ROWS:,} rows")
+    progress.done("indexes")
 
 
 def _ordered(statement: str) -> str:
@@ -124,6 +124,7 @@ def _ordered(statement: str) -> str:
 def page_figures(engine: Engine) -> list[Figure]:
     """The first page under each filter and under each pair of them."""
     rows = f"{ROWS:,} rows"
+    sys.stderr.write(f"first pages: {load()}\n")
     found = [
         Figure(f"first page over {rows}, {name}, p95", _p95(engine, wanted, ROUNDS), "ms", target=PAGE_MS)
         for name, wanted in CASES.items()
@@ -131,11 +132,13 @@ def page_figures(engine: Engine) -> list[Figure]:
     pairs = [
         _both(*pair) for pair in combinations([one for name, one in CASES.items() if name != "nobody"], 2)
     ]
-    slowest = max(_p95(engine, wanted, PAIR_ROUNDS) for wanted in pairs if wanted)
-    found.append(Figure(f"first page over {rows}, slowest pair of filters", slowest, "ms", target=PAGE_MS))
-    with_index = _p95(engine, CASES["a rare purpose"], ROUNDS)
-    bare = _without_index(engine, CASES["a rare purpose"])
-    name = f"first page over {rows}, a rare purpose, beside no index"
+    slowest = max(_pair_p95(engine, wanted) for wanted in pairs if wanted)
+    found.append(
+        Figure(f"first page over {rows}, slowest pair of filters, p95", slowest, "ms", target=PAGE_MS)
+    )
+    rare = CASES["what a person never did"]
+    with_index, bare = _p95(engine, rare, ROUNDS), _without_index(engine, rare)
+    name = f"first page over {rows}, what a person never did, beside no index of persons"
     return [*found, Figure(name, with_index, "ms", baseline=bare, ratio_target=1.0)]
 
 
@@ -150,6 +153,12 @@ def _p95(engine: Engine, wanted: TrailFilter, rounds: int) -> float:
     return percentile([_page_ms(engine, wanted) for _ in range(rounds)], 95)
 
 
+def _pair_p95(engine: Engine, wanted: TrailFilter) -> float:
+    """After few looks; after as many as for one filter when those are not well within the target."""
+    few_ms = _p95(engine, wanted, PAIR_ROUNDS)
+    return few_ms if few_ms < PAGE_MS / 2 else _p95(engine, wanted, ROUNDS)
+
+
 def _page_ms(engine: Engine, wanted: TrailFilter) -> float:
     begin = time.perf_counter()
     with read(engine) as db:
@@ -159,7 +168,7 @@ def _page_ms(engine: Engine, wanted: TrailFilter) -> float:
 
 def _without_index(engine: Engine, wanted: TrailFilter) -> float:
     """One page found by reading on from the newest row, as the key alone allows."""
-    dropped = next(one for one in tables.log.indexes if one.name == "access_log_by_purpose")
+    dropped = next(one for one in tables.log.indexes if one.name == "access_log_by_actor")
     with write(engine) as db:
         dropped.drop(db)
     return _page_ms(engine, wanted)

@@ -25,6 +25,7 @@ from cloud.store.calls import gaps_of, recordings_of
 from cloud.store.database import open_engine, read, write
 from cloud.store.partitions import PARTITIONED, make_month, month_after
 from sync.moment import to_text
+from tests.benchmarks.building import BULK, Progress, giving_way, indexes_after, load, unlogged
 from tests.benchmarks.figures import Figure, percentile
 from tests.postgres import PostgresServer
 
@@ -36,8 +37,9 @@ SPAN = timedelta(days=365)
 PAGE = 50
 ROUNDS = 20  # of each filter; of a pair PAIR_ROUNDS
 PAIR_ROUNDS = 5
-GIVE_UP_MS = 20_000
-SERVER = {"shared_buffers": "1GB", "maintenance_work_mem": "512MB", "max_wal_size": "8GB", "work_mem": "16MB"}
+TARGET_MS = 200.0
+SHOWN = 12
+PART = 1_000_000  # calls made in one transaction
 HOT = "087163100000"  # a hundredth of all calls in and out
 
 
@@ -52,41 +54,56 @@ class Case:
 
 def measure() -> list[Figure]:
     """Every filter, every pair of filters of different fields, and one pair as a plain statement."""
-    server = PostgresServer(SERVER)
+    server = PostgresServer(BULK)
     server.start()
     try:
         engine = open_engine(server.url(server.make_database()))
-        make_calls(engine)
+        with giving_way(server, engine):
+            make_calls(engine)
         return figures(engine)
     finally:
         server.stop()
 
 
 def figures(engine: Engine) -> list[Figure]:
-    singles = {case.name: times_ms(engine, case.wanted, ROUNDS) for case in cases(engine)}
-    pairs = {name: times_ms(engine, wanted, PAIR_ROUNDS) for name, wanted in pairs_of(cases(engine))}
-    for kind, found in (("one filter", singles), ("two filters", pairs)):
-        for name, times in sorted(found.items(), key=lambda one: -percentile(one[1], 50))[:12]:
-            ms = percentile(times, 50), percentile(times, 95)
-            sys.stderr.write(f"{kind}: {name}: median {ms[0]:.1f} ms, p95 {ms[1]:.1f} ms\n")
-    worst, worst_pair = slowest(singles, 95), slowest(pairs, 50)
+    wanted = cases(engine)
+    singles = {case.name: times_ms(engine, case.wanted, ROUNDS) for case in wanted}
+    tell("one filter", singles)
+    pairs = {name: pair_ms(engine, pair) for name, pair in pairs_of(wanted)}
+    tell("two filters", pairs)
+    worst, worst_pair = slowest(singles), slowest(pairs)
     together = [one for times in (*singles.values(), *pairs.values()) for one in times]
     never = plain_ms(engine)
     million = f"{CALLS / 1e6:g} M calls"
     return [
         Figure(f"list of {million}, slowest of {len(singles)} filters ({worst[0]}), p95", worst[1], "ms",
-               target=200),
-        Figure(f"list of {million}, slowest of {len(pairs)} pairs ({worst_pair[0]}), median", worst_pair[1],
-               "ms", target=200),
-        Figure(f"list of {million}, all filters and pairs, p95", percentile(together, 95), "ms", target=200),
+               target=TARGET_MS),
+        Figure(f"list of {million}, slowest of {len(pairs)} pairs ({worst_pair[0]}), p95", worst_pair[1],
+               "ms", target=TARGET_MS),
+        Figure(f"list of {million}, all filters and pairs, p95", percentile(together, 95), "ms",
+               target=TARGET_MS),
         Figure("two filters that never meet (missed, a minute or longer); against a plain WHERE",
                never[0], "ms", never[1], ratio_target=0.5),
     ]  # fmt: skip
 
 
-def slowest(found: dict[str, list[float]], percent: float) -> tuple[str, float]:
-    """The name and that percentile of the slowest."""
-    return max(((name, percentile(times, percent)) for name, times in found.items()), key=lambda one: one[1])
+def tell(kind: str, found: dict[str, list[float]]) -> None:
+    """The slowest and the load, on stderr."""
+    sys.stderr.write(f"{kind}: {len(found)} of them; {load()}\n")
+    for name, times in sorted(found.items(), key=lambda one: -percentile(one[1], 95))[:SHOWN]:
+        ms = percentile(times, 50), percentile(times, 95)
+        sys.stderr.write(f"{kind}: {name}: median {ms[0]:.1f} ms, p95 {ms[1]:.1f} ms\n")
+
+
+def pair_ms(engine: Engine, wanted: CallFilter) -> list[float]:
+    """Few times of a pair; as many as of a single filter when those are not well within the target."""
+    times = times_ms(engine, wanted, PAIR_ROUNDS)
+    return times if max(times) < TARGET_MS / 2 else times_ms(engine, wanted, ROUNDS)
+
+
+def slowest(found: dict[str, list[float]]) -> tuple[str, float]:
+    """The name and the 95th percentile of the slowest."""
+    return max(((name, percentile(times, 95)) for name, times in found.items()), key=lambda one: one[1])
 
 
 def times_ms(engine: Engine, wanted: CallFilter, rounds: int) -> list[float]:
@@ -207,25 +224,25 @@ def span_cases() -> list[Case]:
 
 def make_calls(engine: Engine) -> None:
     """CALLS calls of a year, their recordings and gaps, what people put on some; indexes made afterwards."""
-    began_s = time.perf_counter()
+    progress = Progress("calls")
     with write(engine) as db:
         for month in range(MONTHS + 1):
             for table, key in PARTITIONED.items():
                 make_month(db, table, key, month_after(END, month - MONTHS).replace(day=1))
-        later = db.execute(text(_INDEXES)).all()
-        for name, _ in later:
-            db.exec_driver_sql(f"DROP INDEX {name}")
         db.execute(text("INSERT INTO boxes (id, name) SELECT 'box-' || lpad(n::text, 3, '0'), 'Branch ' || n"
                         " FROM generate_series(0, :last) n"), {"last": BOXES - 1})  # fmt: skip
-    for statement in _FILL:
-        with write(engine) as db:
-            db.execute(text(statement), _numbers(statement))
-    with write(engine) as db:
-        for _, definition in later:
-            db.exec_driver_sql(definition.replace(" ON ONLY ", " ON "))  # and on every part
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-        db.exec_driver_sql("VACUUM ANALYZE")
-    sys.stderr.write(f"{CALLS} calls made in {time.perf_counter() - began_s:.0f} s\n")
+    unlogged(engine, "gaps", "recordings", "calls")
+    with indexes_after(engine, "calls", "recordings"):
+        for first in range(1, CALLS + 1, PART):
+            last = min(CALLS, first + PART - 1)
+            with write(engine) as db:
+                db.execute(text(_CALLS), {**_numbers(_CALLS), "first": first, "last": last})
+            progress.done(f"{last:,} of {CALLS:,}")
+        for statement in _MORE:
+            with write(engine) as db:
+                db.execute(text(statement), _numbers(statement))
+            progress.done(" ".join(statement.split()[:3]).lower())
+    progress.done("indexes")
 
 
 def _numbers(statement: str) -> dict[str, Any]:
@@ -236,15 +253,9 @@ def _numbers(statement: str) -> dict[str, Any]:
 
 
 _LENGTH_CLASS = " + ".join(f"(duration_ms >= {bound})::int" for bound in LENGTHS_MS)
-_INDEXES = (
-    "SELECT c.relname, pg_get_indexdef(c.oid) FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid"
-    " JOIN pg_class t ON t.oid = i.indrelid WHERE t.relname IN ('calls', 'recordings')"
-    " AND c.relkind = 'I' AND NOT i.indisprimary"
-)
 # Of every thousand: 550 in (a third missed, 2 % voicemail), 440 out, 10 unknown. Branches are of very
 # different size: half of all calls at the first tenth, some dozens at each of the last.
-_FILL = (
-    """
+_CALLS = """
     INSERT INTO calls (id, box_id, line, line_name, direction, outcome, started_utc, answered_utc, ended_utc,
         duration_ms, ring_count, caller_number, caller_name, caller_presentation, dialled, end_reason,
         hook_known, clock_quality, received_utc, party, last4, last8, facet)
@@ -283,8 +294,9 @@ _FILL = (
                 SELECT n, :end_ms - :span_ms + (n * :span_ms / :calls)::bigint AS at_ms,
                     random() AS a, random() AS b, random() AS c, random() AS d,
                     CASE WHEN n % 100 < 55 THEN 'in' WHEN n % 100 < 99 THEN 'out' ELSE 'unknown' END AS way
-                FROM generate_series(1, CAST(:calls AS bigint)) n) drawn) told) made
-    """.replace("%(length)s", _LENGTH_CLASS),
+                FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) n) drawn) told) made
+    """.replace("%(length)s", _LENGTH_CLASS)
+_MORE = (
     """
     INSERT INTO recordings (id, call_id, box_id, state, started_utc, rate_hz, samples, codec, size_bytes,
         sha256)
