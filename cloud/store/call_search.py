@@ -198,8 +198,7 @@ class _Search:
     def in_order(self) -> Select[tuple[object, ...]]:
         """The plain statement with what SQLite would not see: that no call has such facets, which end so."""
         wanted = self.wanted
-        any_facet = wanted.wish.is_any
-        if not any_facet and not facets.existing(self.connection, facets_for(wanted.wish), wanted.box_ids):
+        if not wanted.wish.is_any and not self._has_facets():
             return with_branch().where(false())
         if wanted.numbers and any(one.by_last4 for one in wanted.numbers):
             return self.plain().where(_ends_so(wanted.numbers))
@@ -309,6 +308,12 @@ class _Search:
                 return _Driver((calls.c.box_id, calls.c.facet), tuple(pairs), frozenset({"box", "facet"}))
         keys = tuple((facet,) for facet in facets.existing(self.connection, fitting))
         return _Driver((calls.c.facet,), keys, frozenset({"facet"}))
+
+    def _has_facets(self) -> bool:
+        fitting, box_ids = facets_for(self.wanted.wish), self.wanted.box_ids
+        if box_ids is None:
+            return bool(facets.existing(self.connection, fitting))
+        return bool(facets.at_boxes(self.connection, fitting, box_ids, 1))
 
     def _by_box(self) -> _Driver | None:
         wanted = self.wanted
