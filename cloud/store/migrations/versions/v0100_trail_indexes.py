@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0100"
-down_revision = "0110"
+down_revision = "0060"
 
 _BY_WHAT = ("action", "kind", "purpose")
 _MORE = {"actor": ("actor_name", ["box_id", *_BY_WHAT, "result"]),
