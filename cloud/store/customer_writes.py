@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, literal, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, literal, select
 
 from cloud.customers.record import Record, changes
 from cloud.field_keys import Keyring
@@ -119,10 +119,18 @@ def save_customer(
 
 
 def delete_customers(
-    db: Connection, ring: Keyring, ids: Iterable[str], why: str, by: Stamp, box_ids: Boxes
+    db: Connection,
+    ring: Keyring,
+    ids: Iterable[str],
+    why: str,
+    by: Stamp,
+    box_ids: Boxes,
+    version: int | None = None,
 ) -> int:
-    """Put customers into the recycle bin; how many."""
-    within = [] if box_ids is None else [customers.c.box_id.in_(box_ids)]
+    """Put customers into the recycle bin; how many. `version`: only what still has it."""
+    within = _within(box_ids)
+    if version is not None:
+        within.append(customers.c.version == version)
     statement = customers.update().where(
         customers.c.id.in_(list(ids)), customers.c.deleted_utc.is_(None), *within
     )
@@ -141,12 +149,15 @@ def bin_rows(db: Connection, since_utc: str, limit: int) -> Sequence[RowMapping]
     return db.execute(statement.order_by(customers.c.deleted_utc.desc()).limit(limit)).mappings().all()
 
 
-def restore_customers(db: Connection, ring: Keyring, ids: Iterable[str], since_utc: str, by: Stamp) -> int:
+def restore_customers(
+    db: Connection, ring: Keyring, ids: Iterable[str], since_utc: str, by: Stamp, box_ids: Boxes = None
+) -> int:
     """Take customers out of the recycle bin that were put there since then; how many."""
     statement = select(customers).where(
         customers.c.id.in_(list(ids)),
         customers.c.deleted_utc >= since_utc,
         customers.c.merged_into.is_(None),
+        *_within(box_ids),
     )
     found = db.execute(statement).mappings().all()
     for row in found:
@@ -232,6 +243,10 @@ def _vouched(
     for one in rows["customer_numbers"]:
         one["vouched"] = before.get(one["key"], by.vouches)
     return rows
+
+
+def _within(box_ids: Boxes) -> list[ColumnElement[bool]]:
+    return [] if box_ids is None else [customers.c.box_id.in_(box_ids)]
 
 
 def _insert(db: Connection, table_name: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,19 +12,18 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from cloud.access.guard import Person
 from cloud.access.roles import Right, stands
-from cloud.access.shape import Call
 from cloud.access.verbs import Verb
 from cloud.web.answers import MENU, page, see_other, translate
 from cloud.web.call_query import query_of
-from cloud.web.calls import CallPage, fetch_call, fetch_page
+from cloud.web.calls import CallPage, fetch_page
 from cloud.web.door import person_of
 from cloud.web.query import SENTENCES, FilterRefused
 
 ABOUT = (
-    "Calls and recordings of all branches. Requests carry a token (`Authorization: Bearer`, made on the page "
-    "Integrations) or the session cookie of a log-in; every field is what that person may see. Times are "
-    "UTC. Errors are problem documents (RFC 9457). A POST with an `Idempotency-Key` is done once, however "
-    "often it is sent."
+    "Calls, recordings and customers of all branches. Requests carry a token (`Authorization: Bearer`, made "
+    "on the page Integrations) or the session cookie of a log-in; every field is what that person may see. "
+    "Times are UTC. Errors are problem documents (RFC 9457). A POST with an `Idempotency-Key` is done once, "
+    "however often it is sent. What can be changed is read with an `ETag`; a change names it in `If-Match`."
 )
 
 
@@ -66,11 +65,6 @@ def list_calls(request: Request, fields: Annotated[CallFields, Query()]) -> Call
         sentences = (translate(request, SENTENCES[field]) for field in refused.fields)
         raise HTTPException(422, " ".join(sentences)) from refused
     return fetch_page(request, query)
-
-
-def get_call(request: Request, call_id: Annotated[str, Path(max_length=64)]) -> Call:
-    """One call with its recordings."""
-    return fetch_call(request, call_id)
 
 
 def description(request: Request) -> JSONResponse:

@@ -6,14 +6,10 @@ forgotten; a test walks the finished application all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -24,50 +20,36 @@ from cloud.web import (
     api,
     applications,
     applying,
-    audio,
     branches,
     call_exports,
     call_notes,
     calls,
-    cti,
     customer_deeds,
     customer_duplicates,
     customer_form,
     customer_sheets,
     customer_tags,
     customers,
-    hooks,
     integrations,
     log_in,
     orders,
     reconciliation,
     reports,
     retention,
-    tokens,
     trail,
 )
-from cloud.web.answers import PROBLEM_TYPE, broken, not_understood, went_wrong
+from cloud.web.answers import broken, not_understood, went_wrong
+from cloud.web.api_routes import API, PROBLEMS
 from cloud.web.door import guarded
 from cloud.web.headers import SecureAnswers
 from cloud.web.once import OnceRoute
 from cloud.web.parts import Parts
+from cloud.web.routes import LONGEST_BODY_BYTES, LONGEST_RECORD_BYTES, Route
 from sync import sheets
 
 STATIC = Path(__file__).with_name("static")
-LONGEST_BODY_BYTES = 64 * 1024  # no small form of ours comes near
-LONGEST_RECORD_BYTES = 512 * 1024  # a company with all its contacts
 LONGEST_SHEET_BYTES = sheets.MOST_BYTES + LONGEST_BODY_BYTES
 ANYBODY = Open.TO_ANYBODY
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What answers an address, and the right it takes."""
-
-    endpoint: Callable[..., Any]
-    needs: Right | Open
-    status: int = 200  # when all is well
-    longest_body_bytes: int = LONGEST_BODY_BYTES
 
 
 # Pages and parts of pages; method and path -> route.
@@ -165,46 +147,7 @@ PAGES: dict[str, Route] = {
     "GET /api": Route(api.description_page, Right.ENTER),
     "GET /api/v1/openapi.json": Route(api.description, Right.ENTER),
 }
-# What the API's description lists.
-API: dict[str, Route] = {
-    "GET /api/v1/calls": Route(api.list_calls, Right.READ_CALLS),
-    "GET /api/v1/calls/{call_id}": Route(api.get_call, Right.READ_CALLS),
-    "GET /api/v1/recordings/{recording_id}/audio": Route(audio.recording_audio, Right.PLAY_RECORDINGS),
-    "POST /api/v1/cti": Route(cti.report_call, Right.REPORT_CALLS, 204),
-    "GET /api/v1/tokens": Route(tokens.list_tokens, Right.MAKE_TOKENS),
-    "POST /api/v1/tokens": Route(tokens.make_token, Right.MAKE_TOKENS, 201),
-    "DELETE /api/v1/tokens/{token_id}": Route(tokens.revoke_token, Right.MAKE_TOKENS, 204),
-    "GET /api/v1/webhooks": Route(hooks.list_hooks, Right.MANAGE_HOOKS),
-    "POST /api/v1/webhooks": Route(hooks.add_hook, Right.MANAGE_HOOKS, 201),
-    "DELETE /api/v1/webhooks/{hook_id}": Route(hooks.end_hook, Right.MANAGE_HOOKS, 204),
-    "GET /api/v1/webhooks/{hook_id}/deliveries": Route(hooks.list_deliveries, Right.MANAGE_HOOKS),
-    "POST /api/v1/webhook-deliveries/{delivery_id}/again": Route(hooks.send_again, Right.MANAGE_HOOKS, 202),
-}
 ROUTES = PAGES | API
-
-
-class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
-
-    title: str
-    status: int
-    detail: str = Field(description="in the language of the request")
-    code: str = Field(description="the same in every language")
-    id: str = Field(description="to be told to whoever helps; it stands in the log and the audit")
-    apply: str = Field("", description="where to apply for what was refused")
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": says, "content": {PROBLEM_TYPE: {"schema": Problem.model_json_schema()}}}
-    for status, says in {
-        401: "log in, or show a token",
-        403: "not allowed; `apply` leads to an application",
-        404: "there is no such thing",
-        409: "it is in the way of something else",
-        422: "not understood",
-        429: "too often; `Retry-After` seconds",
-    }.items()
-}
 
 
 class Application(FastAPI):

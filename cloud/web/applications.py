@@ -35,6 +35,7 @@ from sync.mask import mask_number
 from sync.phone import read_number
 
 ACTIONS = {Act.REVOKE: Action.REVOKE, Act.APPROVE: Action.GRANT}  # the others are changes
+NO_APPLICATION = marked("There is no such application.")
 
 Text = Annotated[str, Form(max_length=2000)]
 
@@ -52,15 +53,26 @@ class Possible:
 
 def mine(request: Request) -> Response:
     """One's own applications and what came of them, the newest first."""
+    return page(request, "applications.html", cases=fetch_mine(request), **_words())
+
+
+def fetch_mine(request: Request) -> list[Case]:
+    """The applications of whoever asks, the newest first."""
     now, person = parts_of(request).clock.now(), person_of(request)
     with read(parts_of(request).engine) as connection:
         cases = applications.of_applicant(connection, person.user_id, now)
     _note(request, ids=[case.file.application.id for case in cases])
-    return page(request, "applications.html", cases=cases, **_words())
+    return cases
 
 
 def to_decide(request: Request) -> Response:
     """What waits for one's decision, the oldest first, and what waits for nobody."""
+    cases, stuck = fetch_waiting(request)
+    return page(request, "to_decide.html", cases=cases, stuck=stuck, **_words())
+
+
+def fetch_waiting(request: Request) -> tuple[list[Case], list[Case]]:
+    """What waits for the decision of whoever asks, the oldest first; what waits for nobody."""
     parts, person = parts_of(request), person_of(request)
     now = parts.clock.now()
     with read(parts.engine) as connection:
@@ -73,7 +85,7 @@ def to_decide(request: Request) -> Response:
         units = read_units(connection)
         stuck = [one for one in applications.unasked(connection, now) if _sees(one, person, units)]
     _note(request, ids=[case.file.application.id for case in (*cases, *stuck)])
-    return page(request, "to_decide.html", cases=cases, stuck=stuck, **_words())
+    return cases, stuck
 
 
 def detail(request: Request, request_id: str) -> Response:
@@ -81,6 +93,14 @@ def detail(request: Request, request_id: str) -> Response:
     answer = _detail(request, request_id, 200, "")
     _note(request, object_id=request_id, ids=[request_id])
     return answer
+
+
+def fetch_case(request: Request, request_id: str) -> Case:
+    """The application of that id, if whoever asks may see it; else 404."""
+    with read(parts_of(request).engine) as connection:
+        case = _found(connection, request_id, person_of(request), request)
+    _note(request, object_id=request_id, ids=[request_id])
+    return case
 
 
 def act(
@@ -91,6 +111,15 @@ def act(
     other: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Do one thing with an application."""
+    try:
+        take(request, request_id, act, remark, other)
+    except NotPossible as refused:
+        return _detail(request, request_id, 409, translate(request, refused.text, **refused.values))
+    return see_other(f"/applications/{request_id}")
+
+
+def take(request: Request, request_id: str, act: str, remark: str, other: str) -> None:
+    """Do one thing with an application; 404, NotPossible."""
     parts, person = parts_of(request), person_of(request)
     if act not in tuple(Act) or act in (Act.SUBMIT, Act.BREAK_GLASS):
         _note(request, object_id=request_id, refusal=NOT_THERE)
@@ -98,19 +127,17 @@ def act(
     now = parts.clock.now()
     with read(parts.engine) as connection:
         before = _found(connection, request_id, person, request)
-    with write(parts.engine) as connection:
-        everybody = {one.user_id: one for one in applications.deciders(connection)}
-        deed = approval.Deed(Act(act), person, remark, everybody.get(other))
-        try:
+    try:
+        with write(parts.engine) as connection:
+            everybody = {one.user_id: one for one in applications.deciders(connection)}
+            deed = approval.Deed(Act(act), person, remark, everybody.get(other))
             case = applications.act(connection, request_id, deed, now)
-        except NotPossible as refused:
-            case, fault = None, translate(request, refused.text, **refused.values)
-        if case is not None:
+            if case is None:
+                raise HTTPException(404, NO_APPLICATION)
             append_deed(request, connection, _row_of(request, Act(act), before, case))
-    if case is None:
+    except NotPossible:
         _note(request, object_id=request_id, refusal="not_possible")
-        return _detail(request, request_id, 409, fault)
-    return see_other(f"/applications/{request_id}")
+        raise
 
 
 def _note(request: Request, object_id: str = "", ids: Sequence[str] = (), refusal: str = "") -> None:
@@ -149,7 +176,7 @@ def _detail(request: Request, request_id: str, status: int, fault: str) -> Respo
         possible = _possible(case, person, connection)
         names = {row["id"]: row["name"] for row in boxes.list_boxes(connection)}
     wish, own = case.file.application.wish, case.file.application.applicant_id == person.user_id
-    shown = [_subject(one, own) for one in sorted(wish.subjects)]
+    shown = [subject_shown(one, own) for one in sorted(wish.subjects)]
     branches = [names.get(box_id, box_id) for box_id in sorted(wish.box_ids or ())]
     waits = case.file.nobody_asked
     facts = {"subjects": shown, "branches": branches, "fault": fault, "own": own, "waits_for_nobody": waits}
@@ -161,7 +188,7 @@ def _found(connection: Connection, request_id: str, person: Person, request: Req
     case = applications.find(connection, request_id, parts_of(request).clock.now())
     if case is None or not _sees(case, person, read_units(connection)):
         _note(request, object_id=request_id, refusal=NOT_THERE)
-        raise HTTPException(404, marked("There is no such application."))
+        raise HTTPException(404, NO_APPLICATION)
     return case
 
 
@@ -195,7 +222,7 @@ def _possible(case: Case, person: Person, connection: Connection) -> Possible:
     )
 
 
-def _subject(subject: str, own: bool) -> str:
+def subject_shown(subject: str, own: bool) -> str:
     """A number or an id as it is shown: to others than the applicant the number is masked."""
     plain = subject.removeprefix("local:")
     if "-" in plain:

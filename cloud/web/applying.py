@@ -106,8 +106,7 @@ def new_application(request: Request) -> Response:
 
 def submit(request: Request, form: Form) -> Response:
     """Hand in an application, or show the form again with what is wrong."""
-    person, typed = person_of(request), _typed(form)
-    return _hand_in(request, person, typed)
+    return _hand_in(request, _typed(form))
 
 
 def break_glass_page(request: Request) -> Response:
@@ -179,14 +178,22 @@ def _take(request: Request, reason: str, subjects: frozenset[str]) -> Response:
     return see_other(f"/applications/{case.file.application.id}")
 
 
-def _hand_in(request: Request, person: Person, typed: Typed) -> Response:
-    parts = parts_of(request)
+def _hand_in(request: Request, typed: Typed) -> Response:
+    handed_in, faults = hand_in(request, typed)
+    if handed_in is None:
+        return _form(request, typed, faults, 422)
+    return see_other(f"/applications/{handed_in}")
+
+
+def hand_in(request: Request, typed: Typed) -> tuple[str | None, list[str]]:
+    """Hand in an application; its id, or None and sentences that say why it was not."""
+    parts, person = parts_of(request), person_of(request)
     wish, faults = read_wish(request, typed, parts.settings.zone)
     if wish is not None:
         faults = [translate(request, sentence) for sentence in faults_of(person, wish)]
     levels = levels_for(person.role, wish) if wish else None
     if wish is None or faults or levels is None:
-        return _form(request, typed, faults, 422)
+        return None, faults
     now = parts.clock.now()
     draft = Application(
         new_id(), person.user_id, person.name, person.role, person.unit_id, wish, State.DRAFT, levels
@@ -194,7 +201,7 @@ def _hand_in(request: Request, person: Person, typed: Typed) -> Response:
     with write(parts.engine) as connection:
         case = applications.submit(connection, draft, person, now)
         append_deed(request, connection, _deed(request, Action.CREATE, case))
-    return see_other(f"/applications/{draft.id}")
+    return draft.id, []
 
 
 def _deed(request: Request, action: Action, case: Case) -> Deed:

@@ -33,30 +33,47 @@ def write_note(
     request: Request, call_id: str, text: Text = "", note_id: Text = "", seen: Text = "0"
 ) -> Response:
     """A new note, or a new version of one."""
+    version = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 6 else 0
+    try:
+        put_note(request, call_id, text, note_id, version)
+    except NoteChanged as error:
+        raise HTTPException(409, marked("Somebody has changed this note meanwhile.")) from error
+    return _back(call_id)
+
+
+def put_note(request: Request, call_id: str, text: str, note_id: str = "", version: int = 0) -> str:
+    """Write a note, or the version after `version` of the one that is there; its id. NoteChanged."""
     said = _checked_text(text, LONGEST_NOTE)
     call = _changed(request, call_id)
     by, now_utc = actor_of(request), parts_of(request).clock.now_utc()
-    version = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 6 else 0
     with write(parts_of(request).engine) as db:
-        try:
-            written = call_notes.write_note(db, call, said, by, now_utc, note_id, version)
-        except NoteChanged as error:
-            raise HTTPException(409, marked("Somebody has changed this note meanwhile.")) from error
+        written = call_notes.write_note(db, call, said, by, now_utc, note_id, version)
         _audit(request, db, call, "note", written)
-    return _back(call)
+    return written
 
 
 def set_star(request: Request, call_id: str, on: Text = "") -> Response:
     """Put the star on a call (`on` is not empty), or take it off."""
+    put_star(request, call_id, on=bool(on))
+    return _back(call_id)
+
+
+def put_star(request: Request, call_id: str, on: bool) -> None:
+    """Put the star on a call, or take it off."""
     call = _changed(request, call_id)
     with write(parts_of(request).engine) as db:
-        call_notes.set_flag(db, call, STAR, on=bool(on))
+        call_notes.set_flag(db, call, STAR, on=on)
         _audit(request, db, call, "star", "on" if on else "off")
-    return _back(call)
 
 
 def set_tags(request: Request, call_id: str, tags: Text = "") -> Response:
     """The tags of a call, all of them."""
+    put_tags(request, call_id, tags)
+    return _back(call_id)
+
+
+def put_tags(request: Request, call_id: str, tags: str) -> None:
+    """Give a call these tags, as they are typed, and no others."""
     try:
         wanted = read_tags(tags)
     except TagsRefused as error:
@@ -65,17 +82,22 @@ def set_tags(request: Request, call_id: str, tags: Text = "") -> Response:
     with write(parts_of(request).engine) as db:
         before, after = call_notes.set_tags(db, call, wanted)
         _audit(request, db, call, "tags", f"{len(before)} -> {len(after)}")
-    return _back(call)
 
 
 def report(request: Request, call_id: str, text: Text = "") -> Response:
     """Report the record of a call as wrong."""
+    make_report(request, call_id, text)
+    return _back(call_id)
+
+
+def make_report(request: Request, call_id: str, text: str) -> str:
+    """Report the record of a call as wrong; the report's id."""
     said = _checked_text(text, reports.LONGEST_TEXT)
     call = _changed(request, call_id)
     with write(parts_of(request).engine) as db:
         made = call_reports.make(db, call, said, actor_of(request), parts_of(request).clock.now_utc())
         _audit(request, db, call, "report", made)
-    return _back(call)
+    return made
 
 
 def _checked_text(text: str, longest: int) -> str:
@@ -104,5 +126,5 @@ def _audit(request: Request, db: Connection, call: Call, what: str, which: str) 
     note_deed(request, db, Action.UPDATE, "calls", call.id, purpose=purpose, **more)
 
 
-def _back(call: Call) -> Response:
-    return see_other(f"/calls/{call.id}#notes")
+def _back(call_id: str) -> Response:
+    return see_other(f"/calls/{call_id}#notes")

@@ -95,7 +95,7 @@ def calls_rows(request: Request) -> Response:
 
 def call_page(request: Request, call_id: str) -> Response:
     """One call: what is known of it, its timeline, its recordings, what people put on it."""
-    call, said = given_call(request, call_id, lambda _: True, _said)
+    call, said = given_call(request, call_id, lambda _: True, said_of)
     may_change = person_of(request).may(Right.CHANGE_CALLS)
     may_order = person_of(request).may(Right.ORDER)
     return page(
@@ -263,7 +263,7 @@ def _rows(typed: Mapping[str, str], found: CallPage, live: bool, newest_seen: st
     }
 
 
-def _said(rows: CallRows, verdict: Verdict) -> dict[str, Any]:
+def said_of(rows: CallRows, verdict: Verdict) -> dict[str, Any]:
     """What people put on the call."""
     place = call_place(rows.calls[0])
     reports = (said_shape.report(one, rows.steps, place, verdict) for one in rows.reports)

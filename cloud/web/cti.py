@@ -11,12 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cloud.access.decision import Verb
 from cloud.access.log import Action
 from cloud.apply import call_ended
 from cloud.calls.reported import HANG_UP, CtiRefused, after, ended, read_report
 from cloud.store import reported_calls
 from cloud.store.database import write
 from cloud.web.answers import translate
+from cloud.web.asking import ask_of
 from cloud.web.door import note_deed, person_of
 from cloud.web.parts import parts_of
 from sync.arriving import Origin
@@ -61,5 +63,6 @@ def report_call(request: Request, fields: Annotated[Mapping[str, object], Depend
         reported_calls.forget(db, source, report.call_id)
         call_id = new_id()
         call_ended(db, [Told(Origin(source, now_utc), ended(call, report, call_id, person.name, now_utc))])
-        note_deed(request, db, Action.CREATE, "calls", call_id)
+        purpose = ask_of(request, Verb.CHANGE, "calls").reason
+        note_deed(request, db, Action.CREATE, "calls", call_id, purpose=purpose)
     return Response(status_code=204)

@@ -15,6 +15,7 @@ from cloud import quarantine
 from cloud.access.decision import Verb, Verdict
 from cloud.access.log import Action
 from cloud.access.roles import Right
+from cloud.access.shapes.customers import Customer
 from cloud.apply import APPLY
 from cloud.customers import chart
 from cloud.customers.chart import ChartRefused
@@ -23,6 +24,7 @@ from cloud.store import customer_tags
 from cloud.store import customers as store
 from cloud.store.customer_writes import (
     KEPT_FOR,
+    ChangedSince,
     bin_rows,
     delete_customers,
     note,
@@ -36,7 +38,15 @@ from cloud.web.answers import page, see_other
 from cloud.web.asking import ask_of
 from cloud.web.customer_form import Sent
 from cloud.web.customer_handing import NobodyServes, hand_over, vouch
-from cloud.web.customer_reading import bounds, fetch_one, fetch_some, note_in, reached, stamp_of
+from cloud.web.customer_reading import (
+    One,
+    bounds,
+    fetch_one,
+    fetch_some,
+    note_in,
+    reached,
+    stamp_of,
+)
 from cloud.web.door import actor_of, person_of
 from cloud.web.parts import parts_of
 from sync.inbox import Inbox
@@ -68,11 +78,19 @@ def batch(request: Request, sent: Sent) -> Response:
 
 def delete(request: Request, customer_id: str, sent: Sent) -> Response:
     """Put one customer into the recycle bin."""
-    ask = fetch_one(request, customer_id, Verb.CHANGE, noted=False).verdict.ask
-    with write(parts_of(request).engine) as db:
-        _delete(request, db, [customer_id], sent)
-        note_in(db, request, Action.DELETE, ask, object_id=customer_id)
+    found = fetch_one(request, customer_id, Verb.CHANGE, noted=False)
+    remove(request, found, str(sent.get("why", "")))
     return see_other("/customers?done=1")
+
+
+def remove(request: Request, found: One, why: str, version: int | None = None) -> None:
+    """Put a customer into the recycle bin, if it still has `version`; ChangedSince."""
+    customer_id, stamp, ring = found.row["id"], stamp_of(request), parts_of(request).ring
+    with write(parts_of(request).engine) as db:
+        gone = delete_customers(db, ring, [customer_id], why.strip()[:LONGEST_WHY], stamp, None, version)
+        if version is not None and not gone:
+            raise ChangedSince(customer_id)
+        note_in(db, request, Action.DELETE, found.verdict.ask, object_id=customer_id)
 
 
 def _delete(request: Request, db: Connection, ids: Sequence[str], sent: FormData) -> int:
@@ -138,26 +156,36 @@ BATCHES = {
 
 def recycle_bin(request: Request) -> Response:
     """What was deleted in the last days and can be restored."""
+    shown = fetch_bin(request)
+    return page(request, "customer_bin.html", customers=shown, kept_days=KEPT_FOR.days, customer_words=words)
+
+
+def fetch_bin(request: Request) -> list[Customer]:
+    """The customers in the recycle bin, the last one deleted first, at most MOST_AT_ONCE."""
     parts = parts_of(request)
     since = to_text(parts.clock.now() - KEPT_FOR)
     with write(parts.engine) as db:
         purge(db, since)
-    shown = fetch_some(
+    return fetch_some(
         request, Verb.CHANGE, lambda db, _: bin_rows(db, since, MOST_AT_ONCE), {"list": "recycle bin"}
     )
-    return page(request, "customer_bin.html", customers=shown, kept_days=KEPT_FOR.days, customer_words=words)
 
 
 def restore(request: Request, customer_id: str) -> Response:
     """Take one customer out of the recycle bin."""
+    take_out(request, customer_id)
+    return see_other(f"/customers/{customer_id}")
+
+
+def take_out(request: Request, customer_id: str) -> None:
+    """Take one customer of the person's branches out of the recycle bin; 404 when it is not in it."""
     parts = parts_of(request)
     since = to_text(parts.clock.now() - KEPT_FOR)
     verdict = bounds(request, Verb.CHANGE)
     with write(parts.engine) as db:
-        if not restore_customers(db, parts.ring, [customer_id], since, stamp_of(request)):
+        if not restore_customers(db, parts.ring, [customer_id], since, stamp_of(request), verdict.box_ids):
             raise HTTPException(404, marked("It is in the recycle bin no more."))
         note_in(db, request, Action.RESTORE, verdict.ask, object_id=customer_id)
-    return see_other(f"/customers/{customer_id}")
 
 
 def add_node(request: Request, customer_id: str, sent: Sent) -> Response:

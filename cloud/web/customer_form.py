@@ -6,7 +6,7 @@ are shown side by side, and saving again is a decision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -66,21 +66,27 @@ def add(request: Request, sent: Sent, template: str = "individual") -> Response:
     chosen, typed = TEMPLATES.get(template), read_form(sent)
     if chosen is None:
         raise HTTPException(404, marked("There is no such page."))
-    parts = parts_of(request)
     try:
-        record = check_new(check(as_record(typed, Record(Particulars("", kind=chosen.kind)), Clear())))
-        verdict = bounds(request, Verb.CHANGE)
-        with write(parts.engine) as db:
-            _check_class(db, record)
-            whose = Whose(new_id(), _box(db, typed.texts.get("box_id", ""), verdict))
-            add_customers(db, parts.ring, [New(whose, record)], stamp_of(request))
-            handed = _serve(request, db, whose.id, sent)
-            customer_tags.apply_to(db, whose.id, _today(request))
-            deed = {"object_id": whose.id, "box_id": whose.box_id or "", "changes": handed}
-            note_in(db, request, Action.CREATE, verdict.ask, **deed)
+        customer_id = create(request, typed, chosen.kind, _served_by(sent))
     except Unfit as fault:
         return _form(request, 422, typed, form_template=template, fault=words.FAULTS[str(fault)])
-    return see_other(f"/customers/{whose.id}")
+    return see_other(f"/customers/{customer_id}")
+
+
+def create(request: Request, typed: Typed, kind: str, served_by: str | None) -> str:
+    """Save a new customer as typed; its id. `served_by`: None: nothing is said of it. Unfit."""
+    parts = parts_of(request)
+    record = check_new(check(as_record(typed, Record(Particulars("", kind=kind)), Clear())))
+    verdict = bounds(request, Verb.CHANGE)
+    with write(parts.engine) as db:
+        _check_class(db, record)
+        whose = Whose(new_id(), _box(db, typed.texts.get("box_id", ""), verdict))
+        add_customers(db, parts.ring, [New(whose, record)], stamp_of(request))
+        handed = _serve(request, db, whose.id, served_by)
+        customer_tags.apply_to(db, whose.id, _today(request))
+        deed = {"object_id": whose.id, "box_id": whose.box_id or "", "changes": handed}
+        note_in(db, request, Action.CREATE, verdict.ask, **deed)
+    return whose.id
 
 
 def edit_form(request: Request, customer_id: str) -> Response:
@@ -88,33 +94,44 @@ def edit_form(request: Request, customer_id: str) -> Response:
     found = fetch_one(request, customer_id, Verb.CHANGE)
     with read(parts_of(request).engine) as db:
         record = read_record(db, parts_of(request).ring, found.row)
-    return _form(request, 200, as_typed(record, _clear(found)), found)
+    return _form(request, 200, as_typed(record, clear_of(found)), found)
 
 
 def save(request: Request, customer_id: str, sent: Sent) -> Response:
     """Save changes, unless somebody else saved some since the form was opened."""
-    parts, typed = parts_of(request), read_form(sent)
+    typed, version = read_form(sent), _version(sent)
     found = fetch_one(request, customer_id, Verb.CHANGE, noted=False)
-    verdict = found.verdict
     try:
-        with write(parts.engine) as db:
-            row = store.find_customer(db, customer_id, verdict.box_ids)
-            if row is None:
-                raise HTTPException(404, marked("There is no such customer."))
-            before = read_record(db, parts.ring, row)
-            record = check(as_record(typed, before, _clear(found)))
-            _check_class(db, record)
-            changed = save_customer(db, parts.ring, row, _version(sent), record, stamp_of(request))
-            handed = _serve(request, db, customer_id, sent)
-            customer_tags.apply_to(db, customer_id, _today(request))
-            deed = {"object_id": customer_id, "box_id": row["box_id"] or "", "fields": tuple(changed)}
-            deed |= {"changes": handed}
-            note_in(db, request, Action.UPDATE, verdict.ask, **deed)
+        change(request, found, version, lambda _before, _clear: typed, _served_by(sent))
     except Unfit as fault:
-        return _form(request, 422, typed, found, fault=words.FAULTS[str(fault)], version=_version(sent))
+        return _form(request, 422, typed, found, fault=words.FAULTS[str(fault)], version=version)
     except ChangedSince:
         return _conflict(request, fetch_one(request, customer_id, Verb.CHANGE), typed)
     return see_other(f"/customers/{customer_id}")
+
+
+def change(
+    request: Request,
+    found: One,
+    version: int,
+    typed_of: Callable[[Record, Clear], Typed],
+    served_by: str | None,
+) -> None:
+    """Save what `typed_of` makes of the record as it is, if it still has `version`; Unfit, ChangedSince."""
+    parts, verdict, customer_id = parts_of(request), found.verdict, found.row["id"]
+    with write(parts.engine) as db:
+        row = store.find_customer(db, customer_id, verdict.box_ids)
+        if row is None:
+            raise HTTPException(404, marked("There is no such customer."))
+        before, seen = read_record(db, parts.ring, row), clear_of(found)
+        record = check(as_record(typed_of(before, seen), before, seen))
+        _check_class(db, record)
+        changed = save_customer(db, parts.ring, row, version, record, stamp_of(request))
+        handed = _serve(request, db, customer_id, served_by)
+        customer_tags.apply_to(db, customer_id, _today(request))
+        deed = {"object_id": customer_id, "box_id": row["box_id"] or "", "fields": tuple(changed)}
+        deed |= {"changes": handed}
+        note_in(db, request, Action.UPDATE, verdict.ask, **deed)
 
 
 def read_form(sent: FormData) -> Typed:
@@ -139,7 +156,7 @@ def _text(value: object) -> str:
 def _conflict(request: Request, found: One, typed: Typed) -> Response:
     """The form as typed, beside what somebody else saved meanwhile."""
     with read(parts_of(request).engine) as db:
-        theirs = as_typed(read_record(db, parts_of(request).ring, found.row), _clear(found))
+        theirs = as_typed(read_record(db, parts_of(request).ring, found.row), clear_of(found))
     differing = [
         (name, text, typed.texts.get(name, ""))
         for name, text in theirs.texts.items()
@@ -168,7 +185,7 @@ def _form(request: Request, status: int, typed: Typed, found: One | None = None,
         contacts=[*typed.contacts, *({},) * BLANK_ROWS],
         packages=[*typed.packages, *({},) * (BLANK_ROWS - (not found))],
         customer=found.shown if found else None,
-        clear=_clear(found) if found else Clear(),
+        clear=clear_of(found) if found else Clear(),
         form_template=template,
         templates=TEMPLATES,
         fields=TEMPLATES[template].fields,
@@ -180,7 +197,8 @@ def _form(request: Request, status: int, typed: Typed, found: One | None = None,
     )
 
 
-def _clear(found: One) -> Clear:
+def clear_of(found: One) -> Clear:
+    """What the person sees clear of a customer."""
     return Clear(found.shown.personal, found.shown.sensitive)
 
 
@@ -195,12 +213,16 @@ def _check_class(db: Connection, record: Record) -> None:
         raise Unfit("no_such_class")
 
 
-def _serve(request: Request, db: Connection, customer_id: str, sent: FormData) -> Changes:
+def _served_by(sent: FormData) -> str | None:
+    return _text(sent["served_by"]) if "served_by" in sent else None
+
+
+def _serve(request: Request, db: Connection, customer_id: str, chosen: str | None) -> Changes:
     """Say who serves a customer: whoever manages says so, since it makes personal fields clear to them."""
-    if not person_of(request).may(Right.MANAGE_CUSTOMERS) or "served_by" not in sent:
+    if chosen is None or not person_of(request).may(Right.MANAGE_CUSTOMERS):
         return {}
     try:
-        return hand_over(request, db, [customer_id], _text(sent["served_by"]))
+        return hand_over(request, db, [customer_id], chosen)
     except NobodyServes as nobody:
         raise Unfit("no_such_person") from nobody
 

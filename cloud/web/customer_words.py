@@ -123,6 +123,7 @@ FAULTS = {
     "no_such_class": marked("There is no such class."),
     "no_such_person": marked("There is nobody of that name who serves customers."),
     "no_such_branch": marked("Choose the customer's branch."),
+    "masked": marked("A value with the stars of a mask cannot be saved: leave out what you see masked."),
     "known_id": marked("There is a record with this id already."),
     "id_twice": marked("The id stands twice in this file."),
     "bad_id": marked("The id cannot be read."),

@@ -177,6 +177,12 @@ def tree(nodes: Sequence[Mapping[str, Any]]) -> list[tuple[int, Mapping[str, Any
 
 
 def _communications(request: Request, one: One) -> dict[str, Any]:
+    return {"communications": fetch_communications(request, one)}
+
+
+def fetch_communications(request: Request, one: One) -> list[dict[str, Any]]:
+    """What was said with a customer, last first, as the person asking may see it."""
+
     def fetch(db: Connection, verdict: Verdict) -> Found[Sequence[RowMapping]]:
         ids = customer_merges.ids_within(db, one.row["id"])
         rows = communications.communications_of(db, ids, one.numbers, verdict.box_ids)
@@ -188,7 +194,7 @@ def _communications(request: Request, one: One) -> dict[str, Any]:
 
     ask = ask_of(request, Verb.VIEW, "customers")
     look = Look(query={"customer": one.row["id"], "tab": "communications"})
-    return {"communications": given(request, ask, look, fetch, shaped)}
+    return given(request, ask, look, fetch, shaped)
 
 
 def _calls(request: Request, one: One) -> dict[str, Any]:
@@ -236,10 +242,15 @@ def _contracts(_request: Request, _found: One) -> dict[str, Any]:
 
 
 def _history(request: Request, found: One) -> dict[str, Any]:
+    return {"history": fetch_history(request, found)}
+
+
+def fetch_history(request: Request, found: One) -> list[dict[str, Any]]:
+    """What happened to a customer, last first, as the person asking may see it."""
     parts = parts_of(request)
     with read(parts.engine) as db:
         lines = history_of(db, parts.ring, found.row["id"])
-    return {"history": [shapes.change(line, found.place, found.verdict) for line in lines]}
+    return [shapes.change(line, found.place, found.verdict) for line in lines]
 
 
 TABS = {

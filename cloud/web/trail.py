@@ -80,7 +80,7 @@ class TrailRows:
 
 def audit_page(request: Request) -> Response:
     """The newest rows that fit the filter, and what waits to be reviewed."""
-    query = read_query(request)
+    query = read_query(request, request.query_params)
     limit = 0 if query.fault else PAGE
 
     def fetch(db: Connection, _verdict: Verdict) -> Found[TrailRows]:
@@ -115,6 +115,13 @@ def audit_page(request: Request) -> Response:
 
 def audit_row(request: Request, row_id: Annotated[str, Path(max_length=64)]) -> Response:
     """One row: everything it says. A part of a page for the drawer, else a page of its own."""
+    row = fetch_row(request, row_id)
+    template = "_audit_row.html" if "hx-request" in request.headers else "audit_row.html"
+    return page(request, template, row=row, choices=CHOICES, back=_back(request))
+
+
+def fetch_row(request: Request, row_id: str) -> TrailRow:
+    """One row, as the person asking may see it; 404 when there is none."""
 
     def fetch(db: Connection, _verdict: Verdict) -> Found[TrailRows] | None:
         row = trail.find_row(db, row_id)
@@ -123,13 +130,25 @@ def audit_row(request: Request, row_id: Annotated[str, Path(max_length=64)]) -> 
     look = Look(object_id=row_id)
     ask = ask_of(request, Verb.VIEW, AUDIT)
     (row,) = given(request, ask, look, fetch, lambda found, verdict: _shown(found.rows, verdict))
-    template = "_audit_row.html" if "hx-request" in request.headers else "audit_row.html"
-    return page(request, template, row=row, choices=CHOICES, back=_back(request))
+    return row
+
+
+def fetch_rows(request: Request, query: TrailQuery, limit: int) -> tuple[list[TrailRow], str | None]:
+    """The rows of a page, and after which row the next begins; None: it is the last."""
+
+    def fetch(db: Connection, _verdict: Verdict) -> Found[TrailRows]:
+        rows = trail.list_rows(db, query.wanted, query.after, limit + 1)
+        return TrailRows(rows[:limit], len(rows) > limit).found()
+
+    def shaped(found: TrailRows, verdict: Verdict) -> tuple[list[TrailRow], str | None]:
+        return _shown(found.rows, verdict), found.rows[-1]["id"] if found.more else None
+
+    return given(request, ask_of(request, Verb.VIEW, AUDIT), _look(Action.VIEW, query), fetch, shaped)
 
 
 def export_audit(request: Request) -> Response:
     """All rows that fit the filter as a CSV file; refused when there are more than one file holds."""
-    query = read_query(request)
+    query = read_query(request, request.query_params)
     if query.fault:
         raise HTTPException(422, query.fault)
 
@@ -183,9 +202,8 @@ def _back(request: Request) -> str:
     return f"/audit?{came_from.query}" if came_from.path == "/audit" and came_from.query else "/audit"
 
 
-def read_query(request: Request) -> TrailQuery:
+def read_query(request: Request, given_fields: Mapping[str, str]) -> TrailQuery:
     """The filter in the address."""
-    given_fields = request.query_params
     names = (*TEXTS, *CHOICES, "from", "to", "after")
     typed = {name: value for name in names if (value := given_fields.get(name, "").strip()[:LONGEST_TEXT])}
     fault = None

@@ -90,6 +90,9 @@ PARAMETERS: dict[str, Callable[[House], str]] = {
 }
 
 
+PARTS: dict[str, Callable[[House, str], str]] = {  # of what the parameter before names
+    "note_id": lambda house, of: house.add_note(of, "13976412853 called, 530102198803127716"),
+}
 EMPTY: Mapping[str, Callable[[House], str]] = MappingProxyType({})
 
 
@@ -100,6 +103,10 @@ def path_of(house: House, address: str, own: Mapping[str, Callable[[House], str]
     """
     makers = {**PARAMETERS, **own}
     names = re.findall(r"{(\w+)}", address)
-    missing = [name for name in names if name not in makers]
+    missing = [name for name in names if name not in makers and name not in PARTS]
     assert not missing, f"say in PARAMETERS how to make a {missing} for {address}"
-    return address.split(" ", 1)[1].format(**{name: makers[name](house) for name in names})
+    made: dict[str, str] = {}
+    for name in names:
+        last = next(reversed(made.values()), "")
+        made[name] = PARTS[name](house, last) if name in PARTS else makers[name](house)
+    return address.split(" ", 1)[1].format(**made)

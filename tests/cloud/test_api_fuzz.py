@@ -63,7 +63,7 @@ def test_every_answer_is_one_the_description_promises(
 ) -> None:
     method, path = address.split(" ")
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=described[path][method].as_strategy())
     def ask(case: Any) -> None:
         case.call_and_validate(headers=asked_by, checks=CHECKS)
