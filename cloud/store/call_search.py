@@ -36,6 +36,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
@@ -389,7 +390,8 @@ def _ends_so(numbers: Sequence[NumberWish]) -> ColumnElement[bool]:
     endings = [
         (func.substr(other.c.last8, -LAST4) if one.by_last4 else other.c.last8) == one.last for one in numbers
     ]
-    return calls.c.id.in_(select(other.c.id).where(or_(*endings)))
+    rows: Select[Any] = select(literal_column("other.rowid")).select_from(other).where(or_(*endings))
+    return literal_column("calls.rowid").in_(rows)
 
 
 def _span(wanted: CallFilter, after: Position | None, columns: Any) -> list[ColumnElement[bool]]:

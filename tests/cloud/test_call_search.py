@@ -199,7 +199,7 @@ def test_sqlite_finds_an_ending_in_one_index_and_then_the_calls_alone(tmp_path: 
         statement = _Search(db, FILTERS["last four"], None, 50, 1).in_order()
         said = statement.compile(db.engine, compile_kwargs={"literal_binds": True})
         plan = [str(row[-1]) for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}")]
-    assert "SCAN other USING COVERING INDEX calls_by_last8" in plan
+    assert "SCAN other USING COVERING INDEX calls_by_ending" in plan
     assert not any(step.startswith("SCAN calls") for step in plan)
 
 
