@@ -11,14 +11,18 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from sqlalchemy import Connection, RowMapping, select
 
 from cloud.store import schema
 from sync.arriving import Origin
 from sync.envelope import OPAQUE, Entry, EnvelopeError, chained, facts, genesis, is_hash, unpack_entry
+from sync.events import EVENT_TYPES
 from sync.inbox import Inbox
 from sync.manifest import Part, Stretch, digest, entry_leaf
+
+_ANNOUNCED_IN = EVENT_TYPES["recording_ready"][1]  # the box looks in no other stream, either
 
 
 @dataclass(slots=True)
@@ -149,6 +153,8 @@ def announced_in(found: Held) -> list[Announced]:
 
 
 def _announced(row: RowMapping) -> Announced | None:
+    if row["stream"] != _ANNOUNCED_IN:
+        return None
     try:
         entry = unpack_entry(bytes_of(row))
         if entry.kind != "recording_ready":
@@ -166,7 +172,7 @@ def here_digest(db: Connection, box_id: str, helds: Sequence[Held], moments: Seq
     """SHA-256 over everything that only head office knows of an hour: all columns of its entries' rows, the
     notes of its stored audio, and when its manifest was received, closed and audited."""
     rows = [row for found in helds for rows in found.rows.values() for row in rows]
-    said = sorted(_columns(row) for row in [*rows, *_stored_audio(db, box_id, helds)])
+    said = sorted([*_columns(rows), *_columns(_stored_audio(db, box_id, helds))])
     return digest("\n".join([*said, repr(list(moments))]).encode())
 
 
@@ -181,9 +187,9 @@ def _stored_audio(db: Connection, box_id: str, helds: Sequence[Held]) -> list[Ro
     return [row for row in rows if row["sha256"] == sha256[row["recording_id"]]]
 
 
-def _columns(row: RowMapping) -> str:
-    return repr([_plain(row[name]) for name in sorted(row.keys())])
-
-
-def _plain(value: object) -> object:
-    return bytes(value) if isinstance(value, memoryview) else value
+def _columns(rows: Sequence[RowMapping]) -> list[str]:
+    """What the columns of each say, in the order of their names; the rows are of one table."""
+    if not rows:
+        return []
+    values_of = itemgetter(*sorted(rows[0].keys()))
+    return [repr([bytes(v) if isinstance(v, memoryview) else v for v in values_of(row)]) for row in rows]

@@ -219,10 +219,7 @@ def unpack_batch(payload: bytes) -> Batch:
     """The batch in `payload`; raises an EnvelopeError that says what was wrong."""
     data = inflate(payload)
     try:
-        version = _read_version.decode(data).v
-        if version != VERSION:
-            raise WrongVersion(f"envelope version {version}, this side speaks {VERSION}")
-        header = _read_batch.decode(data)
+        header = _read_header(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotABatch(f"not the fields of a batch: {error}") from None
     entries = [bytes(raw) for raw in header.entries]
@@ -232,6 +229,21 @@ def unpack_batch(payload: bytes) -> Batch:
     return Batch(
         header.box, header.epoch, header.stream, header.first, header.prev, header.head, entries, chain
     )
+
+
+def _read_header(data: bytes) -> _Header:
+    """The fields of a batch; the version decides first, but need only be looked for where they do not fit."""
+    try:
+        header = _read_batch.decode(data)
+    except msgspec.DecodeError:
+        version = _read_version.decode(data).v
+        if version == VERSION:
+            raise
+    else:
+        version = header.v
+        if version == VERSION:
+            return header
+    raise WrongVersion(f"envelope version {version}, this side speaks {VERSION}")
 
 
 def unpack_entry(body: bytes) -> Entry:

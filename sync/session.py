@@ -26,7 +26,7 @@ from sync.topics import Topic
 
 WINDOW = 8  # batches in flight
 WIDEST = 32  # where acks come back soon: head office then commits many batches at once
-SOON_S = 0.5
+SOON_S = 1.0
 GRACE_S = 2.0  # on top of twice the round trip, before something counts as unanswered
 SLOWEST_S = 60.0
 SILENT_AFTER = 3  # unanswered times before head office is asked where we stand
