@@ -19,6 +19,7 @@ from cloud.access.patterns import suspicions
 from cloud.config import Settings
 from cloud.field_keys import KeyFile
 from cloud.orders import keeping
+from cloud.releases import files
 from cloud.s3 import open_objects
 from cloud.store import answered, findings, reported_calls, webhooks
 from cloud.store.customer_imports import undo_stale
@@ -114,6 +115,11 @@ def let_audio_go(works: Works, now: datetime) -> None:
         _log.info("the audio of %d recordings was kept long enough and is gone", gone)
 
 
+def remove_releases(works: Works, now: datetime) -> None:
+    """Remove files that lay aside for a review and that nobody may open any more."""
+    files.remove_old(works.engine, works.settings.data, to_text(now))
+
+
 def remove_objects(works: Works, now: datetime) -> None:
     """Remove audio that was deleted by order or for its age from the store of recordings."""
     settings = works.settings
@@ -135,6 +141,7 @@ STEPS: Mapping[str, Step] = {
     "shorten_trail": Step(DAY_S, shorten_trail),
     "look_for_patterns": Step(TEN_MINUTES_S, look_for_patterns),
     "let_audio_go": Step(HOUR_S, let_audio_go),
+    "remove_releases": Step(HOUR_S, remove_releases),
     "remove_objects": Step(TEN_S, remove_objects),
     "empty_recycle_bin": Step(TEN_MINUTES_S, empty_recycle_bin),
     "apply_tag_rules": Step(DAY_S, apply_tag_rules),

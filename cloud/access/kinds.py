@@ -57,6 +57,12 @@ KINDS: dict[str, Kind] = {
         is_private=False,
         is_windowed=False,
     ),
+    "releases": Kind(
+        marked("Files before release"),
+        {Verb.VIEW: Right.APPLY, Verb.CHANGE: Right.REVIEW_RELEASES},
+        is_private=False,
+        is_windowed=False,
+    ),
     "audit": Kind(
         marked("Audit"),
         {Verb.VIEW: Right.READ_AUDIT, Verb.EXPORT: Right.READ_AUDIT, Verb.CHANGE: Right.READ_AUDIT},

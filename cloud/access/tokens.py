@@ -26,6 +26,7 @@ NEVER = frozenset(
         Right.APPLY,
         Right.ORDER,
         Right.APPROVE_ORDERS,
+        Right.REVIEW_RELEASES,
     }
 )
 

@@ -23,7 +23,7 @@ STATES: dict[str, str] = {
     ORDERED: marked("Ordered"),
     SENT: marked("Sent"),
     TAKEN: marked("Received by the branch"),
-    DONE: marked("Done"),
+    DONE: marked("Carried out"),
     REFUSED: marked("Refused by the branch"),
     DECLINED: marked("Declined"),
     WITHDRAWN: marked("Withdrawn"),

@@ -16,13 +16,14 @@ from cloud.access.log import Action
 from cloud.reading import Look, NothingThere
 from cloud.reading import NotGiven as NotGivenThere
 from cloud.taking import TooMany
-from cloud.web.answers import language_of, translate
+from cloud.web.answers import language_of, see_other, translate
 from cloud.web.asking import NotGiven, ask_of, desk_of
 from cloud.web.call_files import FORMS, MOST_RECORDINGS, MOST_ROWS, Export, ExportFile, make
 from cloud.web.call_query import check_number, query_of
 from cloud.web.customer_form import Sent
 from cloud.web.parts import parts_of
 from cloud.web.query import QUESTIONS, SENTENCES, CallQuery, FilterRefused
+from cloud.web.releases import held_back
 from sync.locale import marked
 
 MOST_TICKED = 500
@@ -34,10 +35,12 @@ TOO_MUCH_AUDIO = marked(
 
 
 def export_calls(request: Request, sent: Sent) -> Response:
-    """The file, complete, or a sentence why there is none."""
+    """The file, complete; the page on which it waits for a review; or a sentence why there is none."""
     export = _read(request, sent)
     try:
-        return _handed_over(make(parts_of(request), desk_of(request), export))
+        made = make(parts_of(request), desk_of(request), export)
+        waits = held_back(request, export, made)
+        return see_other(f"/releases/{waits}") if waits else _handed_over(made)
     except NotGivenThere as refused:
         raise NotGiven(refused.refusal) from refused
     except NothingThere as missing:

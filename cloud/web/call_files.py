@@ -66,6 +66,7 @@ class ExportFile:
     size_bytes: int
     rows: int
     audit_id: str
+    grants: tuple[str, ...] = ()  # ids of those that showed some of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,8 @@ def make(parts: Parts, desk: Desk, export: Export) -> ExportFile:
     day = from_text(to_text(desk.now)).astimezone(parts.settings.zone).strftime("%Y-%m-%d")
     count = len(making.taken.shown)
     name = f"calls-{day}-{count}-rows.{suffix}"
-    return ExportFile(file, name, media_type, size, count, making.taken.audit_id)
+    grants = tuple(sorted(making.taken.grants))
+    return ExportFile(file, name, media_type, size, count, making.taken.audit_id, grants)
 
 
 def _wanted(export: Export) -> Wanted[_Rows]:

@@ -16,10 +16,12 @@ from zoneinfo import ZoneInfo
 from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from cloud.access.purposes import PURPOSES
 from cloud.access.roles import ROLE_NAMES
 from cloud.access.shape import Call
 from cloud.calls import reports
 from cloud.orders import rules as orders
+from cloud.releases import rules as releases
 from cloud.web import words
 from sync.locale import LANGUAGES, Language, load_translations
 from sync.mask import mask_text
@@ -83,6 +85,8 @@ def _environment(
         "report_states": reports.STATES,
         "report_steps": reports.STEPS,
         "order_words": orders,
+        "release_words": releases,
+        "purposes": PURPOSES,
     }
     return environment
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from types import MappingProxyType
 
 from cloud.access.applications import Application, State
 from cloud.access.log import Action, Actor, Deed
 from cloud.access.patterns import Suspicion
 from cloud.access.units import NATIONAL
-from cloud.store import applications, findings, orders, trail
+from cloud.releases.files import lay_aside
+from cloud.store import applications, findings, orders, releases, trail
 from cloud.store.database import write
 from cloud.store.orders import Wanted
+from cloud.store.releases import Lying
 from sync.ids import new_id
 from sync.orders import DELETE
 from tests.cloud.access.test_applications import wish_of
@@ -73,6 +76,21 @@ def order_id(house: House) -> str:
         return orders.make(db, wanted, somebody, house.parts.clock.now_utc())
 
 
+def release_id(house: House) -> str:
+    """A file of somebody else that waits for a review, with secrets in it and in what was asked for."""
+    made, now_utc, kept = new_id(), house.parts.clock.now_utc(), call_id(house)
+    deed = Deed(actor=Actor(name="planted", role="agent"), action=Action.EXPORT, kind="calls", ids=(kept,))
+    size, sha256 = lay_aside(house.parts.settings.data, made, BytesIO(b"13976412853,087168943127"))
+    with write(house.parts.engine) as db:
+        one = Lying(
+            id=made, kind="calls", form="csv", name="calls.csv", media_type="text/csv", size_bytes=size,
+            sha256=sha256, rows=1, why=("many",), asked={"party": "13976412853"}, purpose="service",
+            grants=(), audit_id=trail.append(db, deed, now_utc),
+        )  # fmt: skip
+        releases.keep(db, one, Actor(user_id="somebody else", name="X"), now_utc)
+    return made
+
+
 PARAMETERS: dict[str, Callable[[House], str]] = {
     "call_id": call_id,
     "recording_id": lambda house: house.add_recording(call_id(house), b"fLaC" + b"x" * 100),
@@ -82,6 +100,7 @@ PARAMETERS: dict[str, Callable[[House], str]] = {
     "report_id": report_id,
     "row_id": trail_row_id,
     "order_id": order_id,
+    "release_id": release_id,
     "finding_id": finding_id,
     "item_id": lambda house: house.set_aside(detail="caller 13976412853, id 530102198803127716"),
     "customer_id": lambda house: house.add_customer("祝雪莲", "13976412853", "530102198803127716"),

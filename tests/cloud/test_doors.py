@@ -54,6 +54,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {  # what a form needs to be understood
     "POST /reports/{report_id}": {"step": "take"},
     "POST /calls/{call_id}/orders": {"kind": "hold", "reason": "case 7"},
     "POST /orders/{order_id}": {"step": "approve"},
+    "POST /releases/{release_id}": {"step": "release"},
     "POST /retention": {"in": "365", "box": "head-office", "reason": "case 7"},
 }
 NO_READS = {  # routes that give out nothing anybody keeps; all others are one audit row each

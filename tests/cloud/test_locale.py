@@ -14,7 +14,7 @@ ROOM = Path(cloud.__file__).parent
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_catalogue_is_complete(code: str) -> None:
-    rooms = ("web", "access", "calls", "customers", "orders")
+    rooms = ("web", "access", "calls", "customers", "orders", "releases")
     texts = set[Marked]().union(*(marked_texts(ROOM / room) for room in rooms))
     assert len(texts) > 50
     assert catalogue_faults(read_catalogue(ROOM / "web" / "locale", LANGUAGES[code]), texts) == []
