@@ -23,10 +23,11 @@ from sqlalchemy import Connection, Engine
 
 from cloud.access.decision import Ask, Refusal, Verdict, judge
 from cloud.access.grants import Grant, Place
+from cloud.access.identity import FACE_TO_FACE, NOT_CHECKED
 from cloud.access.limits import LIMITS, Before, pause_s
 from cloud.access.log import Action, Actor, Deed
 from cloud.access.roles import SERVES
-from cloud.store import trail
+from cloud.store import identity_checks, trail
 from cloud.store.database import read, write
 from cloud.store.grants import count_rows, live_grants
 from cloud.store.serving import LOOKUPS, Serving, numbers_of
@@ -128,16 +129,16 @@ def give(
     verdict = counted(desk, verdict, [place for _, place in places], by_itself=bool(look.object_id))
     refusal = verdict.refusal or _refusal_of(look, found, verdict)
     if refusal is not None:
-        note(desk, ask, look, Outcome(refused=refusal.code))
+        note(desk, verdict.ask, look, Outcome(refused=refusal.code))
         raise NotGiven(refusal)
     if found is None:
-        note(desk, ask, look, Outcome(refused=NOT_THERE))
+        note(desk, verdict.ask, look, Outcome(refused=NOT_THERE))
         raise NothingThere(look.object_id)
     shown = shape(found.rows, verdict)
     if is_news(shown):
         admitted = [one for one in places if verdict.admits(one[1])]
         used = {grant.id for _, place in admitted if (grant := verdict.charged_to(place))}
-        note(desk, ask, look, Outcome(admitted, fields=found.fields, grants=tuple(sorted(used))))
+        note(desk, verdict.ask, look, Outcome(admitted, fields=found.fields, grants=tuple(sorted(used))))
     return shown
 
 
@@ -148,7 +149,7 @@ def check(desk: Desk, ask: Ask, look: Look, place: Place) -> None:
     verdict = counted(desk, verdict, [place], by_itself=True)
     refusal = verdict.refusal_of(place)
     if refusal is not None:
-        note(desk, ask, look, Outcome(refused=refusal.code))
+        note(desk, verdict.ask, look, Outcome(refused=refusal.code))
         raise NotGiven(refusal)
 
 
@@ -161,7 +162,10 @@ def note(desk: Desk, ask: Ask, look: Look, outcome: Outcome) -> str:
 def judged(desk: Desk, ask: Ask, db: Connection) -> Verdict:
     """What the decision says to `ask` now."""
     grants = _with_numbers(db, live_grants(db, ask.person.user_id, desk.now))
-    ask = replace(ask, served=_serving(db, ask, ask.subjects).own)
+    checked = NOT_CHECKED
+    if ask.channel in FACE_TO_FACE:
+        checked = identity_checks.checked(db, ask.person, ask.channel, desk.now)
+    ask = replace(ask, served=_serving(db, ask, ask.subjects).own, checked=checked)
     return judge(ask, grants, read_units(db), desk.now)
 
 
@@ -213,6 +217,7 @@ def counted(desk: Desk, verdict: Verdict, places: Sequence[Place], by_itself: bo
 
 def _deed(desk: Desk, ask: Ask, look: Look, outcome: Outcome) -> Deed:
     boxes = {place.box_id for _, place in outcome.shown if place.box_id} or ask.box_ids or set()
+    checks = {"identity_check": " ".join(ask.checked.ids)} if ask.checked.ids else {}
     return Deed(
         actor=desk.actor,
         action=look.action,
@@ -220,7 +225,7 @@ def _deed(desk: Desk, ask: Ask, look: Look, outcome: Outcome) -> Deed:
         object_id=look.object_id,
         box_id=next(iter(boxes)) if len(boxes) == 1 else "",
         fields=outcome.fields,
-        query=look.query,
+        query={**look.query, **checks},
         purpose=ask.reason,
         grants=outcome.grants,
         row_count=len(outcome.shown),

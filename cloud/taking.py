@@ -93,7 +93,7 @@ def take(
         note(desk, asks[0], look, Outcome(refused=code))
         raise
     outcome = Outcome(taken.shown, grants=tuple(sorted(taken.grants)))
-    taken.audit_id = note(desk, asks[0], look, outcome)
+    taken.audit_id = note(desk, verdicts[0].ask, look, outcome)
 
 
 def _bounds(desk: Desk, asks: Sequence[Ask], wanted: Wanted[Rows]) -> tuple[list[Verdict], Sequence[str]]:

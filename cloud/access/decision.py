@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from cloud.access.grades import CLEAR_GRADES, HIGHEST_BY_GRANT, PERSONAL, SECRET
 from cloud.access.grants import Grant, Place
 from cloud.access.guard import Person
+from cloud.access.identity import FACE_TO_FACE, NOT_CHECKED, Checked
 from cloud.access.kinds import KINDS, granted_as
 from cloud.access.purposes import default_purpose, may_name
 from cloud.access.roles import OWN_ONLY, SERVES, STANDING
@@ -28,8 +29,6 @@ from cloud.access.verbs import Verb as Verb
 from cloud.access.windows import WINDOWS, window_of
 from sync.locale import marked
 from sync.moment import to_text
-
-FACE_TO_FACE = ("hotline", "counter")  # somebody asks for a subscriber who is on the line or at the desk
 
 SENTENCES: dict[str, str] = {  # code of a refusal -> what is said; each page adds the link to apply
     "kind": marked("There is no rule for such records, so nobody may read them. Apply if you need them."),
@@ -62,8 +61,13 @@ class Ask:
     named: frozenset[str] = frozenset()  # as an application names them, if not so: by customer, not number
     served: frozenset[str] = frozenset()  # numbers and customers that the person serves
     of_others: frozenset[str] = frozenset()  # of one record that is wanted by itself: whom others serve
-    identity_check: str = ""  # what says that the subscriber's identity was checked (CDR-10)
+    checked: Checked = NOT_CHECKED  # whose identity was checked in this conversation (CDR-10)
     code_due: bool = False  # the subscriber switched the code on and it has not been entered (CDR-08)
+
+    @property
+    def is_face_to_face(self) -> bool:
+        """Whether it is for a subscriber on the line or at the desk: then for those checked alone."""
+        return self.channel in FACE_TO_FACE and KINDS[self.kind].is_windowed
 
     @property
     def reason(self) -> str:
@@ -99,11 +103,12 @@ class Verdict:
 
     def admits(self, place: Place) -> bool:
         """Whether a row there may be shown at all."""
-        return self.admitted and (self._stands(place) or any(self._counted_for(place)))
+        shown = self._stands(place) or any(self._counted_for(place))
+        return self.admitted and self._is_checked(place) and shown
 
     def charged_to(self, place: Place) -> Grant | None:
         """The grant that a row there has to be counted against before it is shown; None: none is needed."""
-        covering = [grant for grant in self.grants if grant.covers(place)]
+        covering = [grant for grant in self.grants if grant.covers(place) and self._is_checked(place)]
         clear = next((grant for grant in covering if grant.clarity is Clarity.CLEAR), None)
         if clear is not None and not self._is_theirs(place):
             return clear
@@ -144,6 +149,8 @@ class Verdict:
             return self.refusal
         named = frozenset({place.row_id}) if place.row_id else place.subjects
         row = replace(self.ask, subjects=named, named=named, from_utc=place.at_utc, until_utc=place.at_utc)
+        if not self._is_checked(place):
+            return refusal("identity", row)
         if any(grant.covers(place) for grant in self.grants):
             return refusal("spent", row)
         if self._is_inside(place) and self._is_of_others(place):
@@ -168,6 +175,10 @@ class Verdict:
             return True
         return (self.from_utc or "") <= place.at_utc and (not self.until_utc or place.at_utc < self.until_utc)
 
+    def _is_checked(self, place: Place) -> bool:
+        """Whether a row there may be read at all for whoever is on the line or at the desk, if anybody is."""
+        return not self.ask.is_face_to_face or bool(self.ask.checked.numbers & place.subjects)
+
     def _is_theirs(self, place: Place) -> bool:
         person = self.ask.person
         if person.role in OWN_ONLY:
@@ -178,7 +189,8 @@ class Verdict:
         """Whether a row there is a record of calls with somebody whom only others serve (CDR-01)."""
         if self.ask.person.role not in SERVES or not KINDS[self.ask.kind].is_windowed:
             return False
-        return bool(self.ask.of_others & place.subjects) and not self._is_theirs(place)
+        known = self.ask.checked.agreed | self.ask.served
+        return bool(self.ask.of_others & place.subjects) and not known & place.subjects
 
 
 def judge(
@@ -232,7 +244,10 @@ def _at_the_threshold(ask: Ask) -> str:
         return "purpose"
     if ask.code_due:
         return "code"
-    return "identity" if ask.channel in FACE_TO_FACE and not ask.identity_check else ""
+    if ask.channel not in FACE_TO_FACE:
+        return ""
+    unchecked = not ask.checked.ids or (ask.is_face_to_face and ask.subjects - ask.checked.numbers)
+    return "identity" if unchecked else ""
 
 
 def _within_unit(ask: Ask, units: Units) -> Verdict:
@@ -256,7 +271,7 @@ def _standing(
         return "grant"
     if role in OWN_ONLY and (not ask.person.numbers or ask.subjects - ask.person.numbers):
         return "own"
-    if role in SERVES and ask.subjects - ask.served:
+    if role in SERVES and ask.subjects - ask.served - ask.checked.agreed:
         return "served"
     if seen is not None and ask.box_ids is not None and ask.box_ids - seen:
         return "branch"
@@ -267,7 +282,7 @@ def _standing(
     boxes = None if role in OWN_ONLY else seen  # their records lie wherever they called from
     verdict = _admitted(ask, boxes if ask.box_ids is None else ask.box_ids, ask.from_utc or oldest)
     own = (ask.subjects or ask.person.numbers) if role in OWN_ONLY else None
-    return replace(verdict, subjects=own or ask.subjects or None)
+    return replace(verdict, subjects=own) if own else verdict
 
 
 def _usable(
@@ -299,7 +314,7 @@ def _granted(ask: Ask, grant: Grant, usable: tuple[Grant, ...]) -> Verdict:
     )
     return replace(
         verdict,
-        subjects=ask.subjects or grant.subjects or None,
+        subjects=verdict.subjects or grant.subjects or None,
         grants=usable,
         row_budget=grant.rows - grant.rows_used,
         by_grant=grant,
@@ -311,7 +326,8 @@ def _admitted(
 ) -> Verdict:
     clear = CLEAR_GRADES.get(ask.person.role, frozenset())
     until_utc = until_utc or ask.until_utc
-    return Verdict(ask, True, None, box_ids, from_utc, until_utc, ask.subjects or None, clear, (), None)
+    about = ask.subjects or (ask.checked.numbers if ask.is_face_to_face else frozenset())
+    return Verdict(ask, True, None, box_ids, from_utc, until_utc, about or None, clear, (), None)
 
 
 def _refused(code: str, ask: Ask) -> Verdict:

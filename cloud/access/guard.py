@@ -23,6 +23,7 @@ class Person:
     session: str  # the first characters of the session's hash, for the access log
     csrf_token: str
     purpose: str = ""  # chosen for this session; "": the role's daily work
+    channel: str = ""  # chosen for this session: hotline or counter; "": the pages themselves
     numbers: frozenset[str] = frozenset()  # a subscriber's own (E.164)
     scope: frozenset[Right] | None = None  # of an API token: of the role's rights, these and no others
     token_id: str = ""  # of that token

@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
+from sync.locale import marked
+
 MONTHS_3, MONTHS_6 = 92, 184  # days
+CHANNEL_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "web": marked("Pages"),
+        "api": marked("API"),
+        "hotline": marked("Hotline"),
+        "counter": marked("Counter"),
+        "self_service": marked("Self-service"),
+        "webhook": marked("Webhook"),
+    }
+)
 CHANNELS = ("web", "api", "hotline", "counter", "self_service", "webhook")
 
 

@@ -93,10 +93,11 @@ def touch_session(connection: Connection, token: str, now_utc: str) -> None:
     connection.execute(statement.values(last_used_utc=now_utc))
 
 
-def set_purpose(connection: Connection, token: str, purpose: str) -> None:
-    """What for the session reads from now on."""
+def set_purpose(connection: Connection, token: str, purpose: str, channel: str | None = None) -> None:
+    """What for the session reads from now on, and by which channel if that is given too."""
     statement = sessions.update().where(sessions.c.token_sha256 == token_hash(token))
-    connection.execute(statement.values(purpose=purpose))
+    values = {"purpose": purpose} | ({} if channel is None else {"channel": channel})
+    connection.execute(statement.values(values))
 
 
 def close_session(connection: Connection, token: str) -> None:

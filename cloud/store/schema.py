@@ -164,6 +164,7 @@ sessions = Table(
     Column("created_utc", Text, nullable=False),
     Column("last_used_utc", Text, nullable=False),
     Column("purpose", Text, nullable=False, server_default=""),  # of what is read; "": the role's daily work
+    Column("channel", Text, nullable=False, server_default=""),  # hotline or counter; "": the pages
 )
 
 trail = add_trail_tables(metadata)  # who read or did what; only ever added to

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlencode
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -17,8 +17,10 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from cloud.access.decision import SENTENCES
 from cloud.access.guard import Person
+from cloud.access.identity import FACE_TO_FACE
 from cloud.access.purposes import PURPOSES, PURPOSES_OF, default_purpose
 from cloud.access.roles import Right
+from cloud.access.windows import CHANNEL_NAMES
 from cloud.store.applications import count_waiting
 from cloud.store.database import read
 from cloud.web.asking import NotGiven
@@ -64,6 +66,8 @@ def page(request: Request, template: str, status: int = 200, **facts: Any) -> HT
         "may_break_glass": person is not None and person.may(Right.BREAK_GLASS),
         "waiting": _waiting(parts, person),
         "purpose_names": _purposes(person),
+        "channel_names": channels_of(person),
+        "channel_now": (person.channel if person else "") or "web",
         "purpose_now": person and (person.purpose or default_purpose(person.role)),
     }
     text = parts.views.render(template, language_of(request), {**common, **facts})
@@ -82,6 +86,13 @@ def _purposes(person: Person | None) -> dict[str, str]:
     """What that person can choose to read for, with the names; nothing where there is no choice."""
     keys = PURPOSES_OF.get(person.role, ()) if person else ()
     return {key: PURPOSES[key] for key in keys} if len(keys) > 1 else {}
+
+
+def channels_of(person: Person | None) -> dict[str, str]:
+    """By which channels that person can read for somebody, with the names; none where there is no choice."""
+    if person is None or not person.may(Right.CHANGE_CALLS):
+        return {}
+    return {key: CHANNEL_NAMES[key] for key in ("web", *FACE_TO_FACE)}
 
 
 def language_of(request: Request) -> str:
@@ -131,6 +142,9 @@ def went_wrong(request: Request, error: Exception) -> Response:
 
 def _way_to_apply(request: Request, error: HTTPException) -> str:
     """The application that would change a refusal, filled in as far as the refusal knows; "": none would."""
+    if isinstance(error, NotGiven) and error.refusal.code == "identity" and not _is_api(request):
+        about = " ".join(parse_qs(error.refusal.apply).get("about", []))
+        return f"/identity-check?{urlencode({'about': about, 'back': here(request)})}"
     if isinstance(error, NotGiven):
         return f"/applications/new?{error.refusal.apply}"
     person: Person | None = request.state.person

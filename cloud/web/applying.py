@@ -36,10 +36,10 @@ from cloud.access.log import Action, Deed
 from cloud.access.purposes import PURPOSES, PURPOSES_OF, default_purpose, may_name
 from cloud.access.subjects import subject_of_number
 from cloud.access.verbs import Clarity, Verb
-from cloud.store import applications, boxes, people
+from cloud.store import applications, boxes, identity_checks, people
 from cloud.store.applications import Case
 from cloud.store.database import read, write
-from cloud.web.answers import local_path, page, see_other, translate
+from cloud.web.answers import channels_of, local_path, page, see_other, translate
 from cloud.web.door import actor_of, append_deed, person_of, session_token
 from cloud.web.parts import parts_of
 from cloud.web.views import Day
@@ -130,20 +130,30 @@ def broken_glass(request: Request, form: Form) -> Response:
 
 
 def choose_purpose(request: Request, form: Form) -> Response:
-    """Keep what the session reads for, and go back to the page before."""
+    """Keep what the session reads for, and by which channel, and go back to the page before."""
     parts, person, token = parts_of(request), person_of(request), session_token(request)
     purpose = _text(form, "purpose")
+    if not purpose and "channel" in form:  # of a role that has one purpose only
+        purpose = person.purpose or default_purpose(person.role)
+    channel = _text(form, "channel") or person.channel or "web"
     if not token or not may_name(person.role, purpose):
         raise HTTPException(422, marked("Choose a purpose of your role."))
+    if channel != "web" and channel not in channels_of(person):
+        raise HTTPException(422, marked("Choose a channel of your role."))
     deed = Deed(
         actor=actor_of(request),
         action=Action.UPDATE,
         kind="purpose",
         purpose=purpose,
-        changes={"purpose": (person.purpose or default_purpose(person.role), purpose)},
+        changes={
+            "purpose": (person.purpose or default_purpose(person.role), purpose),
+            "channel": (person.channel or "web", channel),
+        },
     )
     with write(parts.engine) as connection:
-        people.set_purpose(connection, token, purpose)
+        people.set_purpose(connection, token, purpose, "" if channel == "web" else channel)
+        if channel != (person.channel or "web"):
+            identity_checks.end(connection, person.session, parts.clock.now())
         append_deed(request, connection, deed)
     return see_other(local_path(_text(form, "back")))
 

@@ -122,8 +122,11 @@ def append_deed(request: Request, db: Connection, deed: Deed) -> None:
 
 
 def channel_of(request: Request) -> str:
-    """By which way the request came: the pages, or the API."""
-    return "api" if request.url.path.startswith("/api/") else "web"
+    """By which way the request came: the API, or the pages; there for whom, as the session's person chose."""
+    if request.url.path.startswith("/api/"):
+        return "api"
+    person: Person | None = getattr(request.state, "person", None)
+    return (person.channel if person else "") or "web"
 
 
 def trace_id(request: Request) -> str:
@@ -210,5 +213,6 @@ def find_person(request: Request) -> Person | None:
         session=row["token_sha256"][:16],
         csrf_token=row["csrf_token"],
         purpose=row["purpose"],
+        channel=row["channel"],
         numbers=frozenset(row["numbers"].split()),
     )

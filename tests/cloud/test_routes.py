@@ -32,6 +32,7 @@ FORMS_LEFT_EMPTY = (
     "POST /applications",
     "POST /applications/break-glass",
     "POST /purpose",
+    "POST /identity-check",
     "POST /integrations/tokens",
     "POST /integrations/webhooks",
     "POST /api/v1/applications",

@@ -12,6 +12,7 @@ import pytest
 from cloud.access.decision import SENTENCES, Clarity, Verb, judge
 from cloud.access.grades import CLEAR_GRADES, HIGHEST_BY_GRANT
 from cloud.access.grants import Place
+from cloud.access.identity import Checked
 from cloud.access.kinds import KINDS
 from cloud.access.purposes import PURPOSES, PURPOSES_OF
 from cloud.access.roles import OWN_ONLY, ROLES, STANDING
@@ -21,6 +22,8 @@ from tests.cloud.house import NOON
 from tests.cloud.verdicts import YUNNAN, asking, make_grant, person, place_of, verdict_for
 
 MINE, OTHER = "+8613800138000", "+8613912345678"
+SEEN = Checked(("i1",), frozenset({MINE}))
+AGREED = replace(SEEN, agreed=SEEN.numbers)
 YEAR_AGO = to_text(NOON - timedelta(days=365))
 DAY_AGO = to_text(NOON - timedelta(days=1))
 
@@ -45,9 +48,12 @@ def days_ago(days: int) -> str:
         ("agent", {"subjects": frozenset({MINE, OTHER}), "served": frozenset({MINE})}, "served"),
         ("agent", {"from_utc": days_ago(90)}, ""),
         ("agent", {"from_utc": days_ago(95)}, "window"),
-        ("agent", {"from_utc": days_ago(95), "channel": "hotline", "identity_check": "ID seen"}, ""),
+        ("agent", {"from_utc": days_ago(95), "channel": "hotline", "checked": SEEN}, ""),
         ("agent", {"channel": "hotline"}, "identity"),
-        ("agent", {"channel": "counter", "identity_check": ""}, "identity"),
+        ("agent", {"channel": "counter", "checked": SEEN, "subjects": frozenset({OTHER})}, "identity"),
+        ("agent", {"channel": "counter", "checked": SEEN, "subjects": frozenset({MINE})}, "served"),
+        ("agent", {"channel": "counter", "checked": AGREED, "subjects": frozenset({MINE})}, ""),
+        ("manager", {"channel": "counter", "checked": SEEN, "subjects": frozenset({MINE})}, ""),
         ("agent", {"channel": "fax"}, "window"),
         ("senior_agent", {"from_utc": days_ago(180)}, ""),
         ("senior_agent", {"from_utc": days_ago(190)}, "window"),
@@ -92,7 +98,7 @@ SUBSCRIBER = person("subscriber", numbers=frozenset({MINE}))
         ({"channel": "web"}, "window"),
         ({"code_due": True}, "code"),
         ({"channel": "counter"}, "identity"),
-        ({"channel": "counter", "identity_check": "ID seen"}, ""),
+        ({"channel": "counter", "checked": SEEN}, ""),
     ],
 )
 def test_subscribers_see_their_own_and_nothing_else(more: dict[str, Any], code: str) -> None:
