@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
 from cloud.store import schema
 from sync.manifest import HOUR
@@ -116,11 +116,17 @@ def _last_closed(db: Connection) -> dict[str, str]:
     return {box_id: span for box_id, span in db.execute(query.group_by(table.c.box_id))}
 
 
-def _hours(db: Connection, since_span: str) -> dict[str, dict[str, str]]:
+def hours_of(db: Connection, box_id: str, first_span: str, last_span: str) -> dict[str, str]:
+    """The state of each hour of one branch that there are manifests of."""
+    within = (schema.manifests.c.box_id == box_id, schema.manifests.c.span <= last_span)
+    return _hours(db, first_span, *within).get(box_id, {})
+
+
+def _hours(db: Connection, since_span: str, *within: ColumnElement[bool]) -> dict[str, dict[str, str]]:
     """An hour is closed when all its manifests are; one that is open makes it open."""
     table = schema.manifests
     query = select(table.c.box_id, table.c.span, table.c.state).where(
-        table.c.span >= since_span, func.length(table.c.span) == HOUR
+        table.c.span >= since_span, func.length(table.c.span) == HOUR, *within
     )
     found: dict[str, dict[str, str]] = {}
     for box_id, span, state in db.execute(query):

@@ -28,6 +28,7 @@ from cloud.store import call_tables as call_tables
 from cloud.store import customer_tables as customer_tables
 from cloud.store import order_tables as order_tables
 from cloud.store import release_tables as release_tables
+from cloud.store import saved_filters as saved_filters
 from cloud.store.metadata import metadata as metadata
 from cloud.store.token_tables import add_tables as add_api_tables
 from cloud.store.trail_tables import add_tables as add_trail_tables

@@ -31,6 +31,7 @@ from sync.locale import LANGUAGES, marked
 _log = logging.getLogger(__name__)
 
 MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it needs
+    "/": (marked("Work bench"), Right.ENTER),
     "/calls": (marked("Calls"), Right.READ_CALLS),
     "/reports": (marked("Reports"), Right.SETTLE_REPORTS),
     "/customers": (marked("Customers"), Right.READ_CUSTOMERS),

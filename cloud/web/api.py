@@ -8,15 +8,11 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
-from cloud.access.guard import Person
-from cloud.access.roles import Right, stands
-from cloud.access.verbs import Verb
-from cloud.web.answers import MENU, page, see_other, translate
+from cloud.web.answers import page, translate
 from cloud.web.call_query import query_of
 from cloud.web.calls import CallPage, fetch_page
-from cloud.web.door import person_of
 from cloud.web.query import SENTENCES, FilterRefused
 
 ABOUT = (
@@ -81,17 +77,3 @@ def description_page(request: Request) -> Response:
         for method, operation in methods.items()
     ]
     return page(request, "api.html", document=document, operations=operations)
-
-
-def _begins_there(person: Person, right: Right) -> bool:
-    """Whether a day begins on a page that needs `right`: not where nothing is to be seen without a grant."""
-    if right is Right.READ_CALLS and not stands(person.role, Verb.VIEW):
-        return False
-    return person.may(right)
-
-
-def first_page(request: Request) -> RedirectResponse:
-    """On to the first page of the menu that the person may see."""
-    person = person_of(request)
-    path = next(path for path, (_, right) in MENU.items() if _begins_there(person, right))
-    return see_other(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import IO, Any
 
 from starlette.datastructures import FormData
@@ -11,18 +10,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from cloud.access.decision import Ask, Verb
+from cloud.access.decision import Verb
 from cloud.access.log import Action
 from cloud.reading import Look, NothingThere
 from cloud.reading import NotGiven as NotGivenThere
 from cloud.taking import TooMany
 from cloud.web.answers import language_of, see_other, translate
-from cloud.web.asking import NotGiven, ask_of, desk_of
+from cloud.web.asking import NotGiven, desk_of
 from cloud.web.call_files import FORMS, MOST_RECORDINGS, MOST_ROWS, Export, ExportFile, make
-from cloud.web.call_query import check_number, query_of
+from cloud.web.call_query import ask_for, check_number, query_of
 from cloud.web.customer_form import Sent
 from cloud.web.parts import parts_of
-from cloud.web.query import QUESTIONS, SENTENCES, CallQuery, FilterRefused
+from cloud.web.query import QUESTIONS, SENTENCES, FilterRefused
 from cloud.web.releases import held_back
 from sync.locale import marked
 
@@ -64,18 +63,12 @@ def _read(request: Request, sent: FormData) -> Export:
     except FilterRefused as refused:
         sentences = (translate(request, SENTENCES[name]) for name in refused.fields)
         raise HTTPException(422, " ".join(sentences)) from refused
-    ask = _ask(request, query)
+    ask = ask_for(request, query, Verb.EXPORT)
     check_number(request, query, ask, Look(action=Action.EXPORT, query=query.typed))
     return Export(
         ask=ask, form=form, wanted=query.wanted, ticked=ticked,
         asked=query.typed, language=language_of(request),
     )  # fmt: skip
-
-
-def _ask(request: Request, query: CallQuery) -> Ask:
-    wanted = query.wanted
-    ask = ask_of(request, Verb.EXPORT, "calls")
-    return replace(ask, from_utc=wanted.from_utc, until_utc=wanted.until_utc, box_ids=wanted.box_ids)
 
 
 def _handed_over(made: ExportFile) -> Response:

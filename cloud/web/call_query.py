@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from cloud.access.decision import Ask
+from cloud.access.decision import Ask, Verb
 from cloud.access.grades import CLEAR_GRADES, PERSONAL
 from cloud.access.roles import Right
 from cloud.calls.flags import MARKS
@@ -22,7 +22,7 @@ from cloud.store.customers import parts_of as parts_of_customers
 from cloud.store.database import read
 from cloud.store.signing_keys import secret_of
 from cloud.store.units import read_units
-from cloud.web.asking import desk_of
+from cloud.web.asking import ask_of, desk_of
 from cloud.web.cursors import make_cursor
 from cloud.web.door import person_of
 from cloud.web.parts import parts_of
@@ -50,6 +50,22 @@ def query_of(request: Request, given: Mapping[str, str]) -> CallQuery:
     if query.unit:
         query = _of_unit(request, query)
     return _of_customer(request, query) if query.customer else query
+
+
+def ask_for(request: Request, query: CallQuery | None, verb: Verb) -> Ask:
+    """The question that `query` puts to the decision; None: one that was not understood, of nothing."""
+    ask = ask_of(request, verb, "calls")
+    if query is None:
+        return ask
+    wanted = query.wanted
+    return replace(
+        ask,
+        from_utc=wanted.from_utc,
+        until_utc=wanted.until_utc,
+        box_ids=wanted.box_ids,
+        subjects=query.subjects,
+        named=query.named,
+    )
 
 
 def cursor_after(request: Request, query: CallQuery, row: RowMapping) -> str:

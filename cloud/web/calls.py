@@ -19,7 +19,7 @@ from starlette.responses import Response
 from cloud.access import call_notes as said_shape
 from cloud.access import orders as order_shape
 from cloud.access import shape
-from cloud.access.decision import Ask, Verb, Verdict
+from cloud.access.decision import Verb, Verdict
 from cloud.access.log import Action
 from cloud.access.roles import Right
 from cloud.access.shape import BoxName, Call
@@ -29,7 +29,8 @@ from cloud.reading import Found, Look, anything
 from cloud.store import boxes, call_notes, call_reports, calls, orders
 from cloud.web.answers import page, translate
 from cloud.web.asking import ask_of, given
-from cloud.web.call_query import check_number, choices, cursor_after, query_of
+from cloud.web.call_filters import own_filters
+from cloud.web.call_query import ask_for, check_number, choices, cursor_after, query_of
 from cloud.web.door import person_of
 from cloud.web.query import QUESTIONS, SENTENCES, CallQuery, FilterRefused
 from cloud.web.timeline import draw_recording, steps_of
@@ -90,7 +91,7 @@ def calls_rows(request: Request) -> Response:
         return Response(status_code=204)
     newest_seen = request.query_params.get("newest", "")
     rows = _rows(query.typed, found, live=True, newest_seen=newest_seen)
-    return page(request, "_rows.html", may_export=person_of(request).may(Right.EXPORT), **rows)
+    return page(request, "_rows.html", **rights_shown(request), **rows)
 
 
 def call_page(request: Request, call_id: str) -> Response:
@@ -109,6 +110,12 @@ def call_page(request: Request, call_id: str) -> Response:
     )
 
 
+def drawer(request: Request, call_id: str) -> Response:
+    """One call beside the list."""
+    call, said = given_call(request, call_id, lambda _: True, said_of)
+    return page(request, "_call_drawer.html", said=said, **_recordings(call))
+
+
 def call_recordings(request: Request, call_id: str) -> Response:
     """The recordings of a call alone, when they differ from those the page has (`seen`); else 204."""
     seen = request.query_params.get("seen")
@@ -116,6 +123,13 @@ def call_recordings(request: Request, call_id: str) -> Response:
     if seen == _digest(call.recordings):
         return Response(status_code=204)
     return page(request, "_recordings.html", **_recordings(call))
+
+
+def rights_shown(request: Request) -> dict[str, bool]:
+    """What the person may do with ticked calls, for the templates."""
+    person = person_of(request)
+    may_export, may_change = person.may(Right.EXPORT), person.may(Right.CHANGE_CALLS)
+    return {"may_export": may_export, "may_change": may_change, "may_tick": may_export or may_change}
 
 
 def fetch_page(
@@ -129,7 +143,7 @@ def fetch_page(
     def shaped(rows: CallRows, verdict: Verdict) -> CallPage:
         return _page_of(request, query, rows, verdict)
 
-    ask, look = _ask_for(request, query), _look_of(query.typed)
+    ask, look = ask_for(request, query, Verb.VIEW), _look_of(query.typed)
     check_number(request, query, ask, look)
     return given(request, ask, look, fetch, shaped, is_news)
 
@@ -173,21 +187,6 @@ def given_call(
     return given(request, ask_of(request, Verb.VIEW, "calls"), look, fetch, shaped, is_news, no_such)
 
 
-def _ask_for(request: Request, query: CallQuery | None) -> Ask:
-    ask = ask_of(request, Verb.VIEW, "calls")
-    if query is None:
-        return ask
-    wanted = query.wanted
-    return replace(
-        ask,
-        from_utc=wanted.from_utc,
-        until_utc=wanted.until_utc,
-        box_ids=wanted.box_ids,
-        subjects=query.subjects,
-        named=query.named,
-    )
-
-
 def _look_of(typed: Mapping[str, str]) -> Look:
     """The question as the audit keeps it; which page of the answer it was, its ids tell."""
     asked = {name: typed[name] for name in QUESTIONS if typed.get(name)}
@@ -226,7 +225,7 @@ def _list_page(
         first = _page_of(request, query, rows, verdict) if query else CallPage((), None)
         return first, shape.box_names(rows.boxes, verdict)
 
-    ask, look = _ask_for(request, query), _look_of(typed)
+    ask, look = ask_for(request, query, Verb.VIEW), _look_of(typed)
     if query is not None:
         check_number(request, query, ask, look)
     found, names = given(request, ask, look, fetch, shaped)
@@ -243,7 +242,9 @@ def _list_page(
         faults=faults,
         filtered=filtered,
         asked={name: typed[name] for name in QUESTIONS if typed.get(name)},
-        may_export=person_of(request).may(Right.EXPORT),
+        own_filters=own_filters(request),
+        done=request.query_params.get("done", "")[:12],
+        **rights_shown(request),
         **choices(request, typed),
         **rows,
     )

@@ -1,9 +1,8 @@
-"""Completeness per branch and hour, and what was set aside, with the two things to do about it."""
+"""What was set aside, with the two things to do about it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Form
@@ -17,13 +16,10 @@ from cloud.access.decision import Verb, Verdict
 from cloud.access.grants import Place
 from cloud.access.log import Action
 from cloud.access.roles import Right
-from cloud.access.shape import completeness as completeness_of
 from cloud.access.shape import set_aside
 from cloud.apply import APPLY
 from cloud.quarantine import QuarantineError, Who
 from cloud.reading import Found, Look
-from cloud.store import completeness
-from cloud.store.completeness import Branch
 from cloud.store.database import read, write
 from cloud.store.schema import inbox_tables
 from cloud.web.answers import page, see_other
@@ -32,38 +28,6 @@ from cloud.web.door import actor_of, person_of
 from cloud.web.parts import parts_of
 from sync.inbox import Inbox
 from sync.locale import marked
-from sync.manifest import HOUR
-from sync.moment import to_text
-
-DAYS = 3
-
-
-def completeness_page(request: Request) -> Response:
-    """Every branch: its number, and its last days hour by hour."""
-    parts = parts_of(request)
-    now, zone = parts.clock.now(), parts.settings.zone
-    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    first = midnight - timedelta(days=DAYS - 1)
-
-    def fetch(connection: Connection, _verdict: Verdict) -> Found[list[Branch]]:
-        rows = completeness.branches(connection, to_text(first)[:HOUR])
-        return Found(rows, [(row.box_id, Place(frozenset(), row.box_id)) for row in rows])
-
-    def shaped(rows: list[Branch], verdict: Verdict) -> list[dict[str, Any]]:
-        return [one for row in rows if (one := completeness_of(row, verdict)) is not None]
-
-    look = Look(query={"page": "completeness"})
-    branches = given(request, ask_of(request, Verb.VIEW, "branches"), look, fetch, shaped)
-    days = [_hours_of(first + timedelta(days=day), now) for day in range(DAYS)]
-    return page(request, "completeness.html", branches=branches, days=days)
-
-
-def _hours_of(day: datetime, now: datetime) -> list[tuple[datetime, str, bool]]:
-    """(local begin, span in UTC, whether it is over) of the 24 hours of a day."""
-    begins = [day + timedelta(hours=hour) for hour in range(24)]
-    return [
-        (begin, to_text(begin)[:HOUR], begin + timedelta(hours=1) <= now) for begin in begins if begin <= now
-    ]
 
 
 def quarantine_page(request: Request) -> Response:

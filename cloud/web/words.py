@@ -78,6 +78,22 @@ HOUR_STATES = {
     "quiet": marked("Nothing happened"),
     "unknown": marked("Not heard from"),
     "running": marked("Not over yet"),
+    "later": marked("Still to come"),
+}
+STREAMS = {  # of entries
+    "crit": marked("Urgent"),
+    "evt": marked("Calls and events"),
+    "meta": marked("Recordings announced"),
+    "log": marked("Log"),
+}
+HOUR_SIGNS = {  # so that nobody has to tell colours apart
+    "closed": "✓",
+    "waiting": "½",
+    "open": "≠",
+    "quiet": "·",
+    "unknown": "?",
+    "running": "…",
+    "later": "",
 }
 HAPPENINGS = {  # of webhooks
     "call_ended": marked("A call ended"),

@@ -172,6 +172,7 @@ def test_a_call_appears_by_itself_opens_and_plays(office: Office, browser: Brows
     expect(row.locator("bdi")).to_have_text("<**")
 
     row.click(position={"x": 300, "y": 10})  # anywhere in the row
+    page.locator("#drawer").get_by_text("查看详情").click()
     page.wait_for_url(f"**/calls/{call_id}")
     recording_id = office.receive_recording(call_id)
     expect(page.locator("#recordings")).to_contain_text("录音正在从网点传输", timeout=3000)

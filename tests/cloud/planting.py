@@ -91,6 +91,12 @@ def release_id(house: House) -> str:
     return made
 
 
+def box_id(house: House) -> str:
+    """A branch that is registered."""
+    house.add_box("box-01", "Dali")
+    return "box-01"
+
+
 PARAMETERS: dict[str, Callable[[House], str]] = {
     "call_id": call_id,
     "recording_id": lambda house: house.add_recording(call_id(house), b"fLaC" + b"x" * 100),
@@ -105,7 +111,11 @@ PARAMETERS: dict[str, Callable[[House], str]] = {
     "item_id": lambda house: house.set_aside(detail="caller 13976412853, id 530102198803127716"),
     "customer_id": lambda house: house.add_customer("祝雪莲", "13976412853", "530102198803127716"),
     "other_id": lambda house: house.add_customer("祝雪莲", "087168943127", "530102198803127716"),
-    **dict.fromkeys(("import_id", "merge_id", "tag_id", "class_id", "node_id"), lambda _: "none"),
+    **dict.fromkeys(
+        ("import_id", "merge_id", "tag_id", "class_id", "node_id", "filter_id"), lambda _: "none"
+    ),
+    "box_id": box_id,
+    "span": lambda _: "2026-03-02T03",
 }
 
 

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cloud import quarantine
@@ -13,16 +14,18 @@ from cloud.__main__ import main
 from cloud.access.log import Actor
 from cloud.apply import APPLY
 from cloud.quarantine import QuarantineError, Who
-from cloud.store import completeness, troubles
+from cloud.store import completeness, people, troubles
 from cloud.store.completeness import Branch
 from cloud.store.database import read, write
-from cloud.store.schema import inbox_tables, manifests, presence
+from cloud.store.schema import inbox_tables, manifests, presence, users
 from sync.arriving import Origin
-from sync.envelope import chained, entry_bytes, genesis, pack_batch, unpack_batch
+from sync.envelope import canonical, chained, entry_bytes, genesis, pack_batch, unpack_batch
 from sync.ids import new_id
 from sync.inbox import Inbox
+from sync.manifest import GENESIS, Chain, Files, Part, Statement, digest, entry_leaf, root_of
 from sync.moment import to_text
 from tests.cloud.house import NOON, House
+from tests.cloud.test_trail import rows as trail_rows
 from tests.sync.station import AT, call_ended
 
 NOON_UTC = to_text(NOON)  # 2026-03-02T04:00, noon in Shanghai
@@ -215,12 +218,89 @@ def test_the_commands(dali: House, config: list[str], capsys: pytest.CaptureFixt
     assert "not held back" in said("box", "release", "box-01", code=2)
 
 
-def test_a_day_of_hours_ends_with_the_one_that_runs(dali: House) -> None:
+def test_the_grid_ends_with_the_hour_that_runs(dali: House) -> None:
     dali.clock.set_utc(NOON + timedelta(minutes=20))
-    assert dali.visitor("manager").get("/completeness").text.count('<li class="unknown"') == 60, (
-        "never heard of"
-    )
+    client = dali.visitor("manager")
+    text = client.get("/completeness/box-01").text
+    assert text.count('<li class="unknown"') == 13 * 24 + 12, "never heard of"
+    assert (text.count('<li class="running"'), text.count('<li class="later"')) == (1, 11)
     add_birth(dali, 0)
-    text = dali.visitor("manager").get("/completeness").text
-    assert text.count('<li class="quiet"') == 24 + 24 + 12
-    assert text.count('<li class="running"') == 1
+    add_manifest(dali, 1, "2026-03-02T03", "open", items=2)
+    text = client.get("/completeness/box-01").text
+    assert text.count('<li class="quiet"') == 13 * 24 + 11 and text.count('<li class="open"') == 1
+    assert '<span aria-hidden="true">≠</span>' in text and "03-02 11:00 有缺漏" in text
+    before = client.get("/completeness/box-01?until=2026-03-01").text
+    assert before.count('<li class="quiet"') == 14 * 24 and 'class="open"' not in before.split("key")[0]
+    assert "until=2026-02-15" in before and "until=2026-03-02" in before
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/completeness?show=most", 422),
+        ("/completeness/box-01?until=yesterday", 422),
+        ("/completeness/box-01?until=0001-01-01", 422),
+        ("/completeness/box-99", 404),
+        ("/completeness/box-99/hours/2026-03-02T03", 404),
+        ("/completeness/box-01/hours/2026-03-02", 404),
+        ("/completeness/box-01/hours/2026-02-30T03", 404),
+        ("/completeness/box-01/hours/2026-03-02T03", 200),
+    ],
+)
+def test_what_there_is_no_grid_or_hour_of(dali: House, path: str, status: int) -> None:
+    assert dali.visitor("manager").get(path).status_code == status
+
+
+def test_the_overview_can_be_narrowed(dali: House) -> None:
+    dali.add_box("box-02", "昆明店")
+    add_birth(dali, 0)
+    add_manifest(dali, 1, "2026-03-02T03", "open", items=2)
+    client = dali.visitor("manager")
+    for show, names in (("all", {"大理店", "昆明店"}), ("late", {"大理店"}), ("silent", {"昆明店"})):
+        text = client.get(f"/completeness?show={show}").text
+        assert {name for name in ("大理店", "昆明店") if f">{name}</a>" in text} == names, show
+
+
+def add_entry(house: House, seq: int, received_utc: str = NOON_UTC, stream: str = "evt") -> bytes:
+    """An entry kept as it came, that of `meta` damaged since; its leaf, as the box has it."""
+    body = b"as it came %d" % seq
+    row = {"eid": f"h{seq}", "box_id": "box-01", "epoch": "e", "stream": stream, "seq": seq, "kind": "k",
+           "at_utc": NOON_UTC, "received_utc": received_utc, "h": f"h{seq}" if stream == "evt" else "other",
+           "code": "poison", "body": body}  # fmt: skip
+    with write(house.parts.engine) as db:
+        db.execute(inbox_tables.inbox.insert().values(row))
+    return entry_leaf(seq, digest(body))
+
+
+def test_an_hour_tells_what_differs_and_what_was_mended(dali: House) -> None:
+    later = to_text(NOON + timedelta(minutes=5))
+    leaves = [add_entry(dali, 1), add_entry(dali, 2, later), add_entry(dali, 5, stream="meta")]
+    files = Files(0, 0, root_of([]))
+    said = Statement(box="box-01", epoch="0123456789abcdef", n=1, prev=GENESIS, span="2026-03-02T03",
+                     made=NOON_UTC, parts=(Part("evt", 1, 2, 9, root_of(leaves[:2])),
+                                           Part("meta", 3, 5, 9, root_of(leaves))),
+                     files=files, chain=Chain(1, GENESIS), key=GENESIS)  # fmt: skip
+    body = canonical(msgspec.to_builtins(said))
+    row = {"box_id": "box-01", "epoch": "e", "n": 1, "span": said.span, "h": "", "body": body, "sig": ""}
+    with write(dali.parts.engine) as db:
+        db.execute(manifests.insert().values(**row, state="open", items=3, received_utc=NOON_UTC))
+    dali.set_aside(received_utc="2026-03-02T03:30:00.000Z", detail="13800138000")
+    client = dali.visitor("maintainer")
+    text = client.get("/completeness/box-01/hours/2026-03-02T03", headers={"HX-Request": "true"}).text
+    assert "<html" not in text and "大理店" in text and "2026-03-02 11:00:00 – 11:59:59" in text
+    assert "2 条，编号 1 至 2" in text and ">一致<" in text and "曾缺少 1 条，已补发" in text
+    assert "缺少 3 条：" in text and "3–5" in text and "总部有 1 条损坏" in text
+    assert "该小时隔离 1 条" in text and "13800138000" not in text
+    row = trail_rows(dali.parts.engine)[-1]
+    assert (row["kind"], row["object_id"], row["query"]) == ("branches", "box-01", '{"hour":"2026-03-02T03"}')
+
+
+def test_another_branchs_hours_are_refused(dali: House) -> None:
+    client = dali.visitor("manager")
+    with write(dali.parts.engine) as db:
+        found = people.find_session(db, client.cookies["session"])
+        assert found is not None
+        db.execute(users.update().where(users.c.id == found["user_id"]).values(unit_id="nowhere"))
+    for path in ("/completeness/box-01", "/completeness/box-01/hours/2026-03-02T03"):
+        assert client.get(path).status_code == 403
+    assert "大理店" not in client.get("/completeness").text
