@@ -25,25 +25,12 @@ from cloud.store.applications import count_waiting
 from cloud.store.database import read
 from cloud.web.asking import NotGiven
 from cloud.web.door import find_person, trace_id
+from cloud.web.menu import areas_of
 from cloud.web.parts import Parts, parts_of
 from sync.locale import LANGUAGES, marked
 
 _log = logging.getLogger(__name__)
 
-MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it needs
-    "/": (marked("Work bench"), Right.ENTER),
-    "/calls": (marked("Calls"), Right.READ_CALLS),
-    "/reports": (marked("Reports"), Right.SETTLE_REPORTS),
-    "/customers": (marked("Customers"), Right.READ_CUSTOMERS),
-    "/orders": (marked("Orders"), Right.READ_ORDERS),
-    "/branches": (marked("Branches"), Right.READ_BRANCHES),
-    "/completeness": (marked("Completeness"), Right.READ_BRANCHES),
-    "/quarantine": (marked("Quarantine"), Right.READ_BRANCHES),
-    "/applications": (marked("Applications"), Right.APPLY),
-    "/integrations": (marked("Integrations"), Right.MAKE_TOKENS),
-    "/audit": (marked("Audit trail"), Right.READ_AUDIT),
-    "/api": (marked("API"), Right.ENTER),
-}
 FRAMEWORK_SENTENCES = {  # for what the framework refuses, which has no sentence of its own
     404: marked("There is no such page."),
     405: marked("This address does not do that."),
@@ -59,7 +46,7 @@ def page(request: Request, template: str, status: int = 200, **facts: Any) -> HT
     parts = parts_of(request)
     common = {
         "person": person,
-        "menu": {path: name for path, (name, right) in MENU.items() if person and person.may(right)},
+        "areas": areas_of(person, here(request)),
         "here": here(request),
         "now_utc": parts.clock.now_utc(),
         "may_play": person is not None and person.may(Right.PLAY_RECORDINGS),

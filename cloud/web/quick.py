@@ -18,9 +18,10 @@ from cloud.access.decision import Verb
 from cloud.access.roles import OWN_ONLY, Right, stands
 from cloud.calls.numbers import read_numbers
 from cloud.web import calls, customer_query, customer_reading
-from cloud.web.answers import MENU, page, translate
+from cloud.web.answers import page, translate
 from cloud.web.call_query import query_of
 from cloud.web.door import person_of
+from cloud.web.menu import MENU
 from cloud.web.parts import parts_of
 from sync.locale import LANGUAGES
 
