@@ -48,7 +48,7 @@ class Incoming:
             held = spans.add(held, start, min(end, size))
         return held
 
-    def put(self, name: str, offset: int, data: bytes) -> None:
+    def put(self, name: str, offset: int, data: bytes | memoryview) -> None:
         """Write `data` where it belongs."""
         path = self.path(name)
         _write_at(path, offset, data)
@@ -89,7 +89,7 @@ class Incoming:
         return path.with_name(path.name + MAP)
 
 
-def _write_at(path: Path, offset: int, data: bytes) -> None:
+def _write_at(path: Path, offset: int, data: bytes | memoryview) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o640)
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -39,8 +39,7 @@ from sync.session import Accepted
 MAX_DETAIL = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """A sync event and where it came from."""
 
     origin: Origin
@@ -170,7 +169,7 @@ class Inbox:
     def _moved(self, db: Connection, arrivals: Sequence[Arrival]) -> list[Arrival]:
         """Entries that come under another number (a new epoch) were applied before; their number is taken."""
         moved = [
-            replace(one, key=(f"{one.eid}~{one.batch.epoch}.{one.seq}", one.origin.box_id))
+            msgspec.structs.replace(one, key=(f"{one.eid}~{one.batch.epoch}.{one.seq}", one.origin.box_id))
             for one in arrivals
         ]
         known = self._seen(db, moved) if moved else {}

@@ -293,5 +293,5 @@ def share(credit: int, boxes: int) -> int:
 
 
 def next_credit(credit: int, commit_s: float) -> int:
-    """Batches to allow each box, from how long the last commit took: halved when slow, one more when not."""
-    return max(1, credit // 2) if commit_s > SLOW_COMMIT_S else min(FULL_CREDIT, credit + 1)
+    """Batches to allow each box, from how long the last commit took: halved when slow, else doubled."""
+    return max(1, credit // 2) if commit_s > SLOW_COMMIT_S else min(FULL_CREDIT, 2 * credit)

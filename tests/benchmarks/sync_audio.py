@@ -12,27 +12,31 @@ from sync import outbox, spans
 from sync.transport import wait
 from tests.benchmarks import sync_box
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.sync_lab import Flow, cpu_s, plain_flow, running, station, until
+from tests.benchmarks.sync_lab import Flow, cheapest, cpu_s, plain_flow, quickest, running, station, until
 from tests.sync import processes
 from tests.sync.station import BOX, Box, Office, Station
 
 FILES, FILE_BYTES = 40, 4_800_000  # ten minutes of a call each
 CHUNK = 256 * 1024
 IN_FLIGHT = 4
+TURNS = 3  # of both in turn, the least of each
 CUT_BYTES, CUTS = 40_000_000, 12
 
 
 def measure() -> list[Figure]:
     """All of it."""
-    with station() as at:
-        plain = plain_flow(at, CHUNK, FILES * FILE_BYTES // CHUNK, IN_FLIGHT)
-        ours, on_the_line = durable_flow(at)
-    raw = Flow(plain.count * CHUNK, plain.seconds, plain.cpu_s)
+    raw, ours = [], []
+    for _ in range(TURNS):
+        with station() as at:
+            plain = plain_flow(at, CHUNK, FILES * FILE_BYTES // CHUNK, IN_FLIGHT)
+            raw.append(Flow(plain.count * CHUNK, plain.seconds, plain.cpu_s))
+            flow, on_the_line = durable_flow(at)
+            ours.append(flow)
     return [
         Figure("recordings stored, MB a second; against MQTT chunks of the same size",
-               ours.rate / 1e6, "MB/s", raw.rate / 1e6, ratio_target=0.9, at_least=True),
+               quickest(ours) / 1e6, "MB/s", quickest(raw) / 1e6, ratio_target=0.9, at_least=True),
         Figure("CPU for a MB of recording, box, broker and head office; against those chunks",
-               ours.cpu_each * 1e9, "ms", raw.cpu_each * 1e9, ratio_target=1.5),
+               cheapest(ours) * 1e9, "ms", cheapest(raw) * 1e9, ratio_target=1.5),
         Figure("bytes published for a byte of recording", on_the_line, "B", 1.0, ratio_target=1.02),
         *cuts(),
     ]  # fmt: skip

@@ -93,6 +93,16 @@ class Flow:
         return self.cpu_s / self.count
 
 
+def quickest(turns: Sequence[Flow]) -> float:
+    """The best rate of them."""
+    return max(one.rate for one in turns)
+
+
+def cheapest(turns: Sequence[Flow]) -> float:
+    """The least CPU for each."""
+    return min(one.cpu_each for one in turns)
+
+
 def plain_flow(at: Station, payload_bytes: int, count: int, in_flight: int) -> Flow:
     """Plain paho at QoS 1 as one would write it: no database, no acknowledgement but the broker's."""
     assert at.mosquitto is not None
