@@ -45,14 +45,14 @@ _call, _ready, _gap = attrgetter("call_id", *CALL), attrgetter("recording_id", *
 def call_ended(db: Connection, told: Sequence[Told]) -> None:
     """The rows of calls."""
     corrections = clocks.corrections(db, told)
-    found_by = [_found_by(one.event) for one in told]
+    searched = [found_by(one.event) for one in told]
     rows = (
         (*_call(one.event), one.origin.box_id, one.origin.received_utc, *corrected, *found)
-        for one, corrected, found in zip(told, corrections, found_by, strict=True)
+        for one, corrected, found in zip(told, corrections, searched, strict=True)
     )
     columns = ("id", *CALL, "box_id", "received_utc", *clocks.COLUMNS, *FOUND_BY)
     _upsert(db, schema.calls, columns, rows, new=True)
-    facets.note(db, ((one.origin.box_id, found[-1]) for one, found in zip(told, found_by, strict=True)))
+    facets.note(db, ((one.origin.box_id, found[-1]) for one, found in zip(told, searched, strict=True)))
     facets.refresh(db, facets.with_recordings(db, [one.event.call_id for one in told]))
     if told:
         webhooks.note(db, CALL_ENDED, [one.event.call_id for one in told], told[0].origin.received_utc)
@@ -127,7 +127,8 @@ def audio_stored(db: Connection, origin: Origin, recording_id: str, sha256: str,
         facets.refresh(db, [of_call])
 
 
-def _found_by(call: CallEnded) -> tuple[str | None, str | None, str | None, int]:
+def found_by(call: CallEnded) -> tuple[str | None, str | None, str | None, int]:
+    """What a call is searched by: the columns FOUND_BY."""
     party = party_of(call.direction, call.caller_number, call.dialled)
     last4, last8 = (party[-LAST4:], party[-LAST8:]) if party else (None, None)
     return party, last4, last8, facet_of(call.direction, call.outcome, call.duration_ms)

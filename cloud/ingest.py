@@ -177,8 +177,8 @@ class Parts:
             log.warning("monthly parts could not be made now: %s", error)
 
 
-def _collect_seldom() -> None:
-    """What a batch makes is gone after it, without a cycle: looking for some costs more than it frees."""
+def collect_seldom() -> None:
+    """Look for cycles less often: what a batch makes is gone after it, without one."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
@@ -186,7 +186,7 @@ def _collect_seldom() -> None:
 
 def run(settings: IngestSettings, stop: threading.Event) -> None:
     """Serve the boxes until `stop` is set."""
-    _collect_seldom()
+    collect_seldom()
     engine = open_engine(settings.database_url, application_name(settings.worker))
     leases = Leases(engine, settings.worker, settings.lease_s)
     link = Link(

@@ -138,12 +138,13 @@ def _engine(url: str, application: str) -> Engine:
         event.listen(engine, "connect", _open_postgresql)
         return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
-    event.listen(engine, "connect", _open_sqlite)
+    event.listen(engine, "connect", open_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _open_sqlite(db: sqlite3.Connection, _record: Any) -> None:
+def open_sqlite(db: sqlite3.Connection, _record: Any) -> None:
+    """Set a connection of the driver up as all of ours are."""
     db.isolation_level = None  # the driver's own implicit transactions are off: `begin` below is the only way
     limit = f"journal_size_limit={WAL_BYTES}"  # what a long reader has made it grow beyond is given back
     page = f"page_size={_PAGE_BYTES}"

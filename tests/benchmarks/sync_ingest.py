@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,11 +20,12 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from cloud.apply import APPLY, CALL
+from cloud.apply import APPLY, CALL, FOUND_BY, found_by
 from cloud.entries import EntriesDesk
+from cloud.ingest import collect_seldom
 from cloud.shards import Leases
 from cloud.store import boxes
-from cloud.store.database import open_engine, write
+from cloud.store.database import open_engine, open_sqlite, write
 from cloud.store.partitions import keep_ahead
 from cloud.store.schema import inbox_tables, shard_leases
 from sync import bulk
@@ -40,11 +42,11 @@ BATCH = 100
 MESSAGES = 10  # batches per transaction
 BOXES = 64
 EVENTS = 12_800  # of a run
-RUNS = 3
+RUNS = 5
 WORKERS = 4
 EPOCH = "0123456789abcdef"
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "shared_buffers": "256MB"}
-CALL_COLUMNS = ("id", *CALL, "box_id", "received_utc")
+CALL_COLUMNS = ("id", *CALL, "box_id", "received_utc", *FOUND_BY)
 INBOX_COLUMNS = (
     "eid", "box_id", "epoch", "stream", "seq", "kind", "at_utc", "received_utc", "h", "code", "body",
 )  # fmt: skip
@@ -54,6 +56,7 @@ Rows = list[tuple[Any, ...]]
 
 def measure() -> list[Figure]:
     """Rates and CPU on SQLite and on PostgreSQL."""
+    collect_seldom()
     server = PostgresServer(DURABLE)
     server.start()
     try:
@@ -62,22 +65,24 @@ def measure() -> list[Figure]:
         server.stop()
 
 
-def made(epoch: str = EPOCH) -> tuple[list[Packed], Rows, Rows]:
+def made(epoch: str = EPOCH, events: int = EVENTS) -> tuple[list[Packed], Rows, Rows]:
     """Batches of BOXES boxes in turn, and the rows they become in calls and inbox."""
     heads = {f"box-{number}": (0, genesis(epoch, "evt")) for number in range(BOXES)}
     packed: list[Packed] = []
     calls: Rows = []
     inbox: Rows = []
-    for number in range(EVENTS // BATCH):
+    chance = random.Random(1)
+    for number in range(events // BATCH):
         box_id = f"box-{number % BOXES}"
         seq, prev = heads[box_id]
         h, bodies = prev, []
         for at in range(seq + 1, seq + BATCH + 1):
-            event, eid = call_ended(f"1380013{at:04d}"), new_id()
+            event, eid = call_ended(f"138{chance.randrange(10**8):08d}"), new_id()
             body = entry_bytes(event, eid, AT, at)
             h = chained(h, body)
             bodies.append(body)
-            calls.append((*(getattr(event, name) for name in ("call_id", *CALL)), box_id, AT))
+            fields = (getattr(event, name) for name in ("call_id", *CALL))
+            calls.append((*fields, box_id, AT, *found_by(event)))
             inbox.append((eid, box_id, epoch, "evt", at, "call_ended", AT, AT, h, None, body))
         packed.append((box_id, pack_batch(box_id, epoch, "evt", seq + 1, prev, h, bodies)))
         heads[box_id] = (seq + BATCH, h)
@@ -109,7 +114,7 @@ def sqlite_figures() -> list[Figure]:
     def bare(folder: Path) -> Callable[[], None]:
         open_engine(f"sqlite:///{folder}/bare.db").dispose()
         db, (_, calls, inbox) = sqlite3.connect(folder / "bare.db", isolation_level=None), made()
-        db.execute("PRAGMA synchronous=FULL")
+        open_sqlite(db, None)
         statements = [insert("calls", CALL_COLUMNS), insert("inbox", INBOX_COLUMNS)]
 
         def run() -> None:
@@ -121,7 +126,7 @@ def sqlite_figures() -> list[Figure]:
 
         return run
 
-    ours_s, bare_s = best(ours), best(bare)
+    ours_s, bare_s = best(ours, bare)
     return [
         Figure("ingest on SQLite; against bare batch insert", EVENTS / ours_s, "events/s", EVENTS / bare_s,
                ratio_target=0.8, at_least=True),
@@ -147,7 +152,7 @@ def postgresql_figures(server: PostgresServer) -> list[Figure]:
 
         return run
 
-    ours_s, bare_s = best(ours), best(bare)
+    ours_s, bare_s = best(ours, bare)
     return [
         Figure("ingest on PostgreSQL; against raw COPY", EVENTS / ours_s, "events/s", EVENTS / bare_s,
                ratio_target=0.5, at_least=True),
@@ -156,12 +161,8 @@ def postgresql_figures(server: PostgresServer) -> list[Figure]:
 
 def workers_figures(server: PostgresServer) -> list[Figure]:
     """CPU of all workers and of the server, per event: four workers against one."""
-    cost_us = {}
-    for count in (1, WORKERS):
-        costs = []
-        for _ in range(RUNS):
-            costs.append(_cost_us(server, count))
-        cost_us[count] = min(costs)
+    turns = [{count: _cost_us(server, count) for count in (1, WORKERS)} for _ in range(RUNS)]
+    cost_us = {count: min(turn[count] for turn in turns) for count in (1, WORKERS)}
     return [
         Figure("CPU per event with four workers; against one", cost_us[WORKERS], "us", cost_us[1],
                ratio_target=1.15),
@@ -177,18 +178,20 @@ def _cost_us(server: PostgresServer, count: int) -> float:
         rows = [(shard, str(shard % count), 1, "9") for shard in range(SHARDS)]
         bulk.insert(db, shard_leases, ("shard", "worker", "term", "until_utc"), rows)
     engine.dispose()
-    packed, _, _ = made()
+    events = EVENTS * count  # as many for each: a worker's first moments cost more
+    packed, _, _ = made(events=events)
     before_s = server_cpu_s(server)
     with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
         runs: list[Future[float]] = [
             pool.submit(work, server.url(database), str(number), packed, count) for number in range(count)
         ]
         spent_s = sum(run.result() for run in runs)
-    return (spent_s + server_cpu_s(server) - before_s) / EVENTS * 1e6
+    return (spent_s + server_cpu_s(server) - before_s) / events * 1e6
 
 
 def work(url: str, name: str, packed: list[Packed], count: int) -> float:
     """An ingest worker that shares with others; CPU seconds of its work."""
+    collect_seldom()
     engine = open_engine(url)
     mine = [one for one in packed if shard_of(one[0]) % count == int(name)]
     leases = Leases(engine, name, held=dict.fromkeys(range(int(name), SHARDS, count), 1))
@@ -220,16 +223,17 @@ def fresh(server: PostgresServer) -> Engine:
     return engine
 
 
-def best(prepare: Callable[[Path], Callable[[], None]]) -> float:
-    """Wall seconds of the quickest of RUNS runs, each on a database of its own."""
-    times_s = []
+def best(*sides: Callable[[Path], Callable[[], None]]) -> list[float]:
+    """Wall seconds of the quickest of RUNS runs of each side, in turn, each on a database of its own."""
+    times_s: list[list[float]] = [[] for _ in sides]
     for _ in range(RUNS):
-        with TemporaryDirectory() as folder:
-            run = prepare(Path(folder))
-            began_s = time.perf_counter()
-            run()
-            times_s.append(time.perf_counter() - began_s)
-    return min(times_s)
+        for prepare, taken_s in zip(sides, times_s, strict=True):
+            with TemporaryDirectory() as folder:
+                run = prepare(Path(folder))
+                began_s = time.perf_counter()
+                run()
+                taken_s.append(time.perf_counter() - began_s)
+    return [min(taken_s) for taken_s in times_s]
 
 
 def insert(table: str, columns: tuple[str, ...]) -> str:
