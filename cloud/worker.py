@@ -21,7 +21,7 @@ from cloud.field_keys import KeyFile
 from cloud.orders import keeping
 from cloud.releases import files
 from cloud.s3 import open_objects
-from cloud.store import answered, findings, reported_calls, webhooks
+from cloud.store import answered, deletions, findings, reported_calls, webhooks
 from cloud.store.customer_imports import undo_stale
 from cloud.store.customer_tags import apply_rules
 from cloud.store.customer_writes import KEPT_FOR, purge
@@ -32,7 +32,7 @@ from cloud.webhooks.sending import new_pool
 from sync.keys import key_in
 from sync.moment import to_text
 
-TEN_S, TEN_MINUTES_S, HOUR_S, DAY_S = 10, 600, 3600, 24 * 3600
+TEN_MINUTES_S, HOUR_S, DAY_S = 600, 3600, 24 * 3600
 LOOK_BACK = timedelta(hours=24)
 _log = logging.getLogger(__name__)
 
@@ -122,6 +122,9 @@ def remove_releases(works: Works, now: datetime) -> None:
 
 def remove_objects(works: Works, now: datetime) -> None:
     """Remove audio that was deleted by order or for its age from the store of recordings."""
+    with read(works.engine) as db:
+        if not deletions.waiting(db, 1):
+            return
     settings = works.settings
     objects = open_objects(settings.objects, settings.objects_folder, settings.s3)
     gone = keeping.remove_objects(works.engine, objects, to_text(now))
@@ -142,7 +145,7 @@ STEPS: Mapping[str, Step] = {
     "look_for_patterns": Step(TEN_MINUTES_S, look_for_patterns),
     "let_audio_go": Step(HOUR_S, let_audio_go),
     "remove_releases": Step(HOUR_S, remove_releases),
-    "remove_objects": Step(TEN_S, remove_objects),
+    "remove_objects": Step(2, remove_objects),
     "empty_recycle_bin": Step(TEN_MINUTES_S, empty_recycle_bin),
     "apply_tag_rules": Step(DAY_S, apply_tag_rules),
 }

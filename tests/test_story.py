@@ -19,9 +19,15 @@ import numpy as np
 import pytest
 import soundfile
 
+from cloud.access.log import Actor
+from cloud.store import orders
+from cloud.store.database import open_engine, write
+from cloud.store.orders import Wanted
 from edge.part import read_blocks
 from hw.virtual.ring import Ring
-from sync.moment import from_text
+from sync.moment import from_text, to_text
+from sync.orders import DELETE
+from sync.transport import utc_now
 from tests.fakes import wait_for
 from tests.world import USER, World
 
@@ -196,6 +202,28 @@ def test_pages_are_closed_to_strangers(world: World) -> None:
     for address, path in ((world.branch_page, "/calls"), (world.head_office_page, "/api/v1/calls")):
         answer = httpx.get(address + path.lstrip("/"), follow_redirects=False)
         assert answer.status_code in (302, 303, 401)
+
+
+def test_an_order_of_head_office_reaches_the_branch_and_comes_back_signed(world: World) -> None:
+    """Deleted there and here: rows, files, the box's chain, head office's own copy."""
+    stored = "SELECT * FROM recordings WHERE state = 'stored' ORDER BY id"
+    (row, *_) = wait_for(lambda: head_office(world, stored), timeout_s=40, what="a recording at head office")
+    engine = open_engine(f"sqlite:///{world.folder / 'head-office' / 'head-office.db'}")
+    now_utc, by = to_text(utc_now()), Actor(user_id="w", name="wang")
+    with write(engine) as db:
+        made = orders.make(db, Wanted(DELETE, row["box_id"], "law", row["call_id"]), by, now_utc)
+        waiting = orders.find(db, made)
+        assert waiting is not None
+        orders.decide(db, waiting, "approve", "", Actor(user_id="l", name="li"), now_utc)
+    engine.dispose()
+    query = "SELECT * FROM orders WHERE id = ? AND state = 'done'"
+    (done,) = wait_for(lambda: head_office(world, query, made), timeout_s=20, what="the receipt")
+    assert (done["code"], done["signed"]) == ("done", "good")
+    (there,) = branch(world, "SELECT * FROM recordings WHERE id = ?", row["id"])
+    assert there["state"] == "deleted"
+    assert not (world.config.recordings_dir / there["file"]).exists()
+    store = world.folder / "head-office" / "recordings"
+    wait_for(lambda: not list(store.rglob(row["sha256"])), timeout_s=30, what="our own copy to go")
 
 
 # -- kills
