@@ -13,6 +13,7 @@ from edge.store.listing import CallFacts, CallRow, RecordingRow
 from edge.store.marks import Mark, marks_of
 from edge.store.notes import notes_of, tags_of
 from edge.store.operations import MOST_HEARD, Operation, heard_by, log_play
+from edge.store.orders import ordered_days
 from edge.store.popup_settings import number_rules
 from edge.store.proof import proof_of
 from edge.store.retention import hold_on
@@ -114,8 +115,11 @@ def show(visit: Visit, call_id: str, fault: str = "") -> HTTPResponse:
 
 
 def kept_until(visit: Visit, call: CallRow, row: RecordingRow) -> Kept:
-    """What the branch's rules say of a recording: the first rule that fits it."""
-    kinds = {"any", call.outcome if call.outcome in ("missed", "voicemail") else call.direction}
+    """What the rules say of a recording: head office's for its class, else the branch's first that fits."""
+    kind = call.outcome if call.outcome in ("missed", "voicemail") else call.direction
+    days, kinds = ordered_days(visit.db).get(kind), {"any", kind}
+    if days is not None:
+        return Kept(to_text(from_text(row.started_utc) + timedelta(days=days)) if days else None)
     for rule in visit.site.settings.keep:
         if rule.line in (0, call.line) and rule.calls in kinds:
             until = from_text(row.started_utc) + timedelta(days=rule.keep_days)

@@ -12,7 +12,7 @@ import pytest
 
 from edge.ring import RingWriter
 from edge.store.requests import new_requests, take_requests
-from edge.store.retention import removals
+from edge.store.retention import place_hold, removals
 from edge.store.rights import LEVEL_RIGHTS, Right
 from edge.store.seals import seal_recording
 from edge.web.listen import tap
@@ -221,6 +221,27 @@ def test_a_hold_is_placed_and_ended(branch: Branch, chief: Browser) -> None:
     assert post(chief, "/calls/call-1/hold", lift="1") == 303
     page = chief.get("/calls/call-1").text
     assert "complaint 12" not in page and "2026-12-22" in page  # 30 days after it was made
+
+
+def test_what_head_office_holds_only_it_ends(branch: Branch, chief: Browser) -> None:
+    ready(branch)
+    with write(branch.db):
+        place_hold(
+            branch.db, "call-1", "case 7", "head office: wang", "2026-11-22T04:00:00.000Z", ordered=True
+        )
+    page = chief.get("/calls/call-1").text
+    assert "case 7" in page and "only head office ends that" in page and "End the hold" not in page
+    assert post(chief, "/calls/call-1/hold", lift="1") == 409
+    assert "case 7" in chief.get("/calls/call-1").text
+
+
+@pytest.mark.parametrize(("days", "shown"), [(60, "2027-01-21"), (0, "2026-12-22")])
+def test_head_offices_days_are_shown_before_the_branchs(
+    branch: Branch, chief: Browser, days: int, shown: str
+) -> None:
+    ready(branch)
+    branch.insert("ordered_days", calls="in", keep_days=days, order_id="x")
+    assert (shown in chief.get("/calls/call-1").text) == (days > 0)
 
 
 def test_a_box_without_head_office_deletes_what_nobody_else_has(tmp_path: Path) -> None:
