@@ -179,9 +179,8 @@ def call(row: Row, recordings: Iterable[Row], gaps: Iterable[Row], verdict: Verd
         return None
     gaps = list(gaps)
     shaped = tuple(recording(one, gaps, place, verdict) for one in recordings if one["call_id"] == row["id"])
-    masked = tuple(
-        name for name in CALL_GRADES if row[name] and not _is_clear(CALL_GRADES[name], place, verdict)
-    )
+    clear = _clear(CALL_GRADES, place, verdict)
+    masked = tuple(name for name in CALL_GRADES if row[name] and name not in clear)
     return Call(**seen(row, CALL_GRADES, place, verdict), recordings=shaped, masked=masked)
 
 
@@ -223,12 +222,20 @@ def set_aside(row: Row, verdict: Verdict) -> dict[str, Any] | None:
 
 def seen(row: Row, grades: Grades, place: Place, verdict: Verdict) -> dict[str, Any]:
     """Each graded column of `row`, which stands at `place`: clear, masked or None."""
+    clear = _clear(grades, place, verdict)
     return {
-        column: row[column] if _is_clear(graded, place, verdict) else graded.hidden(row[column])
+        column: row[column] if column in clear else graded.hidden(row[column])
         for column, graded in grades.items()
     }
 
 
-def _is_clear(graded: Graded, place: Place, verdict: Verdict) -> bool:
-    allowed = graded.right is None or verdict.ask.person.may(graded.right)
-    return allowed and verdict.reveals(graded.grade, place)
+def _clear(grades: Grades, place: Place, verdict: Verdict) -> frozenset[str]:
+    """The columns that are shown clear; the decision is asked once for each grade among them."""
+    asked = {one.grade for one in grades.values()}
+    revealed = {grade for grade in asked if verdict.reveals(grade, place)}
+    may = verdict.ask.person.may
+    return frozenset(
+        column
+        for column, graded in grades.items()
+        if graded.grade in revealed and (graded.right is None or may(graded.right))
+    )
