@@ -30,6 +30,7 @@ from cloud.access.roles import SERVES
 from cloud.store import identity_checks, trail
 from cloud.store.database import read, write
 from cloud.store.grants import count_rows, live_grants
+from cloud.store.reading_rules import read_rules
 from cloud.store.serving import LOOKUPS, Serving, numbers_of
 from cloud.store.units import read_units
 from sync.moment import from_text, to_text
@@ -166,7 +167,7 @@ def judged(desk: Desk, ask: Ask, db: Connection) -> Verdict:
     if ask.channel in FACE_TO_FACE:
         checked = identity_checks.checked(db, ask.person, ask.channel, desk.now)
     ask = replace(ask, served=_serving(db, ask, ask.subjects).own, checked=checked)
-    return judge(ask, grants, read_units(db), desk.now)
+    return judge(ask, grants, read_units(db), desk.now, read_rules(db))
 
 
 def _with_numbers(db: Connection, grants: Sequence[Grant]) -> list[Grant]:

@@ -6,7 +6,7 @@ approval it takes; what fits no rung is refused when it is handed in, and is tol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from cloud.access.grades import HIGHEST_BY_GRANT, PERSONAL, SENSITIVE
 from cloud.access.guard import Person
 from cloud.access.kinds import KINDS
-from cloud.access.purposes import may_name
+from cloud.access.purposes import PURPOSES_OF
 from cloud.access.roles import OWN_ONLY, POSTS, ROLES, is_outside
 from cloud.access.verbs import Clarity, Verb
 from sync.locale import marked
@@ -184,16 +184,21 @@ REFERENCES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(  # what a role 
 )
 
 
-def levels_for(role: str, wish: Wish) -> int | None:
+def levels_for(role: str, wish: Wish, ladder: Sequence[Rung] = LADDER) -> int | None:
     """How many levels have to agree; None: it is more than can be given to anybody."""
-    return next((rung.levels for rung in LADDER if rung.admits(role, wish)), None)
+    return next((rung.levels for rung in ladder if rung.admits(role, wish)), None)
 
 
-def faults_of(person: Person, wish: Wish) -> list[str]:
+def faults_of(
+    person: Person,
+    wish: Wish,
+    ladder: Sequence[Rung] = LADDER,
+    purposes: Mapping[str, tuple[str, ...]] = PURPOSES_OF,
+) -> list[str]:
     """Marked sentences that say what keeps `wish` from being handed in; none: it can be."""
     checks = (
         (_is_known(wish), marked("Choose what you want to read, and how.")),
-        (may_name(person.role, wish.purpose), marked("Choose a purpose of your role.")),
+        (wish.purpose in purposes.get(person.role, ()), marked("Choose a purpose of your role.")),
         (
             SHORTEST_REASON <= len(wish.reason.strip()) <= LONGEST_TEXT,
             marked("Say why, in 4 to 500 characters."),
@@ -221,7 +226,7 @@ def faults_of(person: Person, wish: Wish) -> list[str]:
         ),
     )
     faults = [sentence for holds, sentence in checks if not holds]
-    if not faults and levels_for(person.role, wish) is None:
+    if not faults and levels_for(person.role, wish, ladder) is None:
         faults.append(marked("This is more than can be approved: fewer records or a shorter time, please."))
     return faults
 

@@ -11,7 +11,7 @@ the window is fetched only to be thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlencode
@@ -23,10 +23,11 @@ from cloud.access.identity import FACE_TO_FACE, NOT_CHECKED, Checked
 from cloud.access.kinds import KINDS, granted_as
 from cloud.access.purposes import default_purpose, may_name
 from cloud.access.roles import OWN_ONLY, SERVES, STANDING
+from cloud.access.rules import DEFAULTS, Rules
 from cloud.access.units import Units
 from cloud.access.verbs import Clarity as Clarity
 from cloud.access.verbs import Verb as Verb
-from cloud.access.windows import WINDOWS, window_of
+from cloud.access.windows import window_of
 from sync.locale import marked
 from sync.moment import to_text
 
@@ -198,17 +199,17 @@ def judge(
     grants: Sequence[Grant],
     units: Units,
     now: datetime,
-    windows: Mapping[tuple[str, str], int | None] = WINDOWS,
+    rules: Rules = DEFAULTS,
 ) -> Verdict:
     """What of `ask` may be shown at `now` (aware); `grants` are the person's, lapsed ones included."""
-    code = _at_the_threshold(ask)
+    code = _at_the_threshold(ask, rules)
     if code:
         return _refused(code, ask)
     if not KINDS[ask.kind].is_private:
         return _within_unit(ask, units)
     seen = units.boxes_seen_from(ask.person.unit_id)
     usable = _usable(ask, grants, seen, now)
-    scope = _standing(ask, seen, now, windows)
+    scope = _standing(ask, seen, now, rules)
     if isinstance(scope, Verdict):
         return replace(scope, grants=usable)
     by_grant = next((grant for grant in usable if _answers(grant, ask, now)), None)
@@ -230,7 +231,7 @@ def refusal(code: str, ask: Ask) -> Refusal:
     return Refusal(code, SENTENCES[code], urlencode({key: value for key, value in wanted.items() if value}))
 
 
-def _at_the_threshold(ask: Ask) -> str:
+def _at_the_threshold(ask: Ask, rules: Rules) -> str:
     """The code of what stops `ask` whatever was granted; "": nothing does."""
     kind = KINDS.get(ask.kind)
     if kind is None:
@@ -240,7 +241,7 @@ def _at_the_threshold(ask: Ask) -> str:
         return "role"
     if not kind.is_private:
         return ""
-    if not may_name(ask.person.role, ask.reason):
+    if not rules.may_name(ask.person.role, ask.reason):
         return "purpose"
     if ask.code_due:
         return "code"
@@ -263,7 +264,7 @@ def _standing(
     ask: Ask,
     seen: frozenset[str] | None,
     now: datetime,
-    windows: Mapping[tuple[str, str], int | None],
+    rules: Rules,
 ) -> Verdict | str:
     """What the role may read without a grant; or the code of why it may not."""
     role = ask.person.role
@@ -275,7 +276,7 @@ def _standing(
         return "served"
     if seen is not None and ask.box_ids is not None and ask.box_ids - seen:
         return "branch"
-    since = window_of(role, ask.channel, windows).since(now) if KINDS[ask.kind].is_windowed else None
+    since = window_of(role, ask.channel, rules.windows).since(now) if KINDS[ask.kind].is_windowed else None
     oldest = None if since is None else to_text(since)
     if oldest and (oldest >= to_text(now) or (ask.from_utc and ask.from_utc < oldest)):
         return "window"

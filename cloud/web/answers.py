@@ -18,11 +18,12 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from cloud.access.decision import SENTENCES
 from cloud.access.guard import Person
 from cloud.access.identity import FACE_TO_FACE
-from cloud.access.purposes import PURPOSES, PURPOSES_OF, default_purpose
+from cloud.access.purposes import PURPOSES, default_purpose
 from cloud.access.roles import Right
 from cloud.access.windows import CHANNEL_NAMES
 from cloud.store.applications import count_waiting
 from cloud.store.database import read
+from cloud.store.reading_rules import read_rules
 from cloud.web.asking import NotGiven
 from cloud.web.door import find_person, trace_id
 from cloud.web.menu import areas_of
@@ -53,7 +54,7 @@ def page(request: Request, template: str, status: int = 200, **facts: Any) -> HT
         "may_decide": person is not None and person.may(Right.DECIDE),
         "may_break_glass": person is not None and person.may(Right.BREAK_GLASS),
         "waiting": _waiting(parts, person),
-        "purpose_names": _purposes(person),
+        "purpose_names": _purposes(parts, person),
         "channel_names": channels_of(person),
         "channel_now": (person.channel if person else "") or "web",
         "purpose_now": person and (person.purpose or default_purpose(person.role)),
@@ -70,9 +71,12 @@ def _waiting(parts: Parts, person: Person | None) -> int:
         return count_waiting(connection, person.user_id, parts.clock.now())
 
 
-def _purposes(person: Person | None) -> dict[str, str]:
+def _purposes(parts: Parts, person: Person | None) -> dict[str, str]:
     """What that person can choose to read for, with the names; nothing where there is no choice."""
-    keys = PURPOSES_OF.get(person.role, ()) if person else ()
+    if person is None:
+        return {}
+    with read(parts.engine) as connection:
+        keys = read_rules(connection).purposes.get(person.role, ())
     return {key: PURPOSES[key] for key in keys} if len(keys) > 1 else {}
 
 

@@ -43,6 +43,7 @@ from cloud.web import (
     releases,
     reports,
     retention,
+    rules,
     trail,
 )
 from cloud.web.answers import broken, not_understood, went_wrong
@@ -152,6 +153,8 @@ PAGES: dict[str, Route] = {
     "POST /applications/{request_id}/{act}": Route(applications.act, Right.APPLY),
     "GET /identity-check": Route(identity.check_form, Right.CHANGE_CALLS),
     "POST /identity-check": Route(identity.note_check, Right.CHANGE_CALLS),
+    "GET /rules": Route(rules.rules_page, Right.MANAGE_USERS),
+    "POST /rules": Route(rules.set_rules_by_form, Right.MANAGE_USERS),
     "POST /purpose": Route(applying.choose_purpose, Right.ENTER),
     "GET /integrations": Route(integrations.integrations_page, Right.MAKE_TOKENS),
     "POST /integrations/tokens": Route(integrations.make_token, Right.MAKE_TOKENS),

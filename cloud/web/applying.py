@@ -33,12 +33,13 @@ from cloud.access.granting import break_glass
 from cloud.access.guard import Person
 from cloud.access.kinds import KINDS
 from cloud.access.log import Action, Deed
-from cloud.access.purposes import PURPOSES, PURPOSES_OF, default_purpose, may_name
+from cloud.access.purposes import PURPOSES, default_purpose
 from cloud.access.subjects import subject_of_number
 from cloud.access.verbs import Clarity, Verb
 from cloud.store import applications, boxes, identity_checks, people
 from cloud.store.applications import Case
 from cloud.store.database import read, write
+from cloud.store.reading_rules import read_rules
 from cloud.web.answers import channels_of, local_path, page, see_other, translate
 from cloud.web.door import actor_of, append_deed, person_of, session_token
 from cloud.web.parts import parts_of
@@ -133,10 +134,12 @@ def choose_purpose(request: Request, form: Form) -> Response:
     """Keep what the session reads for, and by which channel, and go back to the page before."""
     parts, person, token = parts_of(request), person_of(request), session_token(request)
     purpose = _text(form, "purpose")
+    with read(parts.engine) as connection:
+        rules = read_rules(connection)
     if not purpose and "channel" in form:  # of a role that has one purpose only
         purpose = person.purpose or default_purpose(person.role)
     channel = _text(form, "channel") or person.channel or "web"
-    if not token or not may_name(person.role, purpose):
+    if not token or not rules.may_name(person.role, purpose):
         raise HTTPException(422, marked("Choose a purpose of your role."))
     if channel != "web" and channel not in channels_of(person):
         raise HTTPException(422, marked("Choose a channel of your role."))
@@ -198,10 +201,14 @@ def _hand_in(request: Request, typed: Typed) -> Response:
 def hand_in(request: Request, typed: Typed) -> tuple[str | None, list[str]]:
     """Hand in an application; its id, or None and sentences that say why it was not."""
     parts, person = parts_of(request), person_of(request)
+    with read(parts.engine) as connection:
+        rules = read_rules(connection)
     wish, faults = read_wish(request, typed, parts.settings.zone)
     if wish is not None:
-        faults = [translate(request, sentence) for sentence in faults_of(person, wish)]
-    levels = levels_for(person.role, wish) if wish else None
+        faults = [
+            translate(request, sentence) for sentence in faults_of(person, wish, rules.ladder, rules.purposes)
+        ]
+    levels = levels_for(person.role, wish, rules.ladder) if wish else None
     if wish is None or faults or levels is None:
         return None, faults
     now = parts.clock.now()
@@ -259,6 +266,7 @@ def read_wish(request: Request, typed: Typed, zone: ZoneInfo) -> tuple[Wish | No
 def _form(request: Request, typed: Typed, faults: Sequence[str], status: int) -> Response:
     person = person_of(request)
     with read(parts_of(request).engine) as connection:
+        allowed = read_rules(connection).purposes.get(person.role, ())
         names = [(row["id"], row["name"]) for row in boxes.list_boxes(connection)]
     return page(
         request,
@@ -271,7 +279,7 @@ def _form(request: Request, typed: Typed, faults: Sequence[str], status: int) ->
         verbs=_verbs_of(person),
         verb_names=VERB_NAMES,
         hours=HOURS,
-        purposes={key: PURPOSES[key] for key in PURPOSES_OF.get(person.role, ()) if key != "emergency"},
+        purposes={key: PURPOSES[key] for key in allowed if key != "emergency"},
         highest=HIGHEST_BY_GRANT.get(person.role, 0),
         references={key: REFERENCES[key] for key in REFERENCES_OF.get(person.role, ())},
         given=dict(typed.references),

@@ -29,6 +29,7 @@ MENU: dict[str, tuple[str, Right]] = {  # path -> its name, and the right it nee
     "/applications": (marked("Applications"), Right.APPLY),
     "/releases": (marked("Review before release"), Right.APPLY),
     "/audit": (marked("Audit trail"), Right.READ_AUDIT),
+    "/rules": (marked("Rules"), Right.MANAGE_USERS),
     "/integrations": (marked("Integrations"), Right.MAKE_TOKENS),
     "/api": (marked("API"), Right.ENTER),
 }
@@ -37,7 +38,7 @@ AREAS: dict[str, tuple[str, ...]] = {  # name -> its pages; each page of MENU st
     marked("Calls"): ("/calls", "/reports", "/orders", "/retention"),
     marked("Customers"): ("/customers",),
     marked("Branches"): ("/branches", "/completeness", "/quarantine"),
-    marked("Permissions"): ("/applications", "/releases", "/audit"),
+    marked("Permissions"): ("/applications", "/releases", "/audit", "/rules"),
     marked("Connections"): ("/integrations", "/api"),
 }
 

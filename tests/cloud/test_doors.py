@@ -59,7 +59,8 @@ FORMS: Mapping[str, Mapping[str, str]] = {  # what a form needs to be understood
     "POST /retention": {"in": "365", "box": "head-office", "reason": "case 7"},
 }
 NO_READS = {  # routes that give out nothing anybody keeps; all others are one audit row each
-    "GET /quick", "GET /identity-check", "GET /applications/new", "GET /applications/break-glass",
+    "GET /quick", "GET /identity-check", "GET /rules", "GET /applications/new",
+    "GET /applications/break-glass",
     "GET /log-in", "POST /language", "GET /api", "GET /api/v1/openapi.json",
 }  # fmt: skip
 OWN_THINGS = {  # each shows or ends only what the same person made: tokens and webhooks, no records

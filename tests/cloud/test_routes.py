@@ -35,6 +35,7 @@ FORMS_LEFT_EMPTY = (
     "POST /identity-check",
     "POST /calls/batch",
     "POST /calls/filters",
+    "POST /rules",
     "POST /integrations/tokens",
     "POST /integrations/webhooks",
     "POST /api/v1/applications",

@@ -16,6 +16,7 @@ from cloud.access.identity import Checked
 from cloud.access.kinds import KINDS
 from cloud.access.purposes import PURPOSES, PURPOSES_OF
 from cloud.access.roles import OWN_ONLY, ROLES, STANDING
+from cloud.access.rules import Rules
 from cloud.access.windows import CHANNELS, WINDOWS
 from sync.moment import to_text
 from tests.cloud.house import NOON
@@ -250,8 +251,8 @@ def test_a_grant_reaches_beyond_the_unit_only_where_it_names_a_branch() -> None:
 def test_windows_are_settings() -> None:
     ask = asking("agent", from_utc=YEAR_AGO)
     assert not judge(ask, (), YUNNAN, NOON).admitted
-    assert judge(ask, (), YUNNAN, NOON, {("agent", "web"): 400}).admitted
-    assert not judge(replace(ask, from_utc=None), (), YUNNAN, NOON, {}).admitted
+    assert judge(ask, (), YUNNAN, NOON, Rules(windows={("agent", "web"): 400})).admitted
+    assert not judge(replace(ask, from_utc=None), (), YUNNAN, NOON, Rules(windows={})).admitted
 
 
 @pytest.mark.parametrize("role", [*ROLES, "no such role"])
