@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
+from cloud.access.applications import REFERENCES_OF
 from cloud.access.grades import CLEAR_GRADES, HIGHEST_BY_GRANT, PERSONAL, SECRET
 from cloud.access.grants import Grant, Place
 from cloud.access.guard import Person
@@ -291,7 +292,9 @@ def _usable(
 ) -> tuple[Grant, ...]:
     """The live grants for such a reading, each with its branches spelled out; the longest-lived first."""
     kind = granted_as(ask.kind)
-    found = [one for one in grants if one.is_live(now) and one.is_for(ask.person, kind, ask.verb, ask.reason)]
+    needed = frozenset(REFERENCES_OF.get(ask.person.role, ()))  # CDR-04, 05, 09: no grant counts without them
+    live = (one for one in grants if one.is_live(now) and needed <= one.documents)
+    found = [one for one in live if one.is_for(ask.person, kind, ask.verb, ask.reason)]
     found.sort(key=lambda grant: (grant.valid_until_utc, grant.id), reverse=True)
     return tuple(grant if grant.box_ids is not None else replace(grant, box_ids=seen) for grant in found)
 

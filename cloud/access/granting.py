@@ -44,6 +44,7 @@ def grant_of(application: Application, grant_id: str, now: datetime) -> Grant:
         rows=wish.rows,
         uses=USES_A_DAY * max(1, -(-wish.hours // 24)),
         emergency=application.emergency,
+        documents=frozenset(key for key, number in wish.references.items() if number.strip()),
     )
 
 

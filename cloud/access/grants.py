@@ -51,6 +51,7 @@ class Grant:
     last_used_utc: str | None = None  # when the latest use began
     revoked_utc: str | None = None
     emergency: bool = False  # taken by breaking the glass
+    documents: frozenset[str] = frozenset()  # which are on record (cloud.access.applications.REFERENCES)
 
     def is_live(self, now: datetime) -> bool:
         """Whether it answers at `now`."""

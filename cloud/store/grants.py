@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from cloud.access.grants import Grant
 from cloud.access.verbs import Clarity, Verb
-from cloud.store.access_tables import access_grant_rows, access_grants
+from cloud.store.access_tables import access_grant_rows, access_grants, access_requests
 from sync.moment import to_text
 
 MOST_AT_ONCE = 500  # row ids of one statement
@@ -24,10 +24,14 @@ MOST_AT_ONCE = 500  # row ids of one statement
 
 def live_grants(connection: Connection, user_id: str, now: datetime) -> tuple[Grant, ...]:
     """The grants of a person that have not run out at `now`."""
-    statement = select(access_grants).where(
-        access_grants.c.user_id == user_id,
-        access_grants.c.valid_until_utc > to_text(now),
-        access_grants.c.revoked_utc.is_(None),
+    statement = (
+        select(access_grants, access_requests.c.documents)
+        .join(access_requests, access_requests.c.id == access_grants.c.request_id)
+        .where(
+            access_grants.c.user_id == user_id,
+            access_grants.c.valid_until_utc > to_text(now),
+            access_grants.c.revoked_utc.is_(None),
+        )
     )
     return tuple(_grant(row) for row in connection.execute(statement).mappings())
 
@@ -83,6 +87,11 @@ def count_fresh(connection: Connection, grant_id: str, row_ids: Sequence[str]) -
     return len(row_ids) - len(_counted(connection, grant_id, row_ids))
 
 
+def _documents(text: str) -> frozenset[str]:
+    """Which documents an application names: those whose number is not blank."""
+    return frozenset(key for key, number in json.loads(text).items() if number.strip())
+
+
 def _counted(connection: Connection, grant_id: str, row_ids: Sequence[str]) -> frozenset[str]:
     found: set[str] = set()
     for start in range(0, len(row_ids), MOST_AT_ONCE):
@@ -104,12 +113,13 @@ def _grant(row: RowMapping) -> Grant:
             "box_ids": None if boxes is None else frozenset(json.loads(boxes)),
             "verbs": frozenset(Verb(verb) for verb in cells["verbs"].split()),
             "clarity": Clarity(cells["clarity"]),
+            "documents": _documents(cells.get("documents", "{}")),
         }
     )
 
 
 def _cells(grant: Grant) -> dict[str, Any]:
-    cells = {name: getattr(grant, name) for name in Grant.__dataclass_fields__}
+    cells = {one.name: getattr(grant, one.name) for one in access_grants.columns}
     return cells | {
         "subjects": json.dumps(sorted(grant.subjects)),
         "box_ids": None if grant.box_ids is None else json.dumps(sorted(grant.box_ids)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from starlette.testclient import TestClient
 
+from cloud.access.applications import REFERENCES_OF
 from cloud.store import people
 from cloud.store.access_tables import access_requests
 from cloud.store.database import write
@@ -22,6 +24,7 @@ def grant_to(house: House, client: TestClient, role: str, **fields: Any) -> None
         whole = {str: "x", int: 1, bool: False}
         columns = [one for one in access_requests.columns if not one.nullable]
         approved = {one.name: whole[one.type.python_type] for one in columns}
-        db.execute(access_requests.insert(), approved | {"id": row["user_id"]})
+        documents = json.dumps(dict.fromkeys(REFERENCES_OF.get(role, ()), "1"))
+        db.execute(access_requests.insert(), approved | {"id": row["user_id"], "documents": documents})
         grant = {"user_id": row["user_id"], "grade": 3, "request_id": row["user_id"]} | fields
         add_grant(db, make_grant(role, **grant))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from cloud.access.applications import REFERENCES_OF
 from cloud.access.decision import Ask, Clarity, Verb, Verdict, judge
 from cloud.access.grants import Grant, Place
 from cloud.access.guard import Person
@@ -67,5 +68,6 @@ def make_grant(role: str = "agent", **fields: Any) -> Grant:
         valid_until_utc=to_text(NOON + timedelta(hours=8)),
         rows=1000,
         uses=100,
+        documents=frozenset(REFERENCES_OF.get(role, ())),
     )
     return replace(grant, **fields)

@@ -205,6 +205,30 @@ def test_a_grant_for_a_number_leaves_every_other_masked() -> None:
     assert not verdict.admits(place_of(OTHER, "box-dl", YEAR_AGO))
 
 
+@pytest.mark.parametrize(
+    ("role", "recorded", "counts"),
+    [
+        ("authorised_person", {"identity_document", "authorisation"}, True),
+        ("authorised_person", {"identity_document"}, False),
+        ("authorised_person", {"authorisation"}, False),
+        ("authorised_person", set(), False),
+        ("partner", {"confidentiality", "data_use"}, True),
+        ("partner", {"confidentiality"}, False),
+        ("partner", {"data_use", "incident"}, False),
+        ("maintainer", {"incident"}, True),
+        ("maintainer", set(), False),
+        ("judicial", {"procedure"}, True),
+        ("judicial", set(), False),
+    ],
+)
+def test_a_grant_counts_only_with_its_documents(role: str, recorded: set[str], counts: bool) -> None:
+    grant = make_grant(role, documents=frozenset(recorded), subjects=frozenset({MINE}))
+    verdict = verdict_for(role, [grant], person=person(role, numbers=frozenset({MINE})))
+    place = place_of(MINE, "box-01", DAY_AGO)
+    assert verdict.admits(place) is counts
+    assert verdict.reveals(3, place) is (counts and role != "partner")  # CDR-05: masked only
+
+
 def test_no_grant_shows_a_row_that_was_not_counted() -> None:
     verdict = verdict_for("agent", [make_grant()], from_utc=YEAR_AGO)
     counted, other = place_of(MINE, "box-dl", YEAR_AGO), place_of(MINE, "box-dl", YEAR_AGO, "c2")

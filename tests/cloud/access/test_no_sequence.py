@@ -1,8 +1,8 @@
-"""No sequence of deeds yields a clear value without a live grant, and nobody ever decides their own.
+"""No sequence of deeds yields a clear value without a live grant or serving, and nobody decides their own.
 
-People of every role apply, decide, hand on, revoke, break the glass, change posts and read, in any order and
-at any time; after each deed everybody tries to read everything, and a second, plainer account of what was
-given says whether they may.
+People of every role apply, decide, hand on, revoke, break the glass, change posts, are handed customers, look
+at documents and read, in any order and at any time; after each deed everybody tries to read everything, and a
+second, plainer account of what was given says whether they may.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from cloud.access.decision import Ask, Verb, judge
 from cloud.access.granting import ask_for_review, break_glass, grant_of
 from cloud.access.grants import Grant, Place
 from cloud.access.guard import Person
+from cloud.access.identity import FACE_TO_FACE, LASTS, Checked
 from cloud.access.purposes import PURPOSES_OF
 from cloud.access.verbs import Clarity
 from sync.moment import from_text, to_text
@@ -29,7 +30,11 @@ from tests.cloud.access.test_applications import wish_of
 from tests.cloud.house import NOON
 from tests.cloud.verdicts import YUNNAN
 
-ROLES = ("agent", "manager", "maintainer", "partner", "approver_1", "approver_2", "judicial", "admin")
+ROLES = (
+    "agent", "manager", "maintainer", "partner", "approver_1", "approver_2", "judicial", "admin",
+    "account_manager", "subscriber",
+)  # fmt: skip
+SERVING = ("agent", "account_manager")
 NUMBERS = ("+8613800138000", "+8613912345678")
 DECISIONS = (Act.APPROVE, Act.APPROVE, Act.APPROVE, Act.REJECT, Act.WITHDRAW, Act.REVOKE, Act.REVIEW)
 PLACES = tuple(
@@ -38,6 +43,7 @@ PLACES = tuple(
     for box_id in ("box-km", "box-gz")
     for age in (timedelta(days=10), timedelta(days=400))
 )
+OWN, NONE = frozenset({NUMBERS[0]}), frozenset[str]()
 people = st.integers(0, len(ROLES) - 1)
 
 
@@ -65,10 +71,16 @@ class Office(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.now = NOON
-        self.people = [Person(f"u{n}", f"P{n}", role, "national", "", "") for n, role in enumerate(ROLES)]
+        self.people = [
+            Person(f"u{n}", f"P{n}", role, "national", "", "", numbers=OWN if role == "subscriber" else NONE)
+            for n, role in enumerate(ROLES)
+        ]
         self.files: dict[str, File] = {}
         self.submitted: dict[str, str] = {}
         self.given: dict[str, Given] = {}
+        self.served: dict[str, str] = {}  # number -> who serves its customer
+        self.checks: list[tuple[str, str, bool, datetime]] = []  # who, number, agreed, until
+        self.protected = self.entered = False  # the subscriber's code: switched on, entered
 
     @rule(
         who=people,
@@ -138,13 +150,26 @@ class Office(RuleBasedStateMachine):
         self.files[name] = file
         self.give(name, file, [])
 
-    @rule(hours=st.sampled_from((1, 9, 800)))
-    def wait(self, hours: int) -> None:
+    @rule(who=people, number=st.sampled_from(NUMBERS))
+    def hand_over(self, who: int, number: str) -> None:
+        self.served[number] = self.people[who].user_id
+
+    @rule(who=people, number=st.sampled_from(NUMBERS), agreed=st.booleans())
+    def check_identity(self, who: int, number: str, agreed: bool) -> None:
+        self.checks.append((self.people[who].user_id, number, agreed, self.now + LASTS))
+
+    @rule(on=st.booleans(), entered=st.booleans())
+    def protect(self, on: bool, entered: bool) -> None:
+        self.protected, self.entered = on, entered
+
+    @rule(hours=st.sampled_from((0.25, 1, 9, 800)))
+    def wait(self, hours: float) -> None:
         self.now += timedelta(hours=hours)
 
     @rule(who=people, role=st.sampled_from(ROLES))
     def change_post(self, who: int, role: str) -> None:
-        self.people[who] = replace(self.people[who], role=role)
+        numbers = OWN if role == "subscriber" else NONE
+        self.people[who] = replace(self.people[who], role=role, numbers=numbers)
 
     def do(self, which: int, deed: Deed) -> None:
         if not self.files:
@@ -211,22 +236,83 @@ class Office(RuleBasedStateMachine):
             for purpose in PURPOSES_OF[person.role]:
                 self.read(person, purpose, mine, grants)
 
+    def asked(self, person: Person, purpose: str, channel: str, from_utc: str | None) -> Ask:
+        """The question with what the read path finds out about it."""
+        live = [one for one in self.checks if one[0] == person.user_id and self.now < one[3]]
+        checked = Checked(
+            tuple(f"i{n}" for n, _ in enumerate(live)),
+            frozenset(number for _, number, _, _ in live),
+            frozenset(number for _, number, agreed, _ in live if agreed),
+        )
+        return Ask(
+            person,
+            Verb.VIEW,
+            "calls",
+            purpose,
+            channel,
+            from_utc=from_utc,
+            served=frozenset(number for number, who in self.served.items() if who == person.user_id),
+            of_others=frozenset(number for number, who in self.served.items() if who != person.user_id),
+            checked=checked if channel in FACE_TO_FACE else Checked(),
+            code_due=person.role == "subscriber" and self.protected and not self.entered,
+        )
+
+    @invariant()
+    def on_the_line_only_those_who_were_checked(self) -> None:
+        for person in getattr(self, "people", ()):
+            mine = [one.grant for one in self.given.values() if one.user_id == person.user_id]
+            for purpose in PURPOSES_OF[person.role]:
+                ask = self.asked(person, purpose, "hotline", None)
+                everything = frozenset(place.row_id for place in PLACES)
+                verdict = judge(ask, mine, YUNNAN, self.now).with_counted(everything)
+                for place in PLACES:
+                    checks = [one for one in self.checks if one[0] == person.user_id and self.now < one[3]]
+                    about = [one for one in checks if one[1] in place.subjects]
+                    assert about or not verdict.admits(place)
+                    if person.role in SERVING and not mine and verdict.admits(place):
+                        (number,) = place.subjects
+                        theirs = self.served.get(number, person.user_id) == person.user_id
+                        assert theirs or any(agreed for _, _, agreed, _ in about)
+
+    @invariant()
+    def a_code_that_is_due_stops_the_subscriber(self) -> None:
+        for person in getattr(self, "people", ()):
+            if person.role == "subscriber":
+                verdict = judge(self.asked(person, "own_records", "self_service", None), [], YUNNAN, self.now)
+                assert verdict.admitted is (not self.protected or self.entered)
+                assert all(verdict.admits(place) <= (NUMBERS[0] in place.subjects) for place in PLACES)
+
     def read(self, person: Person, purpose: str, mine: list[Given], grants: list[Grant]) -> None:
         everything = frozenset(place.row_id for place in PLACES)
         for from_utc in (None, to_text(NOON - timedelta(days=402))):
-            ask = Ask(person, Verb.VIEW, "calls", purpose, "web", from_utc=from_utc)
+            ask = self.asked(person, purpose, "web", from_utc)
             verdict = judge(ask, grants, YUNNAN, self.now).with_counted(everything)
             for place in PLACES:
                 allowed = any(self.is_given(one, person, purpose, place) for one in mine)
-                if verdict.reveals(3, place) or verdict.reveals(4, place):
+                theirs = self.is_theirs(person, place)
+                if verdict.reveals(3, place):
+                    assert (allowed or theirs) and verdict.admits(place)
+                if verdict.reveals(4, place):  # which serving does not show
                     assert allowed and verdict.admits(place)
+                if self.is_somebody_elses(person, place) and not mine:
+                    assert not verdict.admits(place)
                 assert not verdict.reveals(5, place)
                 if person.role == "partner":
                     assert not verdict.reveals(2, place)
                 if person.role in ("maintainer", "partner", "judicial") and not mine:
                     assert not verdict.admits(place)
             uncounted = judge(ask, grants, YUNNAN, self.now)
-            assert not any(uncounted.reveals(3, place) for place in PLACES)
+            assert all(self.is_theirs(person, place) for place in PLACES if uncounted.reveals(3, place))
+
+    def is_theirs(self, person: Person, place: Place) -> bool:
+        """Whether the role's own rule shows a row clear: whom one serves, or one's own number."""
+        (number,) = place.subjects
+        serves = person.role in SERVING and self.served.get(number) == person.user_id
+        return serves or (person.role == "subscriber" and number in person.numbers)
+
+    def is_somebody_elses(self, person: Person, place: Place) -> bool:
+        (number,) = place.subjects
+        return person.role in SERVING and self.served.get(number, person.user_id) != person.user_id
 
     def is_given(self, given: Given, person: Person, purpose: str, place: Place) -> bool:
         at_utc: Any = place.at_utc
