@@ -42,9 +42,15 @@ def match(asked: str, *marks: str) -> str | None:
 
 
 def ts_match(asked: str, *marks: str) -> str | None:
-    """The same as a tsquery of PostgreSQL, over `to_tsvector('simple', terms)`; finds what `match` finds."""
+    """The same as a tsquery of PostgreSQL, over `to_tsvector('simple', terms)`; one of the marks will do."""
     runs = _runs(asked[:LONGEST_ASKED])[:MOST_RUNS]
-    return " & ".join([*(_ts_phrase(run) for run in runs), *(f"'{one}'" for one in marks)]) if runs else None
+    one_of = [f"({' | '.join(repr(one) for one in marks)})"] if marks else []
+    return " & ".join([*(_ts_phrase(run) for run in runs), *one_of]) if runs else None
+
+
+def needles(asked: str) -> list[str]:
+    """What " " + terms + " " must contain, for a look at one row: all of these; none: nothing is asked."""
+    return [_needle(run) for run in _runs(asked[:LONGEST_ASKED])[:MOST_RUNS]]
 
 
 def index_script(table: str, key: str, column: str = "terms") -> str:
@@ -84,3 +90,9 @@ def _ts_phrase(run: str) -> str:
     if not _PAIRED.match(run) or len(run) == 1:
         return f"'{run}':*"
     return "(" + " <-> ".join(f"'{run[at : at + 2]}'" for at in range(len(run) - 1)) + ")"
+
+
+def _needle(run: str) -> str:
+    if not _PAIRED.match(run) or len(run) == 1:
+        return f" {run}"
+    return " " + " ".join(run[at : at + 2] for at in range(len(run) - 1)) + " "

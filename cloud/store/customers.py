@@ -17,7 +17,6 @@ from sqlalchemy import (
     Select,
     column,
     func,
-    literal_column,
     or_,
     select,
     table,
@@ -27,6 +26,7 @@ from sqlalchemy import (
 
 from cloud.customers.chart import Node
 from cloud.store.customer_rows import box_mark
+from cloud.store.customer_search import page_by_words
 from cloud.store.customer_tables import (
     customer_classes,
     customer_contacts,
@@ -39,10 +39,9 @@ from cloud.store.customer_tables import (
 )
 from cloud.store.schema import boxes, users
 from sync.ids import new_id
-from sync.search import match, ts_match
+from sync.search import match
 
 Boxes = frozenset[str] | None
-MOST_MARKS = 64  # branches named in a search; with more, each row found is looked at instead
 
 SORTS: dict[str, tuple[ColumnElement[Any], ...]] = {  # newest or last changed first, or by region
     "newest": (),
@@ -93,16 +92,22 @@ def list_customers(
     db: Connection, wanted: CustomerFilter, box_ids: Boxes, sort: str, after: Place | None, limit: int
 ) -> Sequence[RowMapping]:
     """Up to `limit` customers in the order of `sort` (a key of SORTS), beginning after `after`."""
-    statement = _with_branch().where(customers.c.deleted_utc.is_(None), *_conditions(wanted, box_ids))
+    by, ascending, words = SORTS[sort], sort in ASCENDING, wanted.words.strip()
+    fits = _conditions(wanted, box_ids)
+    span: list[ColumnElement[bool]] = [customers.c.deleted_utc.is_(None)]
     no: ColumnElement[Any] = customers.c.no
-    if wanted.words.strip():
-        statement, no = _found(db, statement, wanted, box_ids)
-    by = SORTS[sort]
+    statement = _with_branch()
+    branches = [wanted.box_id] if wanted.box_id else sorted(box_ids or ())
+    if words and db.dialect.name == "sqlite":
+        statement, no = _found(statement, words, branches)
     if after is not None:
         key, place = tuple_(*by, no), tuple_(*((after.value,) if by else ()), after.no)
-        statement = statement.where(key > place if sort in ASCENDING else key < place)
-    order = [one if sort in ASCENDING else one.desc() for one in (*by, no)]
-    return db.execute(statement.order_by(*order).limit(limit)).mappings().all()
+        span.append(key > place if ascending else key < place)
+    if words and db.dialect.name == "postgresql":
+        walk = select(*by, no).where(*span)
+        fits = [no.in_(page_by_words(db, walk, fits, (*by, no), ascending, limit, words, branches))]
+    order = [one if ascending else one.desc() for one in (*by, no)]
+    return db.execute(statement.where(*span, *fits).order_by(*order).limit(limit)).mappings().all()
 
 
 def find_customer(db: Connection, customer_id: str, box_ids: Boxes) -> RowMapping | None:
@@ -216,20 +221,10 @@ def _within(box_ids: Boxes) -> list[ColumnElement[bool]]:
 
 
 def _found(
-    db: Connection, statement: Select[Any], wanted: CustomerFilter, box_ids: Boxes
+    statement: Select[Any], words: str, branches: Sequence[str]
 ) -> tuple[Select[Any], ColumnElement[Any]]:
-    """The statement with its words looked up in the index, and what then numbers its rows."""
-    branches = [wanted.box_id] if wanted.box_id else sorted(box_ids or ())
-    marks = [box_mark(branches[0])] if len(branches) == 1 else []
-    if db.dialect.name == "postgresql":
-        asked = ts_match(wanted.words, *marks)
-        if asked is None:
-            return statement.where(text("false")), customers.c.no
-        terms: ColumnElement[Any] = literal_column("to_tsvector('simple', customers.terms)")
-        return statement.where(terms.op("@@")(text("CAST(:asked AS tsquery)").bindparams(asked=asked))), (
-            customers.c.no
-        )
-    asked = match(wanted.words, *marks)
+    """The statement with its words looked up in SQLite's index, and what then numbers its rows."""
+    asked = match(words, *([box_mark(branches[0])] if len(branches) == 1 else []))
     if asked is None:
         return statement.where(text("0")), customers.c.no
     index = table("customers_search", column("rowid"))

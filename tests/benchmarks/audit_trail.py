@@ -28,7 +28,7 @@ from cloud.store.schema import trail as tables
 from cloud.store.trail import TrailFilter
 from sync.ids import new_id
 from sync.moment import to_text
-from tests.benchmarks.building import BULK, Progress, giving_way, indexes_after, load, unlogged
+from tests.benchmarks.building import BULK, Progress, foremost, giving_way, indexes_after, load, unlogged
 from tests.benchmarks.figures import Figure, percentile
 from tests.postgres import PostgresServer
 
@@ -90,7 +90,8 @@ def measure() -> list[Figure]:
         engine = open_engine(server.url(server.make_database()))
         with giving_way(server, engine):
             make_rows(engine)
-        found = page_figures(engine)
+        with foremost(server, engine):
+            found = page_figures(engine)
         engine.dispose()
     finally:
         server.stop()

@@ -1,7 +1,6 @@
 """Lets a benchmark build its large data sets without being in anybody's way, and say how far it is.
 
-While it builds, it and its PostgreSQL run at the lowest priority for CPU and disk; what is measured runs as
-the benchmark was started.
+While it builds, it and its PostgreSQL come after everybody else for CPU and disk; while it measures, before.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from sqlalchemy import Engine, bindparam, text
 from cloud.store.database import read
 from tests.postgres import PostgresServer
 
-NICE = 10
+LAST, FIRST = 10, -10  # nice
 BULK = {  # nothing of it outlives the benchmark, and no checkpoint or vacuum runs into a measurement
     "shared_buffers": "1GB",
     "maintenance_work_mem": "512MB",
@@ -50,23 +49,35 @@ class Progress:
 
 @contextmanager
 def giving_way(server: PostgresServer, engine: Engine) -> Iterator[None]:
-    """Within, this process and whatever `server` starts run last; connections of `engine` are made anew."""
+    """Within, this process and whatever `server` starts run last."""
+    with _at(server, engine, LAST, "3"):
+        yield
+
+
+@contextmanager
+def foremost(server: PostgresServer, engine: Engine) -> Iterator[None]:
+    """Within, they run first, if we are root: what else the machine does is not what is measured."""
+    with _at(server, engine, FIRST, "2"):
+        yield
+
+
+@contextmanager
+def _at(server: PostgresServer, engine: Engine, nice: int, disk_class: str) -> Iterator[None]:
     assert server.process is not None
-    engine.dispose()
-    ours = (os.getpid(), server.process.pid)
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    _give(ours, max(before, NICE), "3")
+    engine.dispose()  # a connection keeps the priority that the server had when it began
+    ours, before = (os.getpid(), server.process.pid), os.getpriority(os.PRIO_PROCESS, 0)
+    _give(ours, nice, disk_class)
     try:
         yield
     finally:
-        engine.dispose()  # a connection keeps the priority that the server had when it began
-        with suppress(PermissionError):  # only root may come back
-            _give(ours, before, "2")
+        engine.dispose()
+        _give(ours, before, "2")
 
 
 def _give(pids: tuple[int, ...], nice: int, disk_class: str) -> None:
     for pid in pids:
-        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        with suppress(PermissionError):  # up is for root alone
+            os.setpriority(os.PRIO_PROCESS, pid, nice)
         subprocess.run(["ionice", "-c", disk_class, "-p", str(pid)], check=False, capture_output=True)
 
 

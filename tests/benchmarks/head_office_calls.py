@@ -25,7 +25,7 @@ from cloud.store.calls import gaps_of, recordings_of
 from cloud.store.database import open_engine, read, write
 from cloud.store.partitions import PARTITIONED, make_month, month_after
 from sync.moment import to_text
-from tests.benchmarks.building import BULK, Progress, giving_way, indexes_after, load, unlogged
+from tests.benchmarks.building import BULK, Progress, foremost, giving_way, indexes_after, load, unlogged
 from tests.benchmarks.figures import Figure, percentile
 from tests.postgres import PostgresServer
 
@@ -60,7 +60,8 @@ def measure() -> list[Figure]:
         engine = open_engine(server.url(server.make_database()))
         with giving_way(server, engine):
             make_calls(engine)
-        return figures(engine)
+        with foremost(server, engine):
+            return figures(engine)
     finally:
         server.stop()
 

@@ -32,7 +32,7 @@ from sync import bulk
 from sync.ids import new_id
 from sync.particulars import Particulars
 from sync.sheets import CUSTOMERS, read_sheet, write_sheet
-from tests.benchmarks.building import BULK, Progress, giving_way, indexes_after, load
+from tests.benchmarks.building import BULK, Progress, foremost, giving_way, indexes_after, load
 from tests.benchmarks.customers import FAMILY, GIVEN, ROWS, rows
 from tests.benchmarks.figures import Figure, percentile
 from tests.postgres import PostgresServer
@@ -163,5 +163,6 @@ def measure() -> list[Figure]:
             sys.stderr.write(f"{of}: {figures[-1].value:.1f} s; {load()}\n")
             with giving_way(server, engine):
                 fill(engine, chance, CUSTOMERS_KEPT - IMPORTED)
-            figures += search_figures(database, engine, chance)
+            with foremost(server, engine):
+                figures += search_figures(database, engine, chance)
     return figures

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.db import run_script, write
-from sync.search import index_script, mark, match, terms
+from sync.search import index_script, mark, match, needles, terms
 
 PEOPLE = {
     1: ("王小明", "昆明东风商贸有限公司", "13800138000"),
@@ -38,7 +38,11 @@ def found(db: sqlite3.Connection, asked: str, *marks: str) -> set[int]:
     expression = match(asked, *marks)
     assert expression, asked
     rows = db.execute("SELECT rowid FROM people_search WHERE people_search MATCH ?", (expression,))
-    return {row[0] for row in rows}
+    numbers = {no for (no,) in rows}
+    wanted = [*needles(asked), *(f" {one} " for one in marks)]
+    looked_at = db.execute("SELECT no, terms FROM people").fetchall()
+    assert {no for no, kept in looked_at if all(one in f" {kept} " for one in wanted)} == numbers
+    return numbers
 
 
 @pytest.mark.parametrize(
