@@ -30,13 +30,10 @@ from sqlalchemy import (
     Select,
     Subquery,
     TableValuedAlias,
-    and_,
-    any_,
     exists,
     false,
     func,
     literal,
-    literal_column,
     or_,
     select,
     true,
@@ -46,8 +43,9 @@ from sqlalchemy.sql.selectable import LateralFromClause
 
 from cloud.access.decision import Verdict
 from cloud.calls.facets import LENGTHS_MS, Wish, facets_for
-from cloud.calls.numbers import LAST4, NumberWish, digits_of, whole_number
+from cloud.calls.numbers import NumberWish, digits_of, whole_number
 from cloud.store import facets
+from cloud.store.call_conditions import ends_so, is_number, one_of
 from cloud.store.call_tables import call_flags
 from cloud.store.database import in_order
 from cloud.store.schema import boxes, calls
@@ -159,7 +157,9 @@ def find_calls(
     if second is None:
         return search.rows(search.plain() if first is None else search.driven(first))
     assert first is not None
-    for look in (bounds.look, bounds.further):
+    # A flag's row knows its branch: no call is read to see that it is another's.
+    quick = first.columns[0].table is call_flags and wanted.box_ids is not None
+    for look in (bounds.further,) if quick else (bounds.look, bounds.further):
         rows = search.rows(search.driven(first, look))
         if len(rows) == limit or search.seen_by(first, look) < look:
             return rows
@@ -199,10 +199,11 @@ class _Search:
     def in_order(self) -> Select[tuple[object, ...]]:
         """The plain statement with what SQLite would not see: that no call has such facets, which end so."""
         wanted = self.wanted
-        if not wanted.wish.is_any and not self._has_facets():
+        fitting = facets_for(wanted.wish)
+        if not wanted.wish.is_any and not facets.any_there(self.connection, fitting, wanted.box_ids):
             return with_branch().where(false())
         if wanted.numbers and any(one.by_last4 for one in wanted.numbers):
-            return self.plain().where(_ends_so(wanted.numbers))
+            return self.plain().where(ends_so(wanted.numbers))
         return self.plain()
 
     def driven(self, driver: _Driver, look: int | None = None) -> Select[tuple[object, ...]]:
@@ -264,6 +265,8 @@ class _Search:
         found = select(_id_of(rows.c).label("id"), rows.c.started_utc)
         if driver.columns[0].table is calls:
             return found.where(*self._rest(driver, rows.c))
+        if self.wanted.box_ids is not None:
+            found = found.where(one_of(rows.c.box_id, self.wanted.box_ids, arrays=True))
         call = _call_of(_id_of(rows.c))
         rest = self._rest(driver, call.c)
         return found.join_from(rows, call, true()).where(*rest) if rest else found
@@ -282,7 +285,7 @@ class _Search:
         """Drivers that mostly have few rows."""
         wanted, found = self.wanted, []
         for flag in sorted(wanted.flags)[:1]:
-            found.append(_Driver((call_flags.c.flag,), ((flag,),), frozenset({flag})))
+            found.append(_Driver((call_flags.c.flag,), ((flag,),), frozenset({flag, "box"})))
         for numbers in (wanted.numbers, wanted.about):
             if numbers is not None and (numbers is wanted.numbers or not wanted.call_ids):
                 column = calls.c.last4 if numbers and numbers[0].by_last4 else calls.c.last8
@@ -309,12 +312,6 @@ class _Search:
                 return _Driver((calls.c.box_id, calls.c.facet), tuple(pairs), frozenset({"box", "facet"}))
         keys = tuple((facet,) for facet in facets.existing(self.connection, fitting))
         return _Driver((calls.c.facet,), keys, frozenset({"facet"}))
-
-    def _has_facets(self) -> bool:
-        fitting, box_ids = facets_for(self.wanted.wish), self.wanted.box_ids
-        if box_ids is None:
-            return bool(facets.existing(self.connection, fitting))
-        return bool(facets.at_boxes(self.connection, fitting, box_ids, 1))
 
     def _by_box(self) -> _Driver | None:
         wanted = self.wanted
@@ -343,20 +340,20 @@ def _conditions(wanted: CallFilter, columns: Any, arrays: bool) -> Conditions:
     """What a row must fulfil, by the name that drivers know it by; `arrays` if the database has those."""
     found: Conditions = {}
     if wanted.box_ids is not None:
-        found["box"] = _one_of(columns.box_id, wanted.box_ids, arrays)
+        found["box"] = one_of(columns.box_id, wanted.box_ids, arrays)
     if wanted.line is not None:
         found["line"] = columns.line == wanted.line
     if not wanted.wish.is_any:
-        found["facet"] = _one_of(columns.facet, facets_for(wanted.wish), arrays)
+        found["facet"] = one_of(columns.facet, facets_for(wanted.wish), arrays)
     if wanted.wish.shortest_ms is not None and wanted.wish.shortest_ms not in LENGTHS_MS:
         found["shortest"] = columns.duration_ms >= wanted.wish.shortest_ms
     if wanted.wish.longest_ms is not None:
         found["longest"] = columns.duration_ms <= wanted.wish.longest_ms
     if wanted.numbers is not None:
-        found["number"] = or_(false(), *(_is_number(one, columns) for one in wanted.numbers))
+        found["number"] = or_(false(), *(is_number(one, columns) for one in wanted.numbers))
     if wanted.about is not None:
-        ids = _one_of(columns.id, wanted.call_ids, arrays)
-        found["about"] = or_(ids, *(_is_number(one, columns) for one in wanted.about))
+        ids = one_of(columns.id, wanted.call_ids, arrays)
+        found["about"] = or_(ids, *(is_number(one, columns) for one in wanted.about))
     if wanted.name is not None:
         found["name"] = columns.caller_name == wanted.name
     for flag in sorted(wanted.flags):
@@ -365,33 +362,6 @@ def _conditions(wanted: CallFilter, columns: Any, arrays: bool) -> Conditions:
             marks.correlate_except(call_flags).offset(0)
         )  # OFFSET: asked for a row at a time
     return found
-
-
-def _one_of(column: ColumnElement[Any], values: frozenset[Any], arrays: bool) -> ColumnElement[bool]:
-    """An array is one parameter: a thousand of them cost more to say than the page to find."""
-    listed = sorted(values)
-    return column == any_(literal(listed, ARRAY(column.type))) if arrays else column.in_(listed)
-
-
-def _is_number(one: NumberWish, columns: Any) -> ColumnElement[bool]:
-    conditions = [(columns.last4 if one.by_last4 else columns.last8) == one.last]
-    if one.forms:
-        conditions.append(columns.party.in_(sorted(one.forms)))
-    if one.first:
-        conditions.append(columns.party.startswith(one.first))
-    if one.more_last != one.last and one.more_last:
-        conditions.append(columns.party.endswith(one.more_last))
-    return and_(*conditions)
-
-
-def _ends_so(numbers: Sequence[NumberWish]) -> ColumnElement[bool]:
-    """The calls that end in one of those, by the index of the last eight digits alone."""
-    other = calls.alias("other")
-    endings = [
-        (func.substr(other.c.last8, -LAST4) if one.by_last4 else other.c.last8) == one.last for one in numbers
-    ]
-    rows: Select[Any] = select(literal_column("other.rowid")).select_from(other).where(or_(*endings))
-    return literal_column("calls.rowid").in_(rows)
 
 
 def _span(wanted: CallFilter, after: Position | None, columns: Any) -> list[ColumnElement[bool]]:

@@ -67,6 +67,11 @@ def existing(db: Connection, facets: frozenset[int]) -> list[int]:
     return list(rows.scalars())
 
 
+def any_there(db: Connection, facets: frozenset[int], box_ids: frozenset[str] | None) -> bool:
+    """Whether some call, of these boxes if they are named, has one of `facets`."""
+    return bool(existing(db, facets) if box_ids is None else at_boxes(db, facets, box_ids, 1))
+
+
 def at_boxes(
     db: Connection, facets: frozenset[int], box_ids: frozenset[str], most: int
 ) -> list[tuple[str, int]]:

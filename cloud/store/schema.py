@@ -55,6 +55,8 @@ def _plain(name: str, *columns: str, **options: Any) -> Index:
     return Index(name, *columns, **options).ddl_if(dialect="sqlite")
 
 
+_BESIDE_NUMBERS = ["party", "facet", "box_id", "duration_ms"]
+
 boxes = Table(
     "boxes",
     metadata,
@@ -97,7 +99,11 @@ calls = Table(  # sync.events.CallEnded
     Column("facet", Integer, nullable=False, server_default="0"),  # cloud.calls.facets
     _driver("calls_by_start", "started_utc", "id"),
     _driver("calls_by_box", "box_id", "started_utc", "id"),
-    _driver("calls_by_line", "box_id", "line", "started_utc", "id"),
+    _driver(
+        "calls_by_line",
+        *("box_id", "line", "started_utc", "id"),
+        postgresql_include=["facet", "duration_ms"],
+    ),
     # With what else of a row is looked at, so that the table itself need not be.
     _driver("calls_by_facet", "facet", "started_utc", "id", postgresql_include=["box_id", "duration_ms"]),
     _driver(
@@ -105,8 +111,8 @@ calls = Table(  # sync.events.CallEnded
         *("box_id", "facet", "started_utc", "id"),
         postgresql_include=["line", "duration_ms"],
     ),
-    _driver("calls_by_last4", "last4", "started_utc", "id"),
-    _driver("calls_by_last8", "last8", "started_utc", "id"),
+    _driver("calls_by_last4", "last4", "started_utc", "id", postgresql_include=_BESIDE_NUMBERS),
+    _driver("calls_by_last8", "last8", "started_utc", "id", postgresql_include=_BESIDE_NUMBERS),
     _driver("calls_by_name", "caller_name", "started_utc", "id", **_where("caller_name IS NOT NULL")),
     _plain("calls_in_order", "started_utc"),
     _plain("calls_of_box", "box_id", "started_utc"),
