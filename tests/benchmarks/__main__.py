@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, str] = {
     "head_office_calls": "tests.benchmarks.head_office_calls",
     "audit_trail": "tests.benchmarks.audit_trail",
     "head_office_customers": "tests.benchmarks.head_office_customers",
+    "head_office_doors": "tests.benchmarks.head_office_doors",
     "branch_page": "tests.benchmarks.branch_page",
     "branch_popup": "tests.benchmarks.branch_popup",
 }
