@@ -141,6 +141,7 @@ def figures(
                at_least=True),
         Figure(f"{of}, hours closed of {told['hours']} that ended in the same second",
                100 * closed / told["hours"], "%", target=100, at_least=True),
+        Figure(f"{of}, calls at branches that had lost their connection", told["cut_off"], "calls", target=0),
         Figure("from the hour's end to its last verdict", told["closed_s"], "s", target=60),
         *(Figure(f"{of}, {name} of one core", percent, "%") for name, percent in busy.items()),
         Figure(f"{of}, ingest and PostgreSQL of one core", busy["ingest"] + busy["PostgreSQL"], "%",
@@ -271,7 +272,9 @@ class Crowd:
         until_s = time.monotonic() + CONNECT_S
         while missing := [one for one in self.branches if not one.welcome]:
             assert time.monotonic() < until_s, f"{len(missing)} branches are not welcome"
-            for branch in missing[:AT_ONCE]:
+            self._turn = (self._turn + 1) % ROUND
+            welcome = [one for one in self.branches[self._turn :: ROUND] if one.welcome]
+            for branch in [*missing[:AT_ONCE], *welcome]:
                 branch.step(time.monotonic())
         for branch in self.branches:
             client = branch.link._client
@@ -297,10 +300,19 @@ class Played:
     """What happened."""
 
     calls: int = 0
+    cut_off: int = 0  # calls at branches without a connection
     waiting: list[int] = field(default_factory=list)  # batches not yet acknowledged, each second
     hours: int = 0  # that ended
     ended_s: float = 0.0
     closed_s: float = 0.0  # after that
+
+    def rings(self, branch: Branch, now_s: float, chance: random.Random) -> None:
+        """A call at a branch."""
+        if branch.link.up:
+            branch.call(now_s, chance)
+            self.calls += 1
+        else:
+            self.cut_off += 1
 
 
 def play(crowd: Crowd, chance: random.Random) -> Played:
@@ -310,8 +322,8 @@ def play(crowd: Crowd, chance: random.Random) -> Played:
     while (now_s := time.monotonic()) < begun_s + SECONDS + DRAIN_S:
         if now_s < begun_s + SECONDS:
             while next_s <= now_s:
-                chance.choice(crowd.branches).call(now_s, chance)
-                next_s, told.calls = next_s + chance.expovariate(CALLS_A_SECOND), told.calls + 1
+                told.rings(chance.choice(crowd.branches), now_s, chance)
+                next_s += chance.expovariate(CALLS_A_SECOND)
             if len(told.waiting) < now_s - begun_s:
                 told.waiting.append(crowd.waiting)
         elif not crowd.waiting and not owed:
@@ -339,7 +351,7 @@ def main(folder: str, port: str) -> None:
     sys.stdout.write(f"{BRANCHES} branches connected in {time.monotonic() - begun_s:.0f} s\n")
     sys.stdout.flush()
     told = play(crowd, chance)
-    said = {name: getattr(told, name) for name in ("calls", "waiting", "hours", "closed_s")}
+    said = {name: getattr(told, name) for name in ("calls", "cut_off", "waiting", "hours", "closed_s")}
     sys.stdout.write(json.dumps(said | {"late_s": crowd.late_s, "left": crowd.waiting}) + "\n")
     sys.stdout.flush()
 
