@@ -29,6 +29,7 @@ from typing import Any
 import msgspec
 
 from cloud import pki
+from cloud.shards import LEASE_S
 from cloud.store import boxes
 from cloud.store.database import open_engine, read, write
 from sync import manifest, topics
@@ -59,6 +60,7 @@ ROUND = 50  # of so many turns each quiet connection gets one, for its keepalive
 LATE_S = 2.0  # p95 from sent to acknowledged; more is not the present any more
 DRAIN_S = 120.0
 HELLO_S = 3.0
+PATIENCE_S = 10.0  # before a batch is sent again
 STREAMS = ("evt", "meta")
 
 
@@ -69,7 +71,7 @@ def measure() -> list[Figure]:
     try:
         with TemporaryDirectory() as folder, installation(Path(folder), server) as at:
             assert at.mosquitto is not None
-            with running(processes.start_worker(1, 10.0, at)) as ingest, played(at) as crowd:
+            with running(processes.start_worker(1, LEASE_S, at)) as ingest, played(at) as crowd:
                 return figures(at, crowd, server, {"ingest": ingest.pid, "mosquitto": at.mosquitto.pid})
     finally:
         server.stop()
@@ -130,11 +132,13 @@ def figures(
             for what in ("calls", "manifests WHERE state = 'closed'")
         )
     engine.dispose()
-    sys.stderr.write(f"{told['calls']} calls, {told['left']} batches never acknowledged; {load()}\n")
+    sys.stderr.write(f"{told['calls']} calls, {told['left']} batches never acknowledged,"
+                     f" {told['again']} sent again; waiting each second: {waiting}; {load()}\n")  # fmt: skip
     of = f"{BRANCHES} branches, {CALLS_A_SECOND:.1f} calls/s"
     return [
-        Figure(f"{of}, sent to acknowledged after the commit, p95", percentile(told["late_s"], 95), "s",
-               target=LATE_S),
+        Figure(f"{of}, sent to acknowledged after the commit, p95 until the hour ends",
+               percentile(told["late_s"][: told["before"]], 95), "s", target=LATE_S),
+        Figure(f"{of}, the same with the end of the hour", percentile(told["late_s"], 95), "s", target=LATE_S),
         Figure(f"{of}, batches not yet acknowledged, last third on average; against one second of them",
                sum(waiting[-third:]) / third, "batches", CALLS_A_SECOND * len(STREAMS), ratio_target=LATE_S),
         Figure(f"{of}, calls at head office of those sent", 100 * calls / told["calls"], "%", target=100,
@@ -171,7 +175,9 @@ class Branch:
     epoch: str = field(default_factory=lambda: secrets.token_hex(8))
     key: DeviceKey = field(default_factory=DeviceKey.new)
     streams: dict[str, Stream] = field(default_factory=dict)
-    waiting: dict[tuple[str, int], float] = field(default_factory=dict)  # (stream, seq) -> when it was sent
+    waiting: dict[tuple[str, int], tuple[float, bytes]] = field(default_factory=dict)  # (stream, seq) -> sent
+    again_s: float = 0.0  # when what is still waiting was sent once more
+    repeats: int = 0
     welcome: bool = False
     hello_s: float = 0.0  # when to say (the next) hello
     hour: bytes = b""  # its manifest, until that is sent
@@ -200,9 +206,17 @@ class Branch:
         prev, stream.h = stream.h, chained(stream.h, body)
         stream.leaves.append(entry_leaf(seq, manifest.digest(body)))
         stream.size_bytes += len(body)
-        self.waiting[name, seq] = now_s
         packed = pack_batch(self.name, self.epoch, name, seq, prev, stream.h, [body])
+        self.waiting[name, seq] = now_s, packed
         self.link.publish(topics.build(self.name, "up", "e"), packed)
+
+    def _send_again(self, now_s: float) -> None:
+        """As a box does with what nobody acknowledged."""
+        late = [packed for sent_s, packed in self.waiting.values() if now_s - sent_s > PATIENCE_S]
+        if late and now_s - self.again_s > PATIENCE_S and self.link.up:
+            self.again_s, self.repeats = now_s, self.repeats + len(late)
+            for packed in late:
+                self.link.publish(topics.build(self.name, "up", "e"), packed)
 
     def end_hour(self) -> bool:
         """Sign the manifest of everything until now; False if that is nothing."""
@@ -239,6 +253,7 @@ class Branch:
             self.hello_s = now_s + HELLO_S
             hello = Hello(nonce="0" * 16, epoch=self.epoch, heads={})
             self.link.publish(topics.build(self.name, "up", "p"), pack(hello))
+        self._send_again(now_s)
         return late_s
 
     def _hear(self, arrived: Arrived, now_s: float) -> list[float]:
@@ -254,7 +269,7 @@ class Branch:
             return []
         assert isinstance(said, Ack), said
         done = [one for one in self.waiting if one[0] == said.stream and one[1] <= said.upto]
-        return [now_s - self.waiting.pop(one) for one in done]
+        return [now_s - self.waiting.pop(one)[0] for one in done]
 
 
 @dataclass(slots=True)
@@ -294,6 +309,10 @@ class Crowd:
     def waiting(self) -> int:
         return sum(len(one.waiting) for one in self.branches)
 
+    @property
+    def repeats(self) -> int:
+        return sum(one.repeats for one in self.branches)
+
 
 @dataclass(slots=True)
 class Played:
@@ -303,6 +322,7 @@ class Played:
     cut_off: int = 0  # calls at branches without a connection
     waiting: list[int] = field(default_factory=list)  # batches not yet acknowledged, each second
     hours: int = 0  # that ended
+    before: int = 0  # batches acknowledged before that
     ended_s: float = 0.0
     closed_s: float = 0.0  # after that
 
@@ -330,7 +350,7 @@ def play(crowd: Crowd, chance: random.Random) -> Played:
             break
         if not told.ended_s and now_s >= begun_s + SECONDS / 2:
             owed = {one.name for one in crowd.branches if one.end_hour()}
-            told.hours, told.ended_s = len(owed), now_s
+            told.hours, told.ended_s, told.before = len(owed), now_s, len(crowd.late_s)
         for branch in crowd.branches if owed else ():
             branch.seal()
             if branch.closed:
@@ -351,8 +371,12 @@ def main(folder: str, port: str) -> None:
     sys.stdout.write(f"{BRANCHES} branches connected in {time.monotonic() - begun_s:.0f} s\n")
     sys.stdout.flush()
     told = play(crowd, chance)
-    said = {name: getattr(told, name) for name in ("calls", "cut_off", "waiting", "hours", "closed_s")}
-    sys.stdout.write(json.dumps(said | {"late_s": crowd.late_s, "left": crowd.waiting}) + "\n")
+    names_ = ("calls", "cut_off", "waiting", "hours", "before", "closed_s")
+    said: dict[str, Any] = {name: getattr(told, name) for name in names_}
+    said |= {"late_s": crowd.late_s, "left": crowd.waiting, "again": crowd.repeats}
+    sys.stdout.write(
+        json.dumps(said | {"late_s": crowd.late_s, "left": crowd.waiting, "again": crowd.repeats}) + "\n"
+    )
     sys.stdout.flush()
 
 
