@@ -138,7 +138,8 @@ def figures(
     return [
         Figure(f"{of}, sent to acknowledged after the commit, p95 until the hour ends",
                percentile(told["late_s"][: told["before"]], 95), "s", target=LATE_S),
-        Figure(f"{of}, the same with the end of the hour", percentile(told["late_s"], 95), "s", target=LATE_S),
+        Figure(f"{of}, the same with the end of the hour", percentile(told["late_s"], 95), "s",
+               target=LATE_S),
         Figure(f"{of}, batches not yet acknowledged, last third on average; against one second of them",
                sum(waiting[-third:]) / third, "batches", CALLS_A_SECOND * len(STREAMS), ratio_target=LATE_S),
         Figure(f"{of}, calls at head office of those sent", 100 * calls / told["calls"], "%", target=100,
