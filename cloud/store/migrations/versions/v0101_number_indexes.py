@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0101"
-down_revision = "0080"
+down_revision = "0062"
 
 _BESIDE_NUMBERS = ["party", "facet", "box_id", "duration_ms"]
 
