@@ -18,7 +18,7 @@ from cloud import clocks
 from cloud.calls.facets import facet_of
 from cloud.calls.numbers import LAST4, LAST8, party_of
 from cloud.orders.receipts import order_answered
-from cloud.store import communications, deletions, facets, schema, webhooks
+from cloud.store import branch_customers, communications, deletions, facets, schema, webhooks
 from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
 from sync import bulk
 from sync.arriving import Origin
@@ -106,6 +106,7 @@ APPLY: dict[str, Apply] = {
     "clock_measured": clocks.clock_measured,
     "communication_added": communications.communication_added,
     "communication_cleared": communications.communication_cleared,
+    "customer_saved": branch_customers.customer_saved,
     "order_answered": order_answered,
 }
 

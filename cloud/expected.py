@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from cloud import clocks
 from cloud.apply import CALL, READY
 from cloud.kept import bytes_of, is_alias
-from cloud.store import deletions, schema
+from cloud.store import branch_customers, deletions, schema
 from cloud.store.communications import FACT
 from cloud.store.customer_tables import communications
 from sync.arriving import Origin
@@ -26,6 +26,7 @@ from sync.events import (
     CallEnded,
     ClockMeasured,
     CommunicationAdded,
+    CustomerSaved,
     RecordingLost,
     RecordingReady,
 )
@@ -36,6 +37,7 @@ OUTDATED_BY: dict[type, set[type]] = {
     RecordingReady: {RecordingReady},
     RecordingLost: {RecordingLost, RecordingReady},
     CommunicationAdded: {CommunicationAdded},
+    CustomerSaved: {CustomerSaved},
 }
 OF_THE_AUDIO = ("state", "object_key", "stored_utc", "lost_reason")  # of a recording, from later news
 
@@ -56,7 +58,9 @@ def told_by(row: RowMapping, event: Any) -> Told:
 
 
 def subject_of(event: Any) -> str:
-    """The id of the call, recording or communication that an event tells of; "" for other events."""
+    """The id of the call, recording, communication or customer that an event tells of; "" for others."""
+    if isinstance(event, CustomerSaved):
+        return event.customer_id
     own = getattr(event, "recording_id", None) or getattr(event, "communication_id", None)
     return str(own or getattr(event, "call_id", ""))
 
@@ -69,6 +73,8 @@ def write_anew(db: Connection, apply: Mapping[str, Apply], row: RowMapping, even
         db.execute(calls.delete().where(calls.c.id == subject))
     elif isinstance(event, CommunicationAdded):
         db.execute(communications.delete().where(communications.c.id == subject))
+    elif isinstance(event, CustomerSaved):
+        branch_customers.say_anew(db, subject)
     else:
         db.execute(recordings.delete().where(recordings.c.id == subject))
         db.execute(gaps.delete().where(gaps.c.recording_id == subject))
@@ -88,6 +94,9 @@ def differences(db: Connection, row: RowMapping, event: Any) -> list[str]:
     elif isinstance(event, CommunicationAdded):
         said = {name: getattr(event, name) for name in FACT} | {"box_id": row["box_id"]}
         wrong = _row_differs(db, communications, event.communication_id, said)
+    elif isinstance(event, CustomerSaved):
+        said = {"box_id": row["box_id"], "revision": event.revision, "said": branch_customers.said_of(event)}
+        wrong = _row_differs(db, branch_customers.TABLE, event.customer_id, said)
     else:
         return []
     if not wrong:

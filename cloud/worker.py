@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from cloud import trail
 from cloud.access.patterns import suspicions
+from cloud.branch_customers import take_in
 from cloud.config import Settings
 from cloud.field_keys import KeyFile
 from cloud.orders import keeping
@@ -132,6 +133,13 @@ def remove_objects(works: Works, now: datetime) -> None:
         _log.info("%d recordings were removed from the store", gone)
 
 
+def take_in_customers(works: Works, now: datetime) -> None:
+    """Take in the customers that branches have saved."""
+    ring = KeyFile(works.settings.keys_file).ring(to_text(now))
+    while count := take_in(works.engine, ring, to_text(now)):
+        _log.info("%d customers of branches looked at", count)
+
+
 def apply_tag_rules(works: Works, now: datetime) -> None:
     """Give and take the tags that follow from rules; some depend on the day."""
     apply_rules(works.engine, now.astimezone(works.settings.zone).date(), to_text(now))
@@ -139,6 +147,7 @@ def apply_tag_rules(works: Works, now: datetime) -> None:
 
 STEPS: Mapping[str, Step] = {
     "tell_webhooks": Step(1, tell_webhooks),
+    "take_in_customers": Step(2, take_in_customers),
     "forget_answers": Step(HOUR_S, forget_answers),
     "anchor_trail": Step(HOUR_S, anchor_trail),
     "shorten_trail": Step(DAY_S, shorten_trail),

@@ -153,6 +153,39 @@ class OrderAnswered:
     sig: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ContactFact:
+    """Somebody to speak with at a customer's."""
+
+    name: str
+    title: str = ""
+    numbers: tuple[str, ...] = ()
+    level: int = 0  # sync.particulars.LEVELS
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSaved:
+    """A customer as the branch keeps it now, whole; of several the highest revision counts.
+
+    The address is missing on purpose: head office seals it, and an entry is kept as it came.
+    """
+
+    customer_id: str
+    revision: int  # 1 when it is added, one more with each save and with the delete
+    saved_utc: str
+    saved_by: str  # user of the branch
+    name: str
+    kind: str = "individual"  # individual | enterprise
+    numbers: tuple[str, ...] = ()  # each with the branch's area code
+    contacts: tuple[ContactFact, ...] = ()
+    industry: str = ""
+    tags: tuple[str, ...] = ()
+    remark: str = ""
+    creator_name: str = ""
+    created_utc: str = ""
+    is_deleted: bool = False
+
+
 SyncEvent = (
     CallEnded
     | RecordingReady
@@ -161,6 +194,7 @@ SyncEvent = (
     | CommunicationAdded
     | CommunicationCleared
     | OrderAnswered
+    | CustomerSaved
 )
 
 # In the order they are sent. crit: alarms, deletions; evt: call records; meta: recordings; log: the rest.
@@ -175,4 +209,5 @@ EVENT_TYPES: dict[str, tuple[type, str]] = {
     "communication_added": (CommunicationAdded, "log"),
     "communication_cleared": (CommunicationCleared, "log"),
     "order_answered": (OrderAnswered, "crit"),
+    "customer_saved": (CustomerSaved, "log"),
 }

@@ -73,6 +73,8 @@ def check(particulars: Particulars) -> Particulars:
         raise Unfit("no_such_kind")
     if any(len(getattr(particulars, field).strip()) > most for field, most in LONGEST.items()):
         raise Unfit("too_long")
+    if any(len(text) > LONGEST["name"] for contact in contacts for text in (contact.name, contact.title)):
+        raise Unfit("too_long")
     if len(contacts) > MOST_CONTACTS or len(particulars.all_numbers) > MOST_NUMBERS * (1 + len(contacts)):
         raise Unfit("too_many")
     one_line = (

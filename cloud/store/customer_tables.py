@@ -241,3 +241,24 @@ communications = Table(  # sync.events.CommunicationAdded: what branches wrote d
     Index("communications_by_number", "number_key", "at_utc"),
     Index("communications_by_call", "call_id"),
 )
+
+branch_customers = Table(  # sync.events.CustomerSaved: as their branches keep them
+    "branch_customers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("box_id", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),  # the highest there was
+    Column("said", Text, nullable=False),  # JSON of the event
+    Column("received_utc", Text, nullable=False),
+    Column("taken_revision", BigInteger, nullable=False),  # dealt with up to this one; 0: none
+    Column("taken_said", Text, nullable=False),  # as `said` when it was last taken in; "": never
+    Column("taken_utc", Text),
+    Column("fault", Text, nullable=False),  # of cloud.customers.from_branch; "": it was taken in
+    Index(
+        "branch_customers_waiting",
+        "box_id",
+        "received_utc",
+        sqlite_where=text("revision > taken_revision"),
+        postgresql_where=text("revision > taken_revision"),
+    ),
+)

@@ -17,6 +17,7 @@ from cloud.access.log import Action
 from cloud.access.roles import Right
 from cloud.access.shapes.customers import Customer
 from cloud.apply import APPLY
+from cloud.branch_customers import take_in
 from cloud.customers import chart
 from cloud.customers.chart import ChartRefused
 from cloud.quarantine import QuarantineError, Who
@@ -224,7 +225,7 @@ def _note_chart(
 
 
 def sync_now(request: Request, customer_id: str) -> Response:
-    """Bring up to date what head office can by itself: apply anew what was set aside of the branch."""
+    """Bring up to date what head office can by itself: what was set aside, and what waits to be taken in."""
     parts = parts_of(request)
     found = fetch_one(request, customer_id, noted=False)
     box_id = found.row["box_id"]
@@ -240,4 +241,5 @@ def sync_now(request: Request, customer_id: str) -> Response:
                 continue
         store.note_sync(db, customer_id, parts.clock.now_utc())
         note_in(db, request, Action.UPDATE, found.verdict.ask, object_id=customer_id, fields=("synced_utc",))
+    take_in(parts.engine, parts.ring, parts.clock.now_utc(), box_id)
     return see_other(f"/customers/{customer_id}")

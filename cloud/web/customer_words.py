@@ -48,6 +48,7 @@ DEEDS = {
     "add": marked("Added"),
     "import": marked("Added from a sheet"),
     "change": marked("Changed"),
+    "branch": marked("Changed at the branch"),
     "delete": marked("Deleted"),
     "restore": marked("Restored"),
     "merge": marked("Another record was merged into it"),

@@ -18,9 +18,10 @@ from cloud.access.roles import SERVES, Right
 from cloud.access.shapes import customers as shapes
 from cloud.access.subjects import call_place
 from cloud.calls.numbers import whole_number
+from cloud.customers.from_branch import FAULTS
 from cloud.customers.profile import expiry, next_expiry, on_network
 from cloud.reading import Found, Look
-from cloud.store import boxes, calls, communications, customer_merges, customer_tags
+from cloud.store import boxes, branch_customers, calls, communications, customer_merges, customer_tags
 from cloud.store import customers as store
 from cloud.store.call_search import CallFilter
 from cloud.store.customer_writes import KEPT_FOR, history_of
@@ -61,7 +62,9 @@ def customer_page(request: Request, customer_id: str, tab: str = "basic") -> Res
     if tab not in TABS:
         raise HTTPException(404, marked("There is no such page."))
     found = fetch_one(request, customer_id, tab=tab)
-    facts = _facts(request, found) | TABS[tab](request, found) | {"tab": tab}
+    with read(parts_of(request).engine) as db:
+        at_branch = {"at_branch": branch_customers.state_of(db, customer_id), "branch_faults": FAULTS}
+    facts = _facts(request, found) | TABS[tab](request, found) | at_branch | {"tab": tab}
     return page(request, "customer.html", **facts)
 
 

@@ -2,7 +2,7 @@
 
 A record is one row; beside it stand its numbers as keys (`sync.phone`) and each change, old and new value.
 A delete leaves the row and its history; only search and pop-up no longer know it. Whoever asks says in which
-scope (`edge.store.scope`): a record outside it is not there.
+scope (`edge.store.scope`): a record outside it is not there. Head office is told of every save.
 
     CustomerError     (`sync.particulars`, with the check of what people write)
       NoSuchCustomer  none of that id in this scope
@@ -14,14 +14,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from edge.store.operations import Operation, add_operation
-from edge.store.popup_settings import NumberRules
+from edge.store.popup_settings import NumberRules, number_rules
 from edge.store.scope import Author, Scope
+from sync import outbox
 from sync.db import write
+from sync.events import ContactFact, CustomerSaved
 from sync.ids import new_id
 from sync.moment import to_text
 from sync.particulars import Contact, CustomerError, Particulars, check
@@ -29,6 +31,7 @@ from sync.phone import Number, indexed_digits, plain_number, read_number, same_l
 from sync.search import match, terms
 
 MOST_MATCHES = 20
+UNTOLD_AT_ONCE = 500
 MOST_LOOKED_AT = 200  # local numbers of other areas share a key
 
 
@@ -89,7 +92,7 @@ def add_customer(
     particulars, at_utc = check(particulars), to_text(now)
     row = new_row(new_id(), particulars, author, at_utc, at_utc, None)
     with write(db):
-        customer_no = insert(db, row, number_rows(particulars, rules))
+        customer_no = insert(db, row, number_rows(particulars, rules), author.user_name)
         add_operation(db, _on(by, row["id"]), at_utc)
     found = _one(db, "no = ?", (customer_no,))
     assert found is not None
@@ -125,6 +128,7 @@ def change_customer(
             raise ChangedSince(customer.id)
         db.execute("DELETE FROM customer_numbers WHERE customer_no = ?", (customer.no,))
         _insert_numbers(db, customer.no, number_rows(particulars, rules))
+        tell(db, customer.no, by.user_name or "", at_utc)
         _note_change(db, customer.id, at_utc, by, "changed", changes)
         add_operation(db, _on(by, customer.id), at_utc)
     found = _one(db, "no = ?", (customer.no,))
@@ -142,7 +146,11 @@ def delete_customers(db: sqlite3.Connection, numbers: Iterable[int], by: Operati
             ).fetchone()
             if row is None:
                 continue
-            db.execute("UPDATE customers SET deleted_utc = ?, terms = '' WHERE no = ?", (at_utc, no))
+            db.execute(
+                "UPDATE customers SET deleted_utc = ?, terms = '', revision = revision + 1 WHERE no = ?",
+                (at_utc, no),
+            )
+            tell(db, no, by.user_name or "", at_utc)
             db.execute("DELETE FROM customer_numbers WHERE customer_no = ?", (no,))
             _note_change(db, row["id"], at_utc, by, "deleted", {})
             add_operation(db, _on(by, row["id"]), at_utc)
@@ -252,19 +260,75 @@ def number_rows(particulars: Particulars, rules: NumberRules) -> tuple[tuple[str
     """(key, as said) of every number; a local number is kept with the branch's area put to it."""
     found = []
     for said in particulars.all_numbers:
-        number = read_number(said, rules.area_code, rules.access_digit)
-        whole = f"0{number.normal[3:]}" if number.kind == "fixed" and number.normal else said
-        whole += f"转{number.extension}" if number.extension and whole != said else ""
+        whole, number = _whole_number(said, rules)
         found += [(key, whole) for key in number.keys]
     return tuple(dict.fromkeys(found))
 
 
-def insert(db: sqlite3.Connection, row: dict[str, Any], numbers: Iterable[tuple[str, str]]) -> int:
-    """Add a row with its numbers inside the caller's `write`; its `no`."""
+def insert(
+    db: sqlite3.Connection, row: dict[str, Any], numbers: Iterable[tuple[str, str]], saved_by: str
+) -> int:
+    """Add a row with its numbers inside the caller's `write`, and its entry in the outbox; its `no`."""
     columns, places = ", ".join(row), ", ".join(f":{name}" for name in row)
     customer_no = db.execute(f"INSERT INTO customers ({columns}) VALUES ({places})", row).lastrowid or 0
     _insert_numbers(db, customer_no, numbers)
+    tell(db, customer_no, saved_by, row["changed_utc"])
     return customer_no
+
+
+def tell(db: sqlite3.Connection, customer_no: int, saved_by: str, at_utc: str) -> None:
+    """Put a customer as it is now into the outbox, inside the caller's `write`."""
+    columns = f"{_COLUMNS}, deleted_utc"
+    row = db.execute(f"SELECT {columns} FROM customers WHERE no = ?", (customer_no,)).fetchone()
+    one, is_deleted = _customer(row[:-1]), row["deleted_utc"] is not None
+    outbox.put(db, _fact(db, one, saved_by, at_utc, is_deleted), at_utc)
+    db.execute("UPDATE customers SET told_revision = revision WHERE no = ?", (customer_no,))
+
+
+def tell_taken_out(db: sqlite3.Connection, import_id: str, limit: int, at_utc: str) -> None:
+    """Tell of the first `limit` customers that an undone import is about to take out, as deleted."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM customers WHERE import_id = ? AND revision = 1 AND deleted_utc IS NULL"
+        " ORDER BY no LIMIT ?",
+        (import_id, limit),
+    ).fetchall()
+    for row in rows:
+        one = replace(_customer(row), revision=2)
+        outbox.put(db, _fact(db, one, one.author.user_name, at_utc, is_deleted=True), at_utc)
+
+
+def tell_untold(db: sqlite3.Connection, now: datetime, limit: int = UNTOLD_AT_ONCE) -> int:
+    """Tell of up to `limit` customers that were saved before head office was told of any; how many."""
+    with write(db):
+        rows = db.execute(
+            "SELECT no, creator_name FROM customers WHERE told_revision < revision LIMIT ?", (limit,)
+        ).fetchall()
+        for row in rows:
+            tell(db, row["no"], row["creator_name"], to_text(now))
+    return len(rows)
+
+
+def _fact(
+    db: sqlite3.Connection, one: Customer, saved_by: str, at_utc: str, is_deleted: bool
+) -> CustomerSaved:
+    """What head office is told: a local number is told whole, as it is kept beside the record."""
+    what, rules = one.particulars, number_rules(db)
+
+    def numbers(said: Iterable[str]) -> tuple[str, ...]:
+        return tuple(_whole_number(number, rules)[0] for number in said)
+
+    contacts = (ContactFact(who.name, who.title, numbers(who.numbers), who.level) for who in what.contacts)
+    return CustomerSaved(
+        one.id, one.revision, at_utc, saved_by, what.name, what.kind, numbers(what.numbers), tuple(contacts),
+        what.industry, what.tags, what.remark, one.author.user_name, one.created_utc, is_deleted,
+    )  # fmt: skip
+
+
+def _whole_number(said: str, rules: NumberRules) -> tuple[str, Number]:
+    """A local number with the branch's area put to it, another as it was written; and how it is read here."""
+    number = read_number(said, rules.area_code, rules.access_digit)
+    whole = f"0{number.normal[3:]}" if number.kind == "fixed" and number.normal else said
+    return whole + (f"转{number.extension}" if number.extension and whole != said else ""), number
 
 
 def _insert_numbers(db: sqlite3.Connection, customer_no: int, numbers: Iterable[tuple[str, str]]) -> None:

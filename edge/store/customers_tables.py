@@ -63,3 +63,15 @@ def m001_customers(db: sqlite3.Connection) -> None:
         """
         + index_script("customers", "no"),
     )
+
+
+@migrations()
+def m_told(db: sqlite3.Connection) -> None:
+    """Which revision of a customer head office has been told of; 0: none, as of those from before."""
+    run_script(
+        db,
+        """
+        ALTER TABLE customers ADD COLUMN told_revision INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX customers_untold ON customers (no) WHERE told_revision < revision;
+        """,
+    )

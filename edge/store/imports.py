@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
+from edge.store import customers
 from edge.store.operations import Operation, add_operation
 from sync.db import Migrations, run_script, write
 from sync.ids import new_id
@@ -135,7 +136,7 @@ def add_all(
                 for insert in batch:
                     insert()
     except BaseException:
-        _take_out(db, one)
+        _take_out(db, one, to_text(now))
         raise
     with write(db):
         db.execute("UPDATE imports SET state = 'done', file = NULL WHERE no = ?", (one.no,))
@@ -145,20 +146,20 @@ def add_all(
 
 def undo(db: sqlite3.Connection, one: Import, by: Operation, now: datetime) -> Undone:
     """Take out what an import added, but for records that somebody has changed since."""
-    undone = _take_out(db, one)
+    undone = _take_out(db, one, to_text(now))
     with write(db):
         add_operation(db, replace(by, subject=one.id), to_text(now))
     return undone
 
 
-def finish_undone(db: sqlite3.Connection) -> None:
+def finish_undone(db: sqlite3.Connection, now: datetime) -> None:
     """Take out what an import had added when the box stopped in the middle of it."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM imports WHERE state = 'adding'").fetchall()
     for row in rows:
-        _take_out(db, Import(*row))
+        _take_out(db, Import(*row), to_text(now))
 
 
-def _take_out(db: sqlite3.Connection, one: Import) -> Undone:
+def _take_out(db: sqlite3.Connection, one: Import, at_utc: str) -> Undone:
     fresh = "revision = 1 AND deleted_utc IS NULL" if one.into_table == "customers" else "deleted_utc IS NULL"
     total = int(
         db.execute(f"SELECT count(*) FROM {one.into_table} WHERE import_id = ?", (one.id,)).fetchone()[0]
@@ -166,9 +167,11 @@ def _take_out(db: sqlite3.Connection, one: Import) -> Undone:
     removed = 0
     while True:
         with write(db):
+            if one.into_table == "customers":
+                customers.tell_taken_out(db, one.id, BATCH, at_utc)
             gone = db.execute(
                 f"""DELETE FROM {one.into_table} WHERE no IN (
-                    SELECT no FROM {one.into_table} WHERE import_id = ? AND {fresh} LIMIT ?)""",
+                    SELECT no FROM {one.into_table} WHERE import_id = ? AND {fresh} ORDER BY no LIMIT ?)""",
                 (one.id, BATCH),
             ).rowcount
         removed += gone

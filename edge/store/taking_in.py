@@ -70,7 +70,8 @@ class Judge:
         except (Unfit, _Fault) as error:
             return Judged(None, str(error))
         row = customers.new_row(row_id, what, author, created_utc, self._now_utc, self._import_id)
-        return Judged(partial(customers.insert, self._db, row, customers.number_rows(what, self._rules)))
+        numbers, who = customers.number_rows(what, self._rules), self._importer.author.user_name
+        return Judged(partial(customers.insert, self._db, row, numbers, who))
 
     def communication(self, cells: Sequence[str]) -> Judged:
         """A row of `sync.sheets.COMMUNICATIONS`."""

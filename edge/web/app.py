@@ -14,6 +14,7 @@ from bottle import Bottle, HTTPError
 
 from edge.clock import Clock, SystemClock
 from edge.store.call_search import catch_up
+from edge.store.customers import tell_untold
 from edge.store.imports import finish_undone
 from edge.store.schema import open_store
 from edge.web import (
@@ -208,10 +209,13 @@ def build_app(
     settings: WebSettings, clock: Clock | None = None, stop: threading.Event | None = None
 ) -> Bottle:
     """The application; it brings the database's tables up to date first. `stop` ends the live streams."""
+    clock = clock or SystemClock()
     with closing(open_store(settings.database)) as db:
-        finish_undone(db)
+        finish_undone(db, clock.utc())
         catch_up(db)
-    site = Site.build(settings, clock or SystemClock(), stop or threading.Event())
+        while tell_untold(db, clock.utc()):
+            pass
+    site = Site.build(settings, clock, stop or threading.Event())
     app = Bottle()
     for route in ROUTES:
         app.route(route.path, route.method, callback=door(site, route))

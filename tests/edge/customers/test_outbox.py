@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from edge.store import communications
+from edge.store import communications, customers, imports
+from edge.store.popup_settings import NumberRules, number_rules, save_number_rules
 from sync.events import CommunicationAdded
+from sync.particulars import Contact
 from tests.edge.customers.conftest import BY, Shop
 
 
@@ -45,3 +48,75 @@ def test_without_its_entry_nothing_is_written_down(shop: Shop) -> None:
 def test_every_field_of_the_event_is_a_column_of_the_record(shop: Shop) -> None:
     columns = {row[1] for row in shop.db.execute("PRAGMA table_info(communications)")}
     assert set(CommunicationAdded.__slots__) - {"communication_id"} <= columns
+
+
+# -- customers
+
+
+def saves(shop: Shop) -> list[dict[str, Any]]:
+    rows = shop.db.execute("SELECT body FROM outbox WHERE kind = 'customer_saved' ORDER BY seq")
+    return [json.loads(row[0])["data"] for row in rows]
+
+
+def save(shop: Shop, one: customers.Customer, **what: Any) -> customers.Customer:
+    particulars = replace(one.particulars, **what)
+    return customers.change_customer(shop.db, one, particulars, number_rules(shop.db), BY, shop.now)
+
+
+def test_a_customer_is_told_whole_with_each_save(shop: Shop) -> None:
+    save_number_rules(shop.db, NumberRules("0871"), BY, shop.now)
+    contact = Contact("李会计", "财务", ("138 0013 8000",), 3)
+    made = shop.customer(
+        "东风", "65123456", of="ann", contacts=(contact,), tags=("新",), address="秘密巷七号"
+    )
+    save(shop, made, remark="老客户")
+    customers.delete_customers(shop.db, [made.no], BY, shop.now)
+    added, changed, gone = saves(shop)
+    assert (added["customer_id"], added["name"], added["creator_name"]) == (made.id, "东风", "ann")
+    assert added["numbers"] == ["087165123456"]  # whole, with the branch's area
+    (told_contact,) = added["contacts"]
+    assert told_contact == {"name": "李会计", "title": "财务", "numbers": ["138 0013 8000"], "level": 3}
+    assert [one["revision"] for one in (added, changed, gone)] == [1, 2, 3]
+    assert (changed["remark"], changed["saved_by"]) == ("老客户", BY.user_name)
+    assert [one.get("is_deleted", False) for one in (added, changed, gone)] == [False, False, True]
+    assert "秘密巷七号" not in str(saves(shop)), (
+        "an entry is kept as it came, and head office seals addresses"
+    )
+
+
+def test_a_save_that_changes_nothing_is_not_told(shop: Shop) -> None:
+    save(shop, shop.customer("东风", "65123456"))
+    assert len(saves(shop)) == 1
+
+
+def test_without_its_entry_no_customer_is_saved(shop: Shop) -> None:
+    made = shop.customer("东风", "65123456")
+    shop.db.execute("DROP TABLE outbox_streams")
+    for deed in (
+        lambda: shop.customer("x", "65123457"),
+        lambda: save(shop, made, remark="x"),
+        lambda: customers.delete_customers(shop.db, [made.no], BY, shop.now),
+    ):
+        with pytest.raises(sqlite3.Error):
+            deed()
+    rows = shop.db.execute("SELECT name, remark, revision, deleted_utc FROM customers").fetchall()
+    assert [tuple(row) for row in rows] == [("东风", "", 1, None)]
+
+
+def test_customers_from_before_are_told_once(shop: Shop) -> None:
+    for n in range(3):
+        shop.customer(f"客户{n}", f"6512345{n}")
+    shop.db.execute("DELETE FROM outbox")
+    shop.db.execute("UPDATE customers SET told_revision = 0")  # as they are after the upgrade
+    counts = [customers.tell_untold(shop.db, shop.now, 2) for _ in range(3)]
+    assert counts == [2, 1, 0] and {one["name"] for one in saves(shop)} == {"客户0", "客户1", "客户2"}
+
+
+def test_what_an_undone_sheet_had_added_is_told_as_deleted(shop: Shop) -> None:
+    kept, changed = shop.customer("a", "65123456"), shop.customer("b", "65123457")
+    one = imports.keep_file(shop.db, "customers", shop.users["boss"].id, b"x", 2, shop.now)
+    shop.db.execute("UPDATE customers SET import_id = ?", (one.id,))
+    save(shop, changed, remark="since")
+    assert imports.undo(shop.db, one, BY, shop.now) == imports.Undone(1, 1)
+    newest = saves(shop)[-1]
+    assert (newest["customer_id"], newest["revision"], newest["is_deleted"]) == (kept.id, 2, True)

@@ -142,7 +142,7 @@ def test_a_box_that_stopped_in_the_middle(shop: Shop) -> None:
     shop.customer("半个", "13800138000")
     shop.db.execute("UPDATE imports SET state = 'adding'")
     shop.db.execute("UPDATE customers SET import_id = ?", (kept.id,))
-    imports.finish_undone(shop.db)
+    imports.finish_undone(shop.db, shop.now)
     assert count(shop) == count(shop, "customer_numbers") == 0
     shop.db.execute("INSERT INTO customers_search (customers_search) VALUES ('integrity-check')")
 
