@@ -18,7 +18,7 @@ from cloud import clocks
 from cloud.calls.facets import facet_of
 from cloud.calls.numbers import LAST4, LAST8, party_of
 from cloud.orders.receipts import order_answered
-from cloud.store import branch_customers, communications, deletions, facets, schema, webhooks
+from cloud.store import branch_customers, communications, deletions, facets, happenings, schema
 from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
 from sync import bulk
 from sync.arriving import Origin
@@ -55,7 +55,7 @@ def call_ended(db: Connection, told: Sequence[Told]) -> None:
     facets.note(db, ((one.origin.box_id, found[-1]) for one, found in zip(told, searched, strict=True)))
     facets.refresh(db, facets.with_recordings(db, [one.event.call_id for one in told]))
     if told:
-        webhooks.note(db, CALL_ENDED, [one.event.call_id for one in told], told[0].origin.received_utc)
+        happenings.note(db, CALL_ENDED, [one.event.call_id for one in told], told[0].origin.received_utc)
 
 
 def recording_ready(db: Connection, told: Sequence[Told]) -> None:
@@ -79,7 +79,7 @@ def recording_ready(db: Connection, told: Sequence[Told]) -> None:
     gaps = ((one.event.recording_id, *_gap(gap)) for one in told for gap in one.event.gaps)
     _upsert(db, schema.gaps, ("recording_id", *GAP), gaps)
     if stored:
-        webhooks.note(db, RECORDING_STORED, [row[0] for row in stored], told[0].origin.received_utc)
+        happenings.note(db, RECORDING_STORED, [row[0] for row in stored], told[0].origin.received_utc)
     there = {row[0] for row in stored}
     facets.refresh(
         db, [one.event.call_id for one in told if one.event.gaps or one.event.recording_id in there]
@@ -122,7 +122,7 @@ def audio_stored(db: Connection, origin: Origin, recording_id: str, sha256: str,
         .values(state="stored", object_key=object_key, stored_utc=origin.received_utc)
     )
     if known.rowcount:
-        webhooks.note(db, RECORDING_STORED, [recording_id], origin.received_utc)
+        happenings.note(db, RECORDING_STORED, [recording_id], origin.received_utc)
     of_call = db.execute(select(table.c.call_id).where(table.c.id == recording_id)).scalar()
     if of_call is not None:
         facets.refresh(db, [of_call])

@@ -16,6 +16,7 @@ from cloud.customers.from_branch import particulars_of, with_changes
 from cloud.customers.record import Record, check
 from cloud.field_keys import Keyring
 from cloud.store import branch_customers as store
+from cloud.store import happenings
 from cloud.store.customer_rows import Whose
 from cloud.store.customer_tables import customers
 from cloud.store.customer_writes import (
@@ -27,6 +28,7 @@ from cloud.store.customer_writes import (
     save_customer,
 )
 from cloud.store.database import read, write
+from cloud.webhooks.kinds import CUSTOMER_SAVED
 from sync.particulars import Particulars, Unfit
 
 AT_ONCE = 100
@@ -44,8 +46,10 @@ def take_in(engine: Engine, ring: Keyring, now_utc: str, box_id: str = "", limit
             return 0
     with write(engine) as db:
         rows = store.waiting(db, box_id, limit)
+        faults = {row["id"]: _fault(db, ring, row, now_utc) for row in rows}
         for row in rows:
-            store.settle(db, row, now_utc, _fault(db, ring, row, now_utc))
+            store.settle(db, row, now_utc, faults[row["id"]])
+        happenings.note(db, CUSTOMER_SAVED, [one for one, fault in faults.items() if not fault], now_utc)
     return len(rows)
 
 

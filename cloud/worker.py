@@ -22,7 +22,7 @@ from cloud.field_keys import KeyFile
 from cloud.orders import keeping
 from cloud.releases import files
 from cloud.s3 import open_objects
-from cloud.store import answered, deletions, findings, reported_calls, webhooks
+from cloud.store import answered, deletions, findings, happenings, reported_calls, webhooks
 from cloud.store.customer_imports import undo_stale
 from cloud.store.customer_tags import apply_rules
 from cloud.store.customer_writes import KEPT_FOR, purge
@@ -94,10 +94,11 @@ def tell_webhooks(works: Works, now: datetime) -> None:
 
 
 def forget_answers(works: Works, now: datetime) -> None:
-    """Let go of answers kept for requests sent twice, and of reported calls whose end never was."""
+    """Let go of old answers to requests sent twice, of events, of reported calls whose end never was."""
     with write(works.engine) as db:
         answered.forget_old(db, to_text(now - answered.KEPT))
         reported_calls.forget_old(db, to_text(now - answered.KEPT))
+        happenings.forget_old(db, to_text(now - happenings.KEPT))
 
 
 def empty_recycle_bin(works: Works, now: datetime) -> None:

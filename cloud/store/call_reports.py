@@ -10,9 +10,11 @@ from cloud.access.log import Actor
 from cloud.calls import reports
 from cloud.calls.flags import REPORT
 from cloud.calls.reports import OPEN, StepRefused
+from cloud.store import happenings
 from cloud.store.call_notes import Call, set_flag
 from cloud.store.call_tables import call_report_steps, call_reports
 from cloud.store.schema import calls
+from cloud.webhooks.kinds import REPORT_SETTLED
 from sync.ids import new_id
 from sync.locale import marked
 
@@ -42,6 +44,8 @@ def take_step(db: Connection, report_id: str, step: str, text: str, by: Actor, n
     if db.execute(call_reports.update().where(*mine).values(values)).rowcount != 1:
         raise StepRefused(marked("Somebody else was quicker. Load the page again."))
     _note(db, report_id, step, text, by, now_utc)
+    if state == reports.ANSWERED:
+        happenings.note(db, REPORT_SETTLED, [report_id], now_utc)
     return row
 
 

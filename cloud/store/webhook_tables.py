@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 
 WAITING = text("state = 'waiting'")
 
@@ -15,6 +26,7 @@ class WebhookTables:
 
     hooks: Table
     deliveries: Table
+    happenings: Table
 
 
 def add_tables(metadata: MetaData) -> WebhookTables:
@@ -48,4 +60,16 @@ def add_tables(metadata: MetaData) -> WebhookTables:
         Index("webhook_deliveries_due", "due_utc", "id", sqlite_where=WAITING, postgresql_where=WAITING),
         Index("webhook_deliveries_by_hook", "hook_id", "id"),
     )
-    return WebhookTables(hooks, deliveries)
+    happenings = Table(  # a row for each run of things of one kind (cloud.store.happenings)
+        "happenings",
+        metadata,
+        Column("no", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+        Column("xact", BigInteger, nullable=False),  # the transaction's id; 0 on SQLite, which has one writer
+        Column("kind", Text, nullable=False),  # cloud.webhooks.kinds
+        Column("at_utc", Text, nullable=False),
+        Column("object_ids", Text, nullable=False),  # JSON list
+        Index("happenings_in_order", "xact", "no"),
+        Index("happenings_by_time", "at_utc"),
+        sqlite_autoincrement=True,  # a number that was forgotten is not given again
+    )
+    return WebhookTables(hooks, deliveries, happenings)

@@ -13,6 +13,7 @@ from cloud.web import (
     api_audit,
     api_calls,
     api_customers,
+    api_events,
     audio,
     cti,
     hooks,
@@ -59,6 +60,7 @@ API: dict[str, Route] = {
     f"POST {_APPLICATIONS}/{{request_id}}/{{act}}": Route(
         api_applications.decide_application, Right.APPLY, 204
     ),
+    "GET /api/v1/events": Route(api_events.list_events, Right.READ_CALLS),
     "GET /api/v1/audit": Route(api_audit.list_audit, Right.READ_AUDIT),
     "GET /api/v1/audit/{row_id}": Route(api_audit.get_audit_row, Right.READ_AUDIT),
     "POST /api/v1/cti": Route(cti.report_call, Right.REPORT_CALLS, 204),

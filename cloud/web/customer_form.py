@@ -22,7 +22,7 @@ from cloud.access.log import Action
 from cloud.access.roles import Right
 from cloud.customers.form import TEMPLATES, Clear, Typed, as_record, as_typed, check_new
 from cloud.customers.record import Record, check
-from cloud.store import boxes, customer_tags
+from cloud.store import boxes, customer_tags, happenings
 from cloud.store import customers as store
 from cloud.store.customer_rows import Whose
 from cloud.store.customer_writes import ChangedSince, New, add_customers, read_record, save_customer
@@ -34,6 +34,7 @@ from cloud.web.customer_reading import One, bounds, fetch_one, note_in, stamp_of
 from cloud.web.customers import rights_shown
 from cloud.web.door import person_of
 from cloud.web.parts import parts_of
+from cloud.webhooks.kinds import CUSTOMER_SAVED
 from sync.ids import new_id
 from sync.locale import marked
 from sync.particulars import Particulars, Unfit
@@ -85,6 +86,7 @@ def create(request: Request, typed: Typed, kind: str, served_by: str | None) -> 
         handed = _serve(request, db, whose.id, served_by)
         customer_tags.apply_to(db, whose.id, _today(request))
         deed = {"object_id": whose.id, "box_id": whose.box_id or "", "changes": handed}
+        happenings.note(db, CUSTOMER_SAVED, [whose.id], parts.clock.now_utc())
         note_in(db, request, Action.CREATE, verdict.ask, **deed)
     return whose.id
 
@@ -131,6 +133,8 @@ def change(
         customer_tags.apply_to(db, customer_id, _today(request))
         deed = {"object_id": customer_id, "box_id": row["box_id"] or "", "fields": tuple(changed)}
         deed |= {"changes": handed}
+        if changed:
+            happenings.note(db, CUSTOMER_SAVED, [customer_id], parts.clock.now_utc())
         note_in(db, request, Action.UPDATE, verdict.ask, **deed)
 
 

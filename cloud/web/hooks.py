@@ -37,7 +37,7 @@ class HookWanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field(description="https address that gets a POST for each happening")
-    kinds: list[str] = Field(description="call_ended, recording_stored", max_length=16)
+    kinds: list[str] = Field(description="call_ended, recording_stored, report_settled", max_length=16)
 
 
 class HookShown(BaseModel):

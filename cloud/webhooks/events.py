@@ -20,9 +20,9 @@ from cloud.access.guard import Person
 from cloud.access.log import Action, Actor
 from cloud.access.subjects import call_place
 from cloud.reading import Desk, Found, Look, NotGiven, NothingThere, give
-from cloud.store import calls
+from cloud.store import call_reports, calls
 from cloud.store.database import read
-from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
+from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED, REPORT_SETTLED
 
 CHANNEL = "webhook"
 
@@ -66,4 +66,15 @@ def tell_recording(
     return None if row is None else tell_call(engine, owner, row["call_id"], why, now)
 
 
-TOLD: Mapping[str, Telling] = MappingProxyType({CALL_ENDED: tell_call, RECORDING_STORED: tell_recording})
+def tell_report(
+    engine: Engine, owner: Person, report_id: str, why: Mapping[str, str], now: datetime
+) -> dict[str, Any] | None:
+    """The call whose record was reported as wrong."""
+    with read(engine) as db:
+        row = call_reports.find(db, report_id)
+    return None if row is None else tell_call(engine, owner, row["call_id"], why, now)
+
+
+TOLD: Mapping[str, Telling] = MappingProxyType(
+    {CALL_ENDED: tell_call, RECORDING_STORED: tell_recording, REPORT_SETTLED: tell_report}
+)
