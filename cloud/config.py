@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -54,6 +55,14 @@ def _check_public_url(value: str) -> str | None:
     if not value or (value.startswith(("http://", "https://")) and value.count("/") == 2):
         return None
     return f"must look like https://crm.example.cn with nothing after the name, got {value!r}"
+
+
+def _check_networks(value: str) -> str | None:
+    try:
+        _ = [ip_network(one) for one in value.split()]
+    except ValueError as error:
+        return f"must be networks such as 10.20.0.0/16 with spaces between them: {error}"
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +135,12 @@ class Settings:
 
     audit_days: int = setting(
         1827, minimum=1096, about="how long the audit trail is kept; at least as long as call records"
+    )
+
+    hook_networks: str = setting(
+        "",
+        check=_check_networks,
+        about="networks of your own that webhooks may be sent to, e.g. 10.20.0.0/16; public ones always are",
     )
 
     @property

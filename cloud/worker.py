@@ -29,6 +29,7 @@ from cloud.store.customer_writes import KEPT_FOR, purge
 from cloud.store.database import read, write
 from cloud.trail import Notary
 from cloud.webhooks.delivery import Office
+from cloud.webhooks.reach import Reach, read_networks
 from cloud.webhooks.sending import new_pool
 from sync.keys import key_in
 from sync.moment import to_text
@@ -89,7 +90,8 @@ def tell_webhooks(works: Works, now: datetime) -> None:
         if not webhooks.is_due(db, to_text(now)):
             return
     ring = KeyFile(works.settings.keys_file).ring(to_text(now))
-    count = Office(works.engine, ring, new_pool()).deliver(now)
+    reach = Reach(read_networks(works.settings.hook_networks))
+    count = Office(works.engine, ring, new_pool(), reach).deliver(now)
     _log.info("%d deliveries of webhooks tried", count)
 
 

@@ -98,6 +98,7 @@ HOUR_SIGNS = {  # so that nobody has to tell colours apart
 HAPPENINGS = {  # of webhooks
     "call_ended": marked("A call ended"),
     "recording_stored": marked("A recording is stored"),
+    "report_settled": marked("A report of a wrong record was answered"),
 }
 DELIVERY_STATES = {
     "waiting": marked("Waiting"),

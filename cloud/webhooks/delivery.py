@@ -12,7 +12,7 @@ import logging
 import random
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ from cloud.store import people, webhooks
 from cloud.store.database import read, write
 from cloud.webhooks.attempts import Answer, Outcome, State, outcome
 from cloud.webhooks.events import TOLD
+from cloud.webhooks.reach import Reach
 from cloud.webhooks.sending import send
 from cloud.webhooks.signing import DELIVERY, EVENT, SIGNATURE, signature
 from sync.moment import to_text
@@ -59,6 +60,7 @@ class Office:
     engine: Engine
     keys: Keyring
     pool: urllib3.PoolManager
+    reach: Reach = field(default_factory=Reach)
 
     def deliver(self, now: datetime) -> int:
         """Try a round of what is due; how many were tried."""
@@ -98,7 +100,7 @@ class Office:
             DELIVERY: letter.delivery["id"],
             SIGNATURE: signature(letter.secret, body, int(now.timestamp())),
         }
-        return send(self.pool, letter.delivery["url"], body, headers)
+        return send(self.pool, letter.delivery["url"], body, headers, self.reach)
 
     def _settle(self, letters: Sequence[Letter], answers: Iterable[Answer], now: datetime) -> None:
         now_utc = to_text(now)

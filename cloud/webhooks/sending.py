@@ -1,5 +1,7 @@
 """Sends one delivery over HTTPS: no redirection is followed, nothing waits longer than ten seconds.
 
+Where it may go `cloud.webhooks.reach` says.
+
 UrlRefused (ValueError)     not an address a hook may have
 """
 
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from cloud.webhooks.attempts import Answer
+from cloud.webhooks.reach import OutOfReach, Reach
 
 LONGEST_S = 10.0
 LONGEST_URL = 400
@@ -43,14 +46,29 @@ def new_pool() -> urllib3.PoolManager:
     )
 
 
-def send(pool: urllib3.PoolManager, url: str, body: bytes, headers: dict[str, str]) -> Answer:
-    """POST `body`; what came of it."""
+def send(pool: urllib3.PoolManager, url: str, body: bytes, headers: dict[str, str], reach: Reach) -> Answer:
+    """POST `body`; what came of it. The connection goes to the very address that `reach` has looked at."""
+    parts = urlsplit(url)
+    host, is_tls = parts.hostname or "", parts.scheme == "https"
+    port = parts.port or (443 if is_tls else 80)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        answer = pool.request("POST", url, body=body, headers=headers, redirect=False, preload_content=False)
+        address = reach.address_of(host, port)
+        named = {"server_hostname": host, "assert_hostname": host} if is_tls else {}
+        connection = pool.connection_from_host(address, port, parts.scheme, named)
+        answer = connection.urlopen(
+            "POST",
+            path,
+            body=body,
+            headers={"Host": parts.netloc} | headers,
+            redirect=False,
+            retries=False,
+            preload_content=False,
+        )
         try:
             answer.read(MOST_ANSWER_BYTES)
         finally:
             answer.close()
-    except urllib3.exceptions.HTTPError as error:
+    except (urllib3.exceptions.HTTPError, OutOfReach) as error:
         return Answer(fault=f"{type(error).__name__}: {error}"[:400])
     return Answer(answer.status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -99,5 +100,6 @@ def test_webhooks_are_told_by_the_worker(house: House, works: Works) -> None:
         call_id = house.add_call()
         with write(works.engine) as db:
             webhooks.note(db, CALL_ENDED, [call_id], now_utc)
+        works = replace(works, settings=replace(works.settings, hook_networks="127.0.0.0/8"))
         Rounds(works, {"tell_webhooks": STEPS["tell_webhooks"]}).step(NOON, 0.0)
         assert [headers["Branchline-Event"] for headers, _ in receiver.came] == [CALL_ENDED]

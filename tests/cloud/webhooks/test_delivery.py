@@ -21,6 +21,7 @@ from cloud.store.webhooks import DELIVERIES, HOOKS, NewHook, secret_place
 from cloud.webhooks.attempts import PAUSES_S, State
 from cloud.webhooks.delivery import UNSIGNED, WITHHELD, Office
 from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
+from cloud.webhooks.reach import Reach, read_networks
 from cloud.webhooks.sending import new_pool
 from cloud.webhooks.signing import DELIVERY, EVENT, SIGNATURE, check_signature
 from sync.arriving import Origin
@@ -31,6 +32,7 @@ from tests.cloud.webhooks.receiver import Receiver, receiving
 NOW_UTC = to_text(NOON)
 KEYS = Keyring((FieldKey.new(NOW_UTC),))
 SECRET = "told once"
+HERE = Reach(read_networks("127.0.0.0/8"))
 ORIGIN = Origin("box-01", NOW_UTC)
 
 
@@ -42,7 +44,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def office(house: House) -> Office:
-    return Office(house.parts.engine, KEYS, new_pool())
+    return Office(house.parts.engine, KEYS, new_pool(), HERE)
 
 
 def add_hook(house: House, url: str, role: str = "admin", *kinds: str) -> str:
@@ -172,6 +174,15 @@ def test_nobody_listens(house: House, office: Office) -> None:
     assert (row["state"], row["status"]) == (State.WAITING, 0) and "refused" in row["fault"]
 
 
+def test_without_leave_nothing_is_sent_to_this_machine(house: House, receiver: Receiver) -> None:
+    add_hook(house, receiver.url)
+    happens(house)
+    Office(house.parts.engine, KEYS, new_pool()).deliver(NOON)
+    (row,) = deliveries(house)
+    assert receiver.came == [] and (row["state"], row["status"]) == (State.WAITING, 0)
+    assert "127.0.0.1" in row["fault"] and "hook_networks" in row["fault"]
+
+
 def test_many_at_once_each_once(house: House, office: Office, receiver: Receiver) -> None:
     add_hook(house, receiver.url)
     add_hook(house, receiver.url, "manager")
@@ -199,7 +210,7 @@ def test_a_secret_that_cannot_be_read_holds_up_no_other_hook(house: House, recei
         owner_id = db.execute(select(HOOKS.c.owner_id)).scalar_one()
         webhooks.add_hook(db, NewHook("lost", owner_id, receiver.url, (CALL_ENDED,), other), NOW_UTC)
     happens(house)
-    assert Office(house.parts.engine, KEYS, new_pool()).deliver(NOON) == 2
+    assert Office(house.parts.engine, KEYS, new_pool(), HERE).deliver(NOON) == 2
     assert len(receiver.came) == 1
     assert sorted((row["state"], row["fault"]) for row in deliveries(house)) == [
         (State.DONE, ""),
@@ -223,7 +234,7 @@ def test_secret_outlives_the_key_it_was_sealed_with(house: House, receiver: Rece
     assert rows_left(house.parts.engine, both) == 1
     assert rotate_batch(house.parts.engine, both) == 1 and rotate_batch(house.parts.engine, both) == 0
     assert rows_left(house.parts.engine, both) == 0
-    Office(house.parts.engine, Keyring((newest,)), new_pool()).deliver(NOON)
+    Office(house.parts.engine, Keyring((newest,)), new_pool(), HERE).deliver(NOON)
     ((headers, body),) = receiver.came
     check_signature(SECRET, body, headers[SIGNATURE], int(NOON.timestamp()))
 
