@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +16,17 @@ from cloud.access.roles import Right
 from cloud.field_keys import FieldKey
 from cloud.store import answered
 from cloud.store.answered import LEASE, TakenOver, Turn
+from cloud.store.customer_writes import Stamp, delete_customers
 from cloud.store.database import read, write
 from cloud.store.schema import access_log, api
+from cloud.web.app import API
 from cloud.web.door import guarded, note_deed
 from cloud.web.once import OnceRoute
 from cloud.web.parts import parts_of
-from tests.cloud.house import NOON, House
+from tests.cloud.api_bodies import BODIES, headers_for
+from tests.cloud.house import NOON, House, open_house
+from tests.cloud.planting import PARAMETERS, path_of
+from tests.cloud.test_routes import own_application
 
 WANTED = {"name": "billing", "rights": ["read_calls"], "days": 30}
 LEASE_S = LEASE.total_seconds()
@@ -152,3 +158,34 @@ def test_a_lease_is_taken_by_one_only(house: House, age_s: float, taken: bool) -
         answered.keep(db, winner, 201, {}, b"")
         after = answered.begin(db, third, "asked", now)
         assert after is not None and (after.status, after.done_id) == (201, "y")
+
+
+POSTS = [address for address in API if address.startswith("POST")]
+WITHOUT_ONE = {"POST /api/v1/webhook-deliveries/{delivery_id}/again"}  # takes a delivery that was given up
+
+
+@pytest.mark.parametrize("address", sorted(set(POSTS) - WITHOUT_ONE))
+def test_every_deed_of_the_api_says_in_its_transaction_that_it_is_done(tmp_path: Path, address: str) -> None:
+    """Or it would be done again when the process dies before its answer is kept."""
+    house = open_house(tmp_path)
+    client = house.visitor("admin")
+    own = {"request_id": lambda house: own_application(house, client), "act": lambda _: "withdraw"}
+    own["customer_id"] = deleted_customer if "/restore" in address else PARAMETERS["customer_id"]
+    path = path_of(house, address, own)
+    headers = headers_for(house, client, address, path) | {"Idempotency-Key": "k1"}
+    body = dict(BODIES.get(address) or {})
+    if "purpose" in body:
+        body["purpose"] = "administration"
+    done = client.post(path, json=body, headers=headers)
+    assert done.is_success, done.text
+    with read(house.parts.engine) as db:
+        (row,) = db.execute(select(api.answered)).mappings()
+    assert row["done_id"] and row["status"] == done.status_code
+
+
+def deleted_customer(house: House) -> str:
+    customer_id = house.add_customer()
+    with write(house.parts.engine) as db:
+        stamp = Stamp("wang", house.parts.clock.now_utc())
+        delete_customers(db, house.parts.ring, [customer_id], "", stamp, None)
+    return customer_id

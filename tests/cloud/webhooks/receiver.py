@@ -17,6 +17,7 @@ class Receiver:
     statuses: list[int] = field(default_factory=list)
     came: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     location: str = ""  # of a redirection
+    arrived: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
@@ -33,6 +34,7 @@ def receiving() -> Iterator[Receiver]:
                 self.send_header("Location", receiver.location)
             self.send_header("Content-Length", "0")
             self.end_headers()
+            receiver.arrived.set()
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
