@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0091"
-down_revision = "0080"
+down_revision = "0101"
 
 _WAITS = sa.text("revision > taken_revision")
 
