@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from cloud.store.answered import LEASE, TakenOver, Turn
 from cloud.store.customer_writes import Stamp, delete_customers
 from cloud.store.database import read, write
 from cloud.store.schema import access_log, api
-from cloud.web.app import API
+from cloud.web.app import API, build_app
 from cloud.web.door import guarded, note_deed
 from cloud.web.once import OnceRoute
 from cloud.web.parts import parts_of
@@ -43,6 +44,13 @@ def leave_at_work(house: House, client: TestClient, done_id: str | None = None) 
     with write(house.parts.engine) as db:
         db.execute(api.tokens.delete().where(api.tokens.c.revoked_utc.is_(None)))
         db.execute(api.answered.update().values(status=0, headers="{}", body=b"", done_id=done_id))
+
+
+def add_route(house: House, path: str, endpoint: Any) -> None:
+    """A POST of the API besides those there are."""
+    needs = [Depends(guarded(Right.MAKE_TOKENS))]
+    more = {"methods": ["POST"], "dependencies": needs, "route_class_override": OnceRoute}
+    house.app.router.add_api_route(path, endpoint, **more)
 
 
 def count(house: House, table: Any) -> int:
@@ -93,6 +101,7 @@ def test_an_answer_whose_key_is_gone_is_lost_and_not_done_again(house: House) ->
 
 def test_who_was_taken_for_dead_and_wakes_up_commits_nothing(house: House) -> None:
     """The first is so slow that its lease lapses; the second does it; the first finds that out in time."""
+    house = replace(house, app=build_app(house.parts))  # its routes are nobody else's
     client, inner = house.visitor("manager"), []
 
     def slow(request: Request) -> dict[str, str]:
@@ -104,13 +113,7 @@ def test_who_was_taken_for_dead_and_wakes_up_commits_nothing(house: House) -> No
             note_deed(request, db, Action.CREATE, "tokens", f"made by {len(inner)}")
         return {"made": "yes"}
 
-    house.app.router.add_api_route(
-        "/api/v1/slow",
-        slow,
-        methods=["POST"],
-        dependencies=[Depends(guarded(Right.MAKE_TOKENS))],
-        route_class_override=OnceRoute,
-    )
+    add_route(house, "/api/v1/slow", slow)
     outer = post(house, client, "/api/v1/slow")
     assert (outer.status_code, inner[1].status_code) == (409, 200)
     with read(house.parts.engine) as db:
@@ -119,6 +122,7 @@ def test_who_was_taken_for_dead_and_wakes_up_commits_nothing(house: House) -> No
 
 
 def test_what_broke_after_its_deed_may_not_come_again(house: House) -> None:
+    house = replace(house, app=build_app(house.parts))
     client, tries = house.visitor("manager"), []
 
     def breaks(request: Request) -> None:
@@ -127,13 +131,7 @@ def test_what_broke_after_its_deed_may_not_come_again(house: House) -> None:
             note_deed(request, db, Action.CREATE, "tokens", "made")
         raise ZeroDivisionError
 
-    house.app.router.add_api_route(
-        "/api/v1/breaks",
-        breaks,
-        methods=["POST"],
-        dependencies=[Depends(guarded(Right.MAKE_TOKENS))],
-        route_class_override=OnceRoute,
-    )
+    add_route(house, "/api/v1/breaks", breaks)
     assert post(house, client, "/api/v1/breaks").status_code == 500
     house.clock.advance(LEASE_S)
     assert post(house, client, "/api/v1/breaks").status_code == 409 and tries == [1]
