@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 
 import msgspec
 
@@ -26,7 +25,6 @@ from sync.manifest import (
     entry_leaf,
 )
 
-GRACE = timedelta(seconds=30)  # after an hour's end: what was begun in it may still be on its way
 DAY_STREAM = "day"  # the stream a day's part names: the manifests themselves
 
 migrations = Migrations("manifests")
