@@ -49,7 +49,8 @@ class Views:
 
     def translate(self, text: str, language: str, **values: object) -> str:
         """A marked text in `language`."""
-        return str(self._translations[language].gettext(text)) % values
+        said = str(self._translations[language].gettext(text))
+        return said % values if values else said  # what was said already may hold a sign of per cent
 
 
 def _environment(

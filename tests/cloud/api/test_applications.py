@@ -55,6 +55,7 @@ def test_decided_by_somebody_else_who_sees_the_words_masked(house: House, agent:
         {"purpose": "curiosity"},
         {"reason": "x"},
         {"about": ["not a number"]},
+        {"about": ["100 %"]},
         {"from": "yesterday"},
         {"actions": []},
         {"hours": 0},
