@@ -31,7 +31,7 @@ run: setup  ## broker, head office and a box with four virtual lines; prints add
 	@$(PY) -m tests.demo
 
 test: setup setup-test  ## every test that needs no hardware
-	@$(PY) -m pytest -n 2 --dist loadgroup
+	@$(PY) -m pytest -n 3 --dist loadgroup
 
 check: setup $(STAMPS)/typings  ## lint, types, layers, catalogues, every firmware file compiled
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from sync.settings import read_toml, setting
+from sync.settings import read_toml, setting, shown
 
 LANGUAGES = ("zh", "en")
 BACKENDS = ("sqlite", "postgresql")
@@ -27,7 +27,7 @@ def _check_time_zone(value: str) -> str | None:
         return None
     close = get_close_matches(value, available_timezones(), n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    return f"must be an IANA time zone such as Asia/Shanghai, got {value!r}{hint}"
+    return f"must be an IANA time zone such as Asia/Shanghai, got {shown(value)}{hint}"
 
 
 def _check_database_url(value: str) -> str | None:
@@ -42,26 +42,22 @@ def _check_database_url(value: str) -> str | None:
 
 
 def _check_objects(value: str) -> str | None:
-    if (
-        not value
-        or value.startswith("/")
-        or re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[\w./-]*)?", value)
-    ):
+    if not value or value.startswith("/") or _BUCKET.fullmatch(value):
         return None
-    return f"must be an absolute folder or s3://bucket/prefix, got {value!r}"
+    return f"must be an absolute folder or s3://bucket/prefix, got {shown(value)}"
 
 
 def _check_public_url(value: str) -> str | None:
     if not value or (value.startswith(("http://", "https://")) and value.count("/") == 2):
         return None
-    return f"must look like https://crm.example.cn with nothing after the name, got {value!r}"
+    return f"must look like https://crm.example.cn with nothing after the name, got {shown(value)}"
 
 
 def _check_networks(value: str) -> str | None:
     try:
         _ = [ip_network(one) for one in value.split()]
-    except ValueError as error:
-        return f"must be networks such as 10.20.0.0/16 with spaces between them: {error}"
+    except ValueError:
+        return f"must be networks such as 10.20.0.0/16 with spaces between them, got {shown(value)}"
     return None
 
 

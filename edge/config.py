@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 from edge.line_settings import COUNTRIES, MOST_LINES, RING_SHARE, LineBlock, LineSettings
 from edge.numbers import read_patterns
 from edge.schedule import read_holidays, read_schedule
-from sync.settings import SettingsError, read_toml, setting
+from sync.settings import SettingsError, read_toml, setting, shown
 
 
 def _check_holidays(value: str) -> str | None:
@@ -31,7 +31,7 @@ def _check_pattern(value: str) -> str | None:
 
 def _check_zone(value: str) -> str | None:
     known = value in available_timezones()
-    return None if known else f"must be a time zone such as Asia/Shanghai, got {value!r}"
+    return None if known else f"must be a time zone such as Asia/Shanghai, got {shown(value)}"
 
 
 def _fault(read: Callable[[], object]) -> str | None:

@@ -47,13 +47,13 @@ class Limits:
         """What is wrong with `value`, or None."""
         if self.choices and value not in self.choices:
             close = _nearest(str(value), self.choices)
-            return f"must be one of {', '.join(self.choices)}, got {_shown(value)}{close}"
+            return f"must be one of {', '.join(self.choices)}, got {shown(value)}{close}"
         if self.absolute and not Path(value).is_absolute():
-            return f"must be a full path beginning with /, got {_shown(str(value))}"
+            return f"must be a full path beginning with /, got {shown(str(value))}"
         if self.minimum is not None and not value >= self.minimum:
-            return f"must be at least {self.minimum:g}, got {_shown(value)}"
+            return f"must be at least {self.minimum:g}, got {shown(value)}"
         if self.maximum is not None and not value <= self.maximum:
-            return f"must be at most {self.maximum:g}, got {_shown(value)}"
+            return f"must be at most {self.maximum:g}, got {shown(value)}"
         return self.check(value) if self.check else None
 
 
@@ -133,7 +133,7 @@ def _read_value(value: Any, hint: Any, field: dataclasses.Field[Any], where: str
         return _read_rows(value, typing.cast(type, row), where, faults)
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
-            faults.append(f"{where} must be a table ([{where}]), got {_shown(value)}")
+            faults.append(f"{where} must be a table ([{where}]), got {shown(value)}")
             return None
         return _read_table(value, typing.cast(type, hint), where + ".", faults)
     return _read_scalar(value, hint, field, where, faults)
@@ -141,7 +141,7 @@ def _read_value(value: Any, hint: Any, field: dataclasses.Field[Any], where: str
 
 def _read_rows(value: Any, row: type[Any], where: str, faults: list[str]) -> Any:
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        faults.append(f"{where} must be a list of tables ([[{where}]]), got {_shown(value)}")
+        faults.append(f"{where} must be a list of tables ([[{where}]]), got {shown(value)}")
         return None
     return tuple(_read_table(one, row, f"{where}[{at}].", faults) for at, one in enumerate(value, start=1))
 
@@ -153,7 +153,7 @@ def _read_scalar(value: Any, hint: Any, field: dataclasses.Field[Any], where: st
     if wanted is Path and isinstance(value, str):
         value = Path(value)
     if type(value) is not wanted and not (wanted is Path and isinstance(value, Path)):
-        faults.append(f"{where} must be {TYPE_WORDS[wanted]}, got {_shown(value)}")
+        faults.append(f"{where} must be {TYPE_WORDS[wanted]}, got {shown(value)}")
         return None
     fault = field.metadata["limits"].fault(value)
     if fault:
@@ -178,7 +178,7 @@ def _nearest(key: str, known: typing.Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value as it stands in the file, as far as a reader wants to see it."""
     text = repr(value)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."

@@ -91,6 +91,7 @@ def test_a_newcomer_hears_a_call_at_the_branch_and_at_head_office(chromium: Brow
     plays(branch)
     branch.screenshot(path=PICTURES / "branch-call.png", full_page=True)
     # head office has it without a reload
+    head_office.get_by_role("link", name="通话记录").click()
     there = head_office.locator("tr", has_text="王**").first
     expect(there).to_be_visible(timeout=30_000)
     head_office.screenshot(path=PICTURES / "head-office-calls.png", full_page=True)

@@ -216,7 +216,7 @@ def test_the_page_leads_to_earlier_calls_and_keeps_the_filter(house: House) -> N
     assert onward and "direction=in" in onward[1]
     second = client.get(onward[1].replace("&amp;", "&")).text
     assert second.count('id="call-') == 1
-    assert "hx-get" not in second  # only the newest page refreshes itself
+    assert "every 1s" in first and "every 1s" not in second  # only the newest page refreshes itself
 
 
 def poll_path(text: str) -> str:
@@ -307,7 +307,7 @@ def test_the_call_page_tells_what_is_known(house: House) -> None:
     assert f'src="/api/v1/recordings/{recording_id}/audio"' in page
     assert "Gap at 0:05, 1.000 s missing" in page and "the box was too slow" in page
     assert "judged by sound alone" in page
-    assert "hx-get" not in page  # everything has arrived
+    assert "/recordings?seen=" not in page  # everything has arrived
 
 
 def test_a_recording_on_its_way_appears_by_itself(house: House) -> None:
@@ -325,7 +325,7 @@ def test_a_recording_on_its_way_appears_by_itself(house: House) -> None:
 
 def test_a_missed_call_waits_for_no_recording(house: House) -> None:
     call_id = house.add_call(outcome="missed", answered_utc=None, duration_ms=0)
-    assert "hx-get" not in house.visitor("agent").get(f"/calls/{call_id}").text
+    assert "/recordings?seen=" not in house.visitor("agent").get(f"/calls/{call_id}").text
 
 
 @pytest.mark.parametrize("path", ["/calls/none", "/api/v1/calls/none", "/calls/none/recordings"])
