@@ -32,7 +32,10 @@ def parse_cursor(secret: bytes, same_list: str, cursor: str) -> Position:
     """The inverse of `make_cursor`; CursorForged for anything else."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        data = base64.b64decode(padded, altchars=b"-_", validate=True)
+        if base64.urlsafe_b64encode(data).decode() != padded:
+            raise CursorForged("a cursor that is written otherwise")  # the last character has bits to spare
+        text = data.decode()
         place, _, signature = text.rpartition(" ")
         started_utc, call_id = place.split(" ")
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:

@@ -25,6 +25,8 @@ from tests.edge.web.conftest import Branch
 RATE_HZ, SECONDS = 8000, 6
 LONG_NAME = "昆明市官渡区东风东路云岭通信设备销售服务有限责任公司第三营业部"
 LINES = {1: "前台", 2: "客服一", 3: LONG_NAME[:24], 4: "传真"}
+# Where it is two in the afternoon now: what happened in the last hours happened today.
+AFTERNOON = f"Etc/GMT{datetime.now(UTC).hour - 14:+d}"
 BY = Operation("test", "done", "192.0.2.1", "root")
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from edge.ring import RingWriter
 from edge.store.requests import new_requests
 from edge.store.rights import LEVEL_RIGHTS, Right
+from tests.browser.a_days_work import AFTERNOON
 from tests.browser.test_branch_page import now
 from tests.edge.web.conftest import Branch
 from tests.fakes import wait_for
@@ -26,7 +27,7 @@ def branch(tmp_path: Path) -> Iterator[Branch]:
     ring, over = RingWriter.create(tmp_path / "hat0.ring", 8000, 2, 4.0), threading.Event()
     folder = tmp_path / "box"
     folder.mkdir()
-    made = Branch(folder, rings=(ring.path,))
+    made = Branch(folder, rings=(ring.path,), time_zone=AFTERNOON)
     made.user("lin", "ordinary", rights=LEVEL_RIGHTS["ordinary"] | {Right.LISTEN})
     made.call("call-1", state="open", outcome="open", started_utc=now())
     made.line(1, "talking", name="Front", call_id="call-1", since_utc=now())

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 
 from sync.db import write
 from sync.moment import to_text
+from tests.browser.a_days_work import AFTERNOON
 from tests.browser.conftest import Served, becomes
 from tests.edge.web.conftest import Branch
 
@@ -36,7 +37,7 @@ WATCH = """() => {
 
 @pytest.fixture
 def branch(tmp_path: Path) -> Iterator[Branch]:
-    made = Branch(tmp_path)
+    made = Branch(tmp_path, time_zone=AFTERNOON)
     made.user("lin", "ordinary")
     for line in (1, 2):
         made.line(line, name=f"Line {line}", since_utc=now())

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 from edge.web.app import PAGES
 from edge.web.authority import Authority
 from sync.sheets import CUSTOMERS, write_sheet
-from tests.browser.a_days_work import fill, ring
+from tests.browser.a_days_work import AFTERNOON, fill, ring
 from tests.browser.conftest import AXE, PICTURES, log_in, served_page
 from tests.edge.web.conftest import Branch
 
@@ -172,7 +172,7 @@ def box(tmp_path: Path) -> Iterator[Branch]:
     """A branch with an authority of its own."""
     authority = Authority(tmp_path / "tls", "东风路营业厅", ("localhost",), lambda: ("127.0.0.1",))
     authority.keep(datetime.now(UTC))
-    made = Branch(tmp_path, authority=authority, box_name="东风路营业厅")
+    made = Branch(tmp_path, authority=authority, box_name="东风路营业厅", time_zone=AFTERNOON)
     yield made
     made.db.close()
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from sync.db import write
-from tests.browser.a_days_work import fill, ring
+from tests.browser.a_days_work import AFTERNOON, fill, ring
 from tests.browser.conftest import becomes, clean_page
 from tests.edge.web.conftest import PASSWORD, Branch
 
@@ -33,7 +33,7 @@ TABBABLE = """(controls) => [...document.querySelectorAll(controls)]
 
 @pytest.fixture
 def branch(tmp_path: object) -> Iterator[Branch]:
-    made = Branch(tmp_path)  # type: ignore[arg-type]
+    made = Branch(tmp_path, time_zone=AFTERNOON)  # type: ignore[arg-type]
     fill(made)
     yield made
     made.db.close()

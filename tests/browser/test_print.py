@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.a_days_work import LONG_NAME, ago, fill
+from tests.browser.a_days_work import AFTERNOON, LONG_NAME, ago, fill
 from tests.browser.conftest import PICTURES, clean_page, log_in
 from tests.edge.web.conftest import Branch
 
@@ -25,7 +25,7 @@ WORDS = {
 
 @pytest.fixture
 def branch(tmp_path: Path) -> Iterator[Branch]:
-    made = Branch(tmp_path, box_name="东风路营业厅")
+    made = Branch(tmp_path, box_name="东风路营业厅", time_zone=AFTERNOON)
     fill(made)
     for at in range(ROWS):
         made.call(

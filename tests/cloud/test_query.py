@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloud.calls.facets import Wish
@@ -136,6 +136,7 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
 
 
 @given(st.integers(0, 200), st.integers(1, 255))
+@example(-1, 1).via("bits of the last character that say nothing")
 def test_a_cursor_with_one_byte_changed_is_refused(at: int, by: int) -> None:
     cursor = make_cursor(SECRET, "", Position("2026-03-02T04:00:00.000Z", "call"))
     spot = at % len(cursor)

@@ -123,7 +123,9 @@ class Branch:
         self.recordings = folder / "recordings"
         self.recordings.mkdir()
         self.settings = WebSettings(
-            folder / "branch.db", self.recordings, time_zone="Asia/Shanghai", language="en", **settings
+            folder / "branch.db",
+            self.recordings,
+            **({"time_zone": "Asia/Shanghai", "language": "en"} | settings),
         )
         self.db = open_store(self.settings.database)
         self.app = build_app(self.settings, self.clock, self.stop)
