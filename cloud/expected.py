@@ -14,9 +14,9 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Table, select
 
 from cloud import clocks
-from cloud.apply import CALL, READY
+from cloud.apply import CALL, FOUND_BY, READY, found_by
 from cloud.kept import bytes_of, is_alias
-from cloud.store import branch_customers, deletions, schema
+from cloud.store import branch_customers, deletions, facets, schema
 from cloud.store.communications import FACT
 from cloud.store.customer_tables import communications
 from sync.arriving import Origin
@@ -47,7 +47,8 @@ def event_of(row: RowMapping) -> Any | None:
     if row["code"] or is_alias(row) or row["kind"] not in EVENT_TYPES:
         return None
     try:
-        return read_event(unpack_entry(bytes_of(row)))
+        entry = unpack_entry(bytes_of(row))
+        return read_event(entry) if entry.kind == row["kind"] else None
     except (EnvelopeError, msgspec.DecodeError):
         return None
 
@@ -115,6 +116,9 @@ def _wanted_call(db: Connection, row: RowMapping, event: CallEnded) -> dict[str,
     fields = {name: getattr(event, name) for name in CALL}
     (correction,) = clocks.corrections(db, [told_by(row, event)])
     own = {"box_id": row["box_id"], "received_utc": row["received_utc"]}
+    *party, facet = found_by(event)
+    facet |= facets.marks_of(db, [event.call_id])[event.call_id]
+    own |= dict(zip(FOUND_BY, (*party, facet), strict=True))
     return fields | own | dict(zip(clocks.COLUMNS, correction, strict=True))
 
 

@@ -35,19 +35,25 @@ def refresh(db: Connection, call_ids: Iterable[str]) -> None:
     ids = sorted(set(call_ids))
     if not ids:
         return
-    found = bulk.select_in(db, recordings, ("call_id", "id", "state"), "call_id", ids)
-    gapped = {
-        one for (one,) in bulk.select_in(db, gaps, ("recording_id",), "recording_id", [r[1] for r in found])
-    }
-    marks = dict.fromkeys(ids, 0)
-    for call_id, recording_id, state in found:
-        marks[call_id] |= (AUDIO if state == "stored" else 0) | (GAP if recording_id in gapped else 0)
+    marks = marks_of(db, ids)
     rows = bulk.select_in(db, calls, ("id", "box_id", "facet"), "id", ids)
     fresh = [(id_, box_id, facet & ~MARKS | marks[id_]) for id_, box_id, facet in rows]
     changed = [new for new, old in zip(fresh, rows, strict=True) if tuple(new) != tuple(old)]
     for id_, _, facet in changed:
         db.execute(calls.update().where(calls.c.id == id_).values(facet=facet))
     note(db, ((box_id, facet) for _, box_id, facet in changed))
+
+
+def marks_of(db: Connection, call_ids: Sequence[str]) -> dict[str, int]:
+    """The audio and gap bits of those calls, as their recordings say."""
+    found = bulk.select_in(db, recordings, ("call_id", "id", "state"), "call_id", call_ids)
+    gapped = {
+        one for (one,) in bulk.select_in(db, gaps, ("recording_id",), "recording_id", [r[1] for r in found])
+    }
+    marks = dict.fromkeys(call_ids, 0)
+    for call_id, recording_id, state in found:
+        marks[call_id] |= (AUDIO if state == "stored" else 0) | (GAP if recording_id in gapped else 0)
+    return marks
 
 
 def with_recordings(db: Connection, call_ids: Sequence[str]) -> set[str]:
