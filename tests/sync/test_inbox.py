@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, MetaData, event, select
+from sqlalchemy import Column, Connection, Engine, MetaData, Table, event, select
 from sqlalchemy.exc import OperationalError
 
 from cloud.store import boxes
@@ -85,8 +85,14 @@ def box() -> Box:
 
 
 def rows(engine: Engine, name: str) -> list[dict[str, Any]]:
+    """All rows of that table in the order of their keys: a server may give them in any."""
+    table = getattr(inbox_tables, name)
     with write(engine) as db:
-        return [dict(row) for row in db.execute(select(getattr(inbox_tables, name))).mappings()]
+        return [dict(row) for row in db.execute(select(table).order_by(*_order(table))).mappings()]
+
+
+def _order(table: Table) -> list[Column[Any]]:
+    return [table.c[one] for one in ("epoch", "stream", "seq") if one in table.c] or list(table.primary_key)
 
 
 def test_a_batch_is_applied_once(engine: Engine, inbox: Inbox, box: Box, applied: Applied) -> None:
