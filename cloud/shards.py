@@ -6,7 +6,8 @@
 A worker renews what it holds and takes what has lapsed, by the database's clock alone. Each transaction that
 writes for a shard first asks the fence whether the shard is still this worker's under the same term; one that
 was paused for longer than its lease finds another term there and writes nothing. Nothing depends on the
-broker: a message to a worker that lost the shard is not acknowledged, so the box sends it again.
+broker: a message to a worker that lost the shard is not acknowledged, so the box sends it again. What a
+paused worker has locked is set free: whoever takes its shards over ends its sessions first.
 
     Fenced    a shard was taken over by another worker
 """
@@ -26,7 +27,7 @@ from sync.topics import SHARDS
 
 LEASE_S = 10.0
 RENEWALS = 4  # within one lease
-_LOCK = 0x6272_6C73
+RENEWAL_LOCK = 0x6272_6C73  # PostgreSQL's, any number
 FREE = ""  # until_utc of a shard that was given up: earlier than any time
 _COLUMNS = ("shard", "worker", "term", "until_utc")
 
@@ -76,10 +77,12 @@ class Leases:
 
     def renew(self) -> None:
         """Keep what is held, give up what is more than a fair share, take what has lapsed."""
-        self._end_lapsed_sessions()
+        with write(self.engine) as db:  # one that was paused in the midst of this holds the lock
+            self._end_lapsed_sessions(db, self.utc(db, 0.0))
         with write(self.engine) as db:
-            _alone(db)
+            _alone(db, self.lease_s / RENEWALS)
             now, until = self.utc(db, 0.0), self.utc(db, self.lease_s)
+            self._end_lapsed_sessions(db, now)
             fair = self._fair_share(db, now, until)
             rows = {row["shard"]: row for row in db.execute(select(shard_leases)).mappings()}
             mine = [shard for shard, term in self.held.items() if self._is_ours(rows.get(shard), term)]
@@ -118,17 +121,21 @@ class Leases:
         alive = len(db.execute(select(ingest_workers.c.worker)).all())
         return -(-SHARDS // alive)
 
-    def _end_lapsed_sessions(self) -> None:
-        """End what workers that did not renew have left open: a paused one would keep its rows locked."""
-        if self.engine.dialect.name != "postgresql":
+    def _end_lapsed_sessions(self, db: Connection, now: str) -> None:
+        """End what workers that did not renew have left open: a paused one would keep its rows locked.
+
+        Before shards are taken, by the same `now` as they are: a worker that lapsed in between would be
+        forgotten with its session open.
+        """
+        if db.dialect.name != "postgresql":
             return  # whoever is paused while it writes to SQLite holds up everybody
-        with write(self.engine) as db:
-            lapsed = ingest_workers.c.until_utc < self.utc(db, 0.0)
-            workers = db.execute(select(ingest_workers.c.worker).where(lapsed)).scalars()
-            names = [application_name(worker) for worker in workers]
-            if not self._begun:
-                names.append(application_name(self.worker))  # of before we began
-            db.exec_driver_sql(_END_SESSIONS, (names,))
+        workers = db.execute(
+            select(ingest_workers.c.worker).where(ingest_workers.c.until_utc < now)
+        ).scalars()
+        names = [application_name(worker) for worker in workers]
+        if not self._begun:
+            names.append(application_name(self.worker))  # of before we began
+        db.exec_driver_sql(_END_SESSIONS, (names,))
 
     def _is_ours(self, row: RowMapping | None, term: int) -> bool:
         return row is not None and (row["worker"], row["term"]) == (self.worker, term)
@@ -147,7 +154,8 @@ def application_name(worker: str) -> str:
     return f"branchline-ingest-{worker}"
 
 
-def _alone(db: Connection) -> None:
-    """One worker renews at a time; SQLite has one writer anyway."""
+def _alone(db: Connection, wait_s: float) -> None:
+    """One worker renews at a time, or OperationalError after `wait_s`; SQLite has one writer anyway."""
     if db.dialect.name == "postgresql":
-        db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        db.exec_driver_sql(f"SET LOCAL lock_timeout = {round(wait_s * 1000)}")
+        db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": RENEWAL_LOCK})

@@ -38,8 +38,8 @@ def keep_ahead(engine: Engine, now: datetime) -> list[str]:
     if engine.dialect.name != "postgresql":
         return []
     with write(engine) as db:
-        db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         db.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
+        db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         return [
             make_month(db, table, key, month)
             for table, key in PARTITIONED.items()

@@ -12,9 +12,9 @@ from starlette.responses import Response, StreamingResponse
 
 from cloud.access.decision import Verb
 from cloud.access.log import Action
+from cloud.exporting import TooMany
 from cloud.reading import Look, NothingThere
 from cloud.reading import NotGiven as NotGivenThere
-from cloud.taking import TooMany
 from cloud.web.answers import language_of, see_other, translate
 from cloud.web.asking import NotGiven, desk_of
 from cloud.web.call_files import FORMS, MOST_RECORDINGS, MOST_ROWS, Export, ExportFile, make

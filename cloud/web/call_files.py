@@ -10,6 +10,7 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import IO
 
@@ -22,10 +23,10 @@ from cloud.access.log import Action
 from cloud.access.purposes import PURPOSES
 from cloud.access.shape import Call
 from cloud.access.subjects import call_place
+from cloud.exporting import BATCH, Taken, TooMany, Wanted, take
 from cloud.reading import Desk, Found, Look, NothingThere
 from cloud.store import call_notes, calls
 from cloud.store.call_search import CallFilter, Position
-from cloud.taking import BATCH, Taken, TooMany, Wanted, take
 from cloud.web import words
 from cloud.web.parts import Parts
 from cloud.web.views import moment_text, other_party
@@ -161,14 +162,12 @@ def make(parts: Parts, desk: Desk, export: Export) -> ExportFile:
     """
     making = _Making(parts, desk, export, Taken())
     fill, suffix, media_type = FORMS[export.form]
-    file: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - whoever hands it over closes it
-        IN_MEMORY_BYTES, dir=str(parts.settings.data)
-    )
-    try:
+    with ExitStack() as unless_whole:
+        file: IO[bytes] = unless_whole.enter_context(
+            tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(parts.settings.data))
+        )
         fill(making, file)
-    except BaseException:
-        file.close()
-        raise
+        unless_whole.pop_all()  # whoever hands it over closes it
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     day = from_text(to_text(desk.now)).astimezone(parts.settings.zone).strftime("%Y-%m-%d")

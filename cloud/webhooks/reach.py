@@ -12,10 +12,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 Resolve = Callable[[str, int], Sequence[str]]
+NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class OutOfReach(ValueError):
@@ -31,10 +32,15 @@ def is_within_reach(address: str, own: Networks) -> bool:
     """Whether a delivery may go to `address`."""
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
+        ip = ip.ipv4_mapped or ip.sixtofour or _behind_nat64(ip) or ip
     if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
         return False
     return ip.is_global or any(ip in network for network in own)
+
+
+def _behind_nat64(ip: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that a translator puts for one of the well-known prefix (RFC 6052, 2.1)."""
+    return IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in NAT64 else None
 
 
 def addresses_of(host: str, port: int) -> list[str]:

@@ -16,11 +16,11 @@ from starlette.testclient import TestClient
 
 from cloud.access.decision import Clarity, Verb
 from cloud.access.grants import Place
+from cloud.exporting import BATCH, Taken, TooMany, Wanted, take
 from cloud.reading import Desk, Found, Look
 from cloud.store import trail
 from cloud.store.access_tables import access_grant_rows
 from cloud.store.database import read
-from cloud.taking import BATCH, Taken, TooMany, Wanted, take
 from sync.sheets import CALLS_OF_BRANCHES
 from tests.cloud.granting import grant_to
 from tests.cloud.house import SOMEBODY, House

@@ -5,19 +5,23 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
-from cloud.shards import LEASE_S, RENEWALS, Fenced, Leases, database_utc
+from cloud.shards import LEASE_S, RENEWAL_LOCK, RENEWALS, Fenced, Leases, application_name, database_utc
 from cloud.store.database import open_engine, write
-from sync.moment import from_text
+from sync.moment import from_text, to_text
 from sync.topics import SHARDS
 from tests.databases import new_sqlite
+from tests.fakes import wait_for
+from tests.postgres import PostgresServer
 
 
 class DatabaseClock:
@@ -28,6 +32,17 @@ class DatabaseClock:
 
     def utc(self, _db: Connection, plus_s: float) -> str:
         return f"{self.s + plus_s:012.3f}"
+
+
+class TickingClock:
+    """A clock that is a second later at each look."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 22, tzinfo=UTC)
+
+    def utc(self, _db: Connection, plus_s: float) -> str:
+        self.now += timedelta(seconds=1)
+        return to_text(self.now + timedelta(seconds=plus_s))
 
 
 @pytest.fixture
@@ -136,6 +151,47 @@ def test_the_databases_clock_is_read_as_utc(engine: Engine) -> None:
     with write(engine) as db:
         now, later = (from_text(database_utc(db, plus_s)) for plus_s in (0.0, 12.5))
     assert 12.4 < (later - now).total_seconds() < 13.5
+
+
+def test_what_a_paused_worker_left_open_is_ended_when_its_shards_are_taken(postgres: PostgresServer) -> None:
+    clock, database = TickingClock(), postgres.make_database()
+    first, second = (
+        Leases(open_engine(postgres.url(database), application_name(name)), name, utc=clock.utc)
+        for name in "12"
+    )
+    first.renew()
+    second.renew()
+    with first.engine.connect() as paused, write(second.engine) as db:
+        pid = paused.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        lapses = from_text(str(db.exec_driver_sql("SELECT max(until_utc) FROM shard_leases").scalar()))
+        clock.now = lapses - timedelta(milliseconds=1500)  # it lapses between two looks at the clock
+        for _ in range(2):
+            second.renew()
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+        assert len(second.held) == SHARDS
+        wait_for(lambda: db.execute(query, {"pid": pid}).scalar() == 0, what="the end of the session")
+        paused.invalidate()
+    first.engine.dispose()
+    second.engine.dispose()
+
+
+def test_a_worker_paused_in_the_midst_of_a_renewal_holds_nobody_up_for_long(postgres: PostgresServer) -> None:
+    clock, database = DatabaseClock(), postgres.make_database()
+    first, second = (
+        Leases(open_engine(postgres.url(database), application_name(name)), name, 0.4, utc=clock.utc)
+        for name in "12"
+    )
+    first.renew()
+    with first.engine.connect() as paused:
+        paused.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": RENEWAL_LOCK})
+        with pytest.raises(OperationalError, match="lock timeout"):
+            second.renew()
+        clock.s += 0.5
+        second.renew()
+        assert len(second.held) == SHARDS
+        paused.invalidate()
+    first.engine.dispose()
+    second.engine.dispose()
 
 
 class Workers(RuleBasedStateMachine):

@@ -32,6 +32,8 @@ OURS = read_networks("10.20.0.0/16 127.0.0.0/8")
         ("::ffff:127.0.0.1", False, True),
         ("::ffff:10.21.3.4", False, False),
         ("2002:0a15:0304::", False, False),
+        ("64:ff9b::10.21.3.4", False, False),
+        ("64:ff9b::203.0.114.9", True, True),
         ("169.254.169.254", False, False),
         ("fe80::1%eth0", False, False),
         ("0.0.0.0", False, False),
