@@ -18,7 +18,7 @@ from cloud.config import Settings
 from cloud.quarantine import QuarantineError, Who
 from cloud.reconcile import Reconciler
 from cloud.s3 import open_objects
-from cloud.store import allowed, completeness, presences
+from cloud.store import allowed, completeness, presences, troubles
 from cloud.store.allowed import EVERY_BOX, Quota
 from cloud.store.database import read, write
 from cloud.store.schema import inbox_tables
@@ -26,6 +26,7 @@ from sync.inbox import Inbox
 from sync.keys import key_in
 from sync.manifest import HOUR
 from sync.moment import to_text
+from sync.topics import HEAD_OFFICE
 
 
 def show_quarantine(settings: Settings, asked: argparse.Namespace) -> str:
@@ -69,7 +70,8 @@ def show_completeness(settings: Settings, _asked: argparse.Namespace) -> str:
     since = to_text(datetime.now(UTC) - timedelta(days=2))[:HOUR]
     with read(open_database(settings)) as db:
         branches = completeness.branches(db, since)
-    lines = []
+        own = troubles.open_troubles(db, HEAD_OFFICE)
+    lines = [f"        head office since {one['since_utc']} {one['kind']}: {one['detail']}" for one in own]
     for one in branches:
         closed = f"closed up to {one.last_closed}" if one.last_closed else "nothing closed yet"
         lines.append(f"{one.unreconciled:6}  {one.name} ({one.box_id}): {closed}, {one.set_aside} set aside")

@@ -22,7 +22,7 @@ from cloud.field_keys import KeyFile
 from cloud.orders import keeping
 from cloud.releases import files
 from cloud.s3 import open_objects
-from cloud.store import answered, deletions, findings, happenings, reported_calls, webhooks
+from cloud.store import answered, deletions, findings, happenings, reported_calls, webhooks, write_ahead
 from cloud.store.customer_imports import undo_stale
 from cloud.store.customer_tags import apply_rules
 from cloud.store.customer_writes import KEPT_FOR, purge
@@ -148,6 +148,12 @@ def apply_tag_rules(works: Works, now: datetime) -> None:
     apply_rules(works.engine, now.astimezone(works.settings.zone).date(), to_text(now))
 
 
+def watch_log(works: Works, now: datetime) -> None:
+    """Look whether a reader that never ends makes the database's log grow."""
+    if says := write_ahead.watch(works.engine, to_text(now)):
+        _log.warning("%s", says)
+
+
 STEPS: Mapping[str, Step] = {
     "tell_webhooks": Step(1, tell_webhooks),
     "take_in_customers": Step(2, take_in_customers),
@@ -159,6 +165,7 @@ STEPS: Mapping[str, Step] = {
     "remove_releases": Step(HOUR_S, remove_releases),
     "remove_objects": Step(2, remove_objects),
     "empty_recycle_bin": Step(TEN_MINUTES_S, empty_recycle_bin),
+    "watch_log": Step(TEN_MINUTES_S, watch_log),
     "apply_tag_rules": Step(DAY_S, apply_tag_rules),
 }
 

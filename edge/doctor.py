@@ -21,6 +21,7 @@ from edge.config import Config, HatSettings
 from edge.ring import RingError, RingReader
 from edge.services import page_authority
 from edge.store.retention import last_backup
+from sync import wal
 from sync.knock import knock
 from sync.moment import to_text
 from sync.outbox import waiting
@@ -116,6 +117,16 @@ def database(config: Config) -> Finding:
     return Finding("database", answer == "ok", f"{calls} calls, check says {answer}")
 
 
+def write_ahead(config: Config) -> Finding:
+    """No reader that never ends makes the database's log grow."""
+    size_bytes = wal.size_of(config.database)
+    says = f"the database's log has {size_bytes / 1e6:.1f} MB"
+    if size_bytes < wal.HELD_BYTES:
+        return Finding("log", True, says)
+    file = wal.wal_of(config.database)
+    return Finding("log", False, says, f"something has been reading for long; who it is says: fuser {file}")
+
+
 def backlog(config: Config) -> Finding:
     """How much head office does not have yet."""
     if not config.database.exists():
@@ -176,6 +187,7 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     clock,
     disk,
     database,
+    write_ahead,
     backlog,
     backup,
     head_office,

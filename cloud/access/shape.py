@@ -211,7 +211,13 @@ def completeness(branch: Any, verdict: Verdict) -> dict[str, Any] | None:
     if not verdict.admits(place):
         return None
     shown = {name: getattr(branch, name) for name in COMPLETENESS}
-    return shown | {"troubles": [seen(row, TROUBLE_GRADES, place, verdict) for row in branch.troubles]}
+    return shown | {"troubles": troubles(branch.troubles, branch.box_id, verdict)}
+
+
+def troubles(rows: Iterable[Row], box_id: str, verdict: Verdict) -> list[dict[str, Any]]:
+    """Rows of troubles of one box, or of head office itself; none if not to be shown."""
+    place = Place(frozenset(), box_id)
+    return [seen(row, TROUBLE_GRADES, place, verdict) for row in rows] if verdict.admits(place) else []
 
 
 def set_aside(row: Row, verdict: Verdict) -> dict[str, Any] | None:

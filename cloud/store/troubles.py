@@ -19,6 +19,7 @@ KINDS = (
     "clock",
     "late_hour",
     "order_refused",
+    "wal",  # of head office itself
 )
 
 

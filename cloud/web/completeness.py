@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Path
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,9 +17,10 @@ from starlette.responses import Response
 from cloud.access.decision import Verb, Verdict
 from cloud.access.grants import Place
 from cloud.access.shape import completeness as completeness_of
+from cloud.access.shape import troubles as troubles_of
 from cloud.access.shapes import hours as shapes
 from cloud.reading import Found, Look
-from cloud.store import completeness, completeness_hours
+from cloud.store import completeness, completeness_hours, troubles
 from cloud.store.completeness import Branch
 from cloud.web.answers import page
 from cloud.web.asking import ask_of, given
@@ -28,6 +29,7 @@ from cloud.web.views import Day
 from sync.locale import marked
 from sync.manifest import HOUR
 from sync.moment import from_text, to_text
+from sync.topics import HEAD_OFFICE
 
 DAYS = 14
 LATEST_HOURS = 24
@@ -52,7 +54,7 @@ def overview(request: Request) -> Response:
         raise HTTPException(422, marked("Pick one of the list."))
     now = _hour(request)
     begins = [now - timedelta(hours=LATEST_HOURS - 1 - at) for at in range(LATEST_HOURS)]
-    branches = _branches(request, to_text(begins[0])[:HOUR], {"page": "completeness"})
+    branches, own = _branches(request, to_text(begins[0])[:HOUR], {"page": "completeness"})
     late = [one for one in branches if one["unreconciled"]]
     silent = [one for one in branches if not one["online"]]
     chosen = {"all": branches, "late": late, "silent": silent}[show]
@@ -60,8 +62,9 @@ def overview(request: Request) -> Response:
     cells = {one["box_id"]: [_cell(one, begin, request) for begin in begins] for one in ordered}
     counts = {"all": len(branches), "late": len(late), "silent": len(silent)}
     return page(
-        request, "completeness.html", branches=ordered, cells=cells, counts=counts, show=show, shown=SHOWN
-    )
+        request, "completeness.html", branches=ordered, cells=cells, counts=counts, show=show, shown=SHOWN,
+        own={"troubles": own},
+    )  # fmt: skip
 
 
 def branch_page(request: Request, box_id: Annotated[str, Path(max_length=64)], until: str = "") -> Response:
@@ -134,13 +137,21 @@ def hour_page(
     return page(request, template, box_id=box_id, begin=begins, **told)
 
 
-def _branches(request: Request, since: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
-    def fetch(db: Connection, _verdict: Verdict) -> Found[list[Branch]]:
-        rows = completeness.branches(db, since)
-        return Found(rows, [(row.box_id, Place(frozenset(), row.box_id)) for row in rows])
+def _branches(
+    request: Request, since: str, query: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The branches, and the troubles of head office itself."""
 
-    def shaped(rows: list[Branch], verdict: Verdict) -> list[dict[str, Any]]:
-        return [one for row in rows if (one := completeness_of(row, verdict)) is not None]
+    def fetch(db: Connection, _verdict: Verdict) -> Found[tuple[list[Branch], Sequence[RowMapping]]]:
+        rows, own = completeness.branches(db, since), troubles.open_troubles(db, HEAD_OFFICE)
+        return Found((rows, own), [(row.box_id, Place(frozenset(), row.box_id)) for row in rows])
+
+    def shaped(
+        found: tuple[list[Branch], Sequence[RowMapping]], verdict: Verdict
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        rows, own = found
+        shown = [one for row in rows if (one := completeness_of(row, verdict)) is not None]
+        return shown, troubles_of(own, HEAD_OFFICE, verdict)
 
     return given(request, ask_of(request, Verb.VIEW, "branches"), Look(query=query), fetch, shaped)
 

@@ -58,6 +58,7 @@ TROUBLES = {
     "clock": marked("Its clock is wrong"),
     "late_hour": marked("An hour is still not complete after a day"),
     "order_refused": marked("It does not take an order of head office"),
+    "wal": marked("A program has been reading the database for too long"),
 }
 QUARANTINE_CODES = {
     "unknown_kind": marked("of a kind not known here"),

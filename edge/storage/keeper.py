@@ -1,6 +1,7 @@
 """The keeper of the disk: one step looks how full it is and does what policy and ladder say is due.
 
-    step: removals -> look -> climb -> purge -> what the rules delete -> packing -> survey -> say -> ballast
+    step: removals -> look -> climb -> purge -> what the rules delete -> packing -> survey -> say ->
+    ballast -> the database's log
 
 Cheap when nothing is due: one look at the disk and two at indexes. Whatever it deletes is committed as a row
 before the file goes, and a file that did not go is tried again.
@@ -24,6 +25,7 @@ from edge.storage.ladder import Ladder, Rung, Space
 from edge.storage.packing import Packing
 from edge.storage.policy import Doomed
 from edge.storage.survey import Question, Survey, audio_in, survey
+from edge.storage.write_ahead import WriteAhead
 from edge.store.health import begin_trouble, end_trouble
 from edge.store.operations import Operation, add_operation
 from edge.store.retention import THE_BOX, delete_audio, last_backup, note_removed, removals
@@ -49,6 +51,7 @@ class StorageKeeper:
     worker: Callable[[], Executor]
     clock_quality: Callable[[], str]
     measure: Callable[[], Space]
+    write_ahead: WriteAhead
     rung: Rung = Rung.OK
     found: Survey = field(default_factory=lambda: Survey((), (), 0, 0))
     _doomed: list[Doomed] = field(default_factory=list)  # by the rules, oldest last
@@ -105,6 +108,7 @@ class StorageKeeper:
         self._tell(self.measure(), now_utc)
         if self.rung < Rung.PURGE:
             ballast.lay(self.question.database.parent, self.settings.ballast_mb * MB)
+        self.write_ahead.step(now_utc)
         self._last_utc = now_utc
 
     def _remove_files(self) -> None:
@@ -237,6 +241,7 @@ def build_keeper(
         worker=worker,
         clock_quality=clock_quality,
         measure=lambda: look_at(folder, settings.reserve_mb * MB),
+        write_ahead=WriteAhead(db, config.database),
     )
 
 

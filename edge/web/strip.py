@@ -28,6 +28,7 @@ LOSSES = {
     "quarantine": marked("Audio files that no call knows were put aside"),
     "upload": marked("A recording could not be sent"),
     "storage": marked("The disk is filling up"),
+    "wal": marked("A program has been reading the database for too long"),
     "backup": marked("The backup failed"),
     "reconciling": marked("Head office does not accept what this box says of an hour"),
     "clock_off": marked("The clock is wrong"),
