@@ -1,10 +1,11 @@
 """Head office's door for the boxes: what arrives by MQTT is committed, then acknowledged.
 
     broker -- Link --> EntriesDesk  batches  -> inbox + APPLY, one transaction     -> ack
+                       Later        manifests, a few once the batches are taken    -> verdict
                        FilesDesk    chunks   -> temporary file -> object store     -> at, stored
 
 One process serves all boxes unless there are several workers, which then share them by shard (cloud.shards).
-A worker keeps nothing but open uploads in memory, and may be killed at any time.
+A worker keeps nothing in memory but open uploads and what boxes will say again; it may be killed at any time.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from cloud.apply import APPLY
 from cloud.arrivals import FilesDesk
 from cloud.entries import EntriesDesk, Message, Outgoing
 from cloud.incoming import Incoming
+from cloud.later import Later, may_wait
 from cloud.objects import Objects
 from cloud.orders.dispatch import OrdersDesk
 from cloud.reconcile import Reconciler
@@ -86,6 +88,7 @@ class Ingest:
         self._reach = Reach(link, chance)
         self._entries = entries
         self._files = files
+        self._later = Later()
         self._told = "not reached yet"
 
     @property
@@ -96,6 +99,8 @@ class Ingest:
     @property
     def wait_s(self) -> float:
         """How long nothing but a message can make anything happen."""
+        if self._later and self.ready:
+            return 0.0
         return SEALED_S if self._files.busy else WAIT_S
 
     def step(self, now_s: float, now: datetime) -> None:
@@ -106,22 +111,30 @@ class Ingest:
         if link.up:
             self._reach.well()
         self._tell(self._reach.failure or ("reached" if link.up else self._told))
+        self._answer(lambda: self._handle(arrived, to_text(now)) + self._ordered(now_s, to_text(now)))
+        for message in arrived:
+            link.done(message)
+        link.flush()
+        if self._later and link.up:  # by now the batches are acknowledged
+            self._answer(lambda: self._entries.handle(self._later.take(), to_text(now)))
+            link.flush()
+
+    def _answer(self, work: Callable[[], list[Outgoing]]) -> None:
+        """Do it, and send what there is to answer."""
         try:
-            answers = self._handle(arrived, to_text(now))
-            if self._orders is not None and link.up:
-                answers += self._orders.step(now_s, to_text(now))
-            for topic, payload in answers:
-                link.publish(topic, payload, at_once=False)
+            for topic, payload in work():
+                self._reach.link.publish(topic, payload, at_once=False)
         except (OperationalError, InterfaceError) as error:  # locked, full or gone: the boxes send again
             log.warning("the database cannot be used now: %s", error)
+            self._later.keep(())  # it may ask about batches that were not taken
         except Fenced as error:  # paused for too long: another worker has these boxes, they send again
             log.warning("%s", error)
             self._serve()
         except LinkError as error:  # the boxes ask again
             log.warning("answers could not be sent: %s", error)
-        for message in arrived:
-            link.done(message)
-        link.flush()
+
+    def _ordered(self, now_s: float, now_utc: str) -> list[Outgoing]:
+        return self._orders.step(now_s, now_utc) if self._orders is not None and self.ready else []
 
     def _renew(self, now_s: float) -> None:
         try:
@@ -135,6 +148,7 @@ class Ingest:
         assert self._leases is not None
         self._reach.link.listen(f"x/1/{shard}/+/up/#" for shard in self._leases.held)
         self._files.forget_all_but(self._leases.held)
+        self._later.keep(self._leases.held)
 
     def _handle(self, arrived: list[Arrived], now_utc: str) -> list[Outgoing]:
         entries: list[Message] = []
@@ -147,7 +161,10 @@ class Ingest:
                 continue
             if self._leases is not None and shard_of(topic.box_id) not in self._leases.held:
                 continue  # on its way when the shard was given up
-            (files if topic.bulk else entries).append((topic, message.payload))
+            if may_wait(topic):
+                self._later.put((topic, message.payload))
+            else:
+                (files if topic.bulk else entries).append((topic, message.payload))
         answers = self._entries.handle(entries, now_utc) if entries else []
         return answers + self._files.handle(files, now_utc)
 
