@@ -184,6 +184,34 @@ class KilledBox:
         truth, _ = self._truth(self._last + 3 * APART)
         return list(self._kept(truth))
 
+    def shifts(self) -> list[int]:
+        """How many samples each piece behind a gap lies beside its place on the line.
+
+        AssertionError for a sample between the gaps that is not the line's.
+        """
+        truth, _ = self._truth(self._last + 3 * APART)
+        found = []
+        for row, gaps in self._with_gaps():
+            about = (from_text(row["started_utc"]) - self._zero_utc).total_seconds() * RATE_HZ
+            audio, _ = soundfile.read(self.world.config.recordings_dir / row["file"], dtype="int16")
+            line, first = truth[:, row["line"] - 1], None
+            for start, end in _between(gaps, len(audio)):
+                if end - start < RATE_HZ // 2:
+                    continue  # too short to be told from another place
+                piece = audio[start:end]
+                at = _place(piece, line, round(about) + start)
+                assert (piece == line[at : at + len(piece)]).all(), f"{row['file']} at {start}"
+                first = at - start if first is None else first
+                found.append(at - start - first)
+        return found
+
+    def _with_gaps(self) -> Iterator[tuple[sqlite3.Row, list[sqlite3.Row]]]:
+        recordings = "SELECT r.*, c.line FROM recordings r JOIN calls c ON c.id = r.call_id"
+        for row in self._rows(f"{recordings} WHERE r.state = 'ready' AND r.about = 'call'"):
+            gaps = self._rows(f"SELECT * FROM gaps WHERE recording_id = '{row['id']}' ORDER BY start_sample")
+            if gaps:
+                yield row, gaps
+
     def _truth(self, last: int) -> tuple[Samples, list[ScriptedCall]]:
         """Everything the lines carried, int16 (frames, lines), and the calls."""
         exchange = Exchange(read_script(self.world.script), self.lines, RATE_HZ)
@@ -218,6 +246,15 @@ class KilledBox:
         assert starved <= self.starved * self.lines, (
             f"{starved} samples are silence, {self.starved} were late"
         )
+
+
+def _between(gaps: list[sqlite3.Row], length: int) -> Iterator[tuple[int, int]]:
+    """The stretches of a recording that are no gap."""
+    start = 0
+    for gap in gaps:
+        yield start, gap["start_sample"]
+        start = gap["start_sample"] + gap["length_samples"]
+    yield start, length
 
 
 def _place(audio: Samples, line: Samples, about: int) -> int:
