@@ -14,8 +14,9 @@ from cloud.web.answers import page, translate
 from cloud.web.call_query import query_of
 from cloud.web.calls import CallPage, fetch_page
 from cloud.web.query import SENTENCES, FilterRefused
+from sync.marked import marked
 
-ABOUT = (
+ABOUT = marked(
     "Calls, recordings and customers of all branches. Requests carry a token (`Authorization: Bearer`, made "
     "on the page Integrations) or the session cookie of a log-in; every field is what that person may see. "
     "Times are UTC. Errors are problem documents (RFC 9457). A POST with an `Idempotency-Key` is done once, "

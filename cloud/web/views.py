@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from cloud.access.purposes import PURPOSES
 from cloud.access.roles import ROLE_NAMES
@@ -29,6 +30,7 @@ from sync.moment import from_text
 from sync.templates import COMPILED
 
 HERE = Path(__file__).parent
+_CODE = re.compile("`([^`]+)`")
 _MOBILE = re.compile(r"1[0-9]{10}")
 
 
@@ -73,6 +75,7 @@ def _environment(
         "phone": phone_text,
         "size": size_text,
         "masked": mask_text,
+        "code": code_text,
         # gettext of an empty text is the catalogue's own head.
         "word": lambda value, table: translations.gettext(word(value, table)) if value else "",
     }
@@ -107,6 +110,11 @@ def length_text(ms: float) -> str:
 def phone_text(number: str) -> str:
     """A mobile number in three groups, as it is read aloud; anything else as it came."""
     return f"{number[:3]} {number[3:7]} {number[7:]}" if _MOBILE.fullmatch(number) else number
+
+
+def code_text(text: str) -> Markup:
+    """What stands between backticks, as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def size_text(size_bytes: int) -> str:
