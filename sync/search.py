@@ -53,6 +53,12 @@ def needles(asked: str) -> list[str]:
     return [_needle(run) for run in _runs(asked[:LONGEST_ASKED])[:MOST_RUNS]]
 
 
+def pairs(asked: str) -> list[str]:
+    """The terms of two characters that all which was asked for has; none of single characters and words."""
+    runs = _runs(asked[:LONGEST_ASKED])[:MOST_RUNS]
+    return [run[at : at + 2] for run in runs if _PAIRED.match(run) for at in range(len(run) - 1)]
+
+
 def index_script(table: str, key: str, column: str = "terms") -> str:
     """SQL that makes `<table>_search`, the index over `column` of `table` with integer key `key`."""
     index = f"{table}_search"

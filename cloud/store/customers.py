@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from cloud.customers.chart import Node
 from cloud.store.customer_rows import box_mark
-from cloud.store.customer_search import page_by_words
+from cloud.store.customer_search import newest_with_pair, only_pair, page_by_words
 from cloud.store.customer_tables import (
     customer_classes,
     customer_contacts,
@@ -104,8 +104,13 @@ def list_customers(
         key, place = tuple_(*by, no), tuple_(*((after.value,) if by else ()), after.no)
         span.append(key > place if ascending else key < place)
     if words and db.dialect.name == "postgresql":
-        walk = select(*by, no).where(*span)
-        fits = [no.in_(page_by_words(db, walk, fits, (*by, no), ascending, limit, words, branches))]
+        pair = only_pair(words) if wanted == CustomerFilter(wanted.words, box_id=wanted.box_id) else None
+        if pair and not by:
+            nos = newest_with_pair(db, pair, _bounds(wanted, box_ids), after.no if after else None, limit)
+        else:
+            walk = select(*by, no).where(*span)
+            nos = page_by_words(db, walk, fits, (*by, no), ascending, limit, words, branches)
+        fits = [no.in_(nos)]
     order = [one if ascending else one.desc() for one in (*by, no)]
     return db.execute(statement.where(*span, *fits).order_by(*order).limit(limit)).mappings().all()
 
@@ -214,6 +219,13 @@ def _with_branch() -> Select[tuple[object, ...]]:
         .outerjoin(boxes, boxes.c.id == customers.c.box_id)
         .outerjoin(customer_classes, customer_classes.c.id == customers.c.class_id)
     )
+
+
+def _bounds(wanted: CustomerFilter, box_ids: Boxes) -> Boxes:
+    """The branches that are asked for, of those that may be read."""
+    if not wanted.box_id:
+        return box_ids
+    return frozenset({wanted.box_id}) if box_ids is None else box_ids & {wanted.box_id}
 
 
 def _within(box_ids: Boxes) -> list[ColumnElement[bool]]:

@@ -84,7 +84,7 @@ def databases(folder: Path) -> Iterator[dict[str, tuple[PostgresServer, Engine]]
 def fill(engine: Engine, chance: random.Random, count: int) -> None:
     """`count` customers with a number each, of 200 branches; what only looks them up is made afterwards."""
     progress = Progress(f"customers on {engine.dialect.name}")
-    with indexes_after(engine, customers.name, customer_numbers.name):
+    with indexes_after(engine, customers.name, customer_numbers.name, "customers_search_pairs"):
         for first in range(0, count, BATCH):
             with write(engine) as db:
                 _add(db, chance, min(BATCH, count - first))
