@@ -99,6 +99,10 @@ def recording_lost(db: Connection, told: Sequence[Told]) -> None:
     _upsert(db, schema.recordings, ("id", "call_id", "box_id", "state", "lost_reason"), rows)
 
 
+def entry_erased(db: Connection, told: Sequence[Told]) -> None:
+    """Nothing is left to be told here; the receipt of the order says the rest."""
+
+
 APPLY: dict[str, Apply] = {
     "call_ended": call_ended,
     "recording_ready": recording_ready,
@@ -108,6 +112,7 @@ APPLY: dict[str, Apply] = {
     "communication_cleared": communications.communication_cleared,
     "customer_saved": branch_customers.customer_saved,
     "order_answered": order_answered,
+    "entry_erased": entry_erased,
 }
 
 

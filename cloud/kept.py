@@ -17,7 +17,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from cloud.store import schema
 from sync.arriving import Origin
-from sync.envelope import OPAQUE, Entry, EnvelopeError, chained, facts, genesis, is_hash, unpack_entry
+from sync.envelope import ERASED, OPAQUE, Entry, EnvelopeError, chained, facts, genesis, is_hash, unpack_entry
 from sync.events import EVENT_TYPES
 from sync.inbox import Inbox
 from sync.manifest import Part, Stretch, digest, entry_leaf
@@ -78,14 +78,14 @@ def leaf_of(row: RowMapping) -> bytes | None:
     said = (entry.eid, entry.seq, entry.kind, entry.at)
     if (row["eid"].split("~")[0], row["seq"], row["kind"], row["at_utc"]) != said:
         return None
-    if entry.kind == OPAQUE:
+    if entry.kind in (OPAQUE, ERASED):
         original = _original(entry)
         return None if original is None else entry_leaf(row["seq"], original)
     return entry_leaf(row["seq"], sha256)
 
 
 def _original(entry: Entry) -> str | None:
-    """The SHA-256 of the entry that an `opaque` one stands for."""
+    """The SHA-256 of the entry that an `opaque` one, or one of an erased entry, stands for."""
     try:
         data = facts(entry)
     except EnvelopeError:

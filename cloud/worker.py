@@ -19,7 +19,7 @@ from cloud.access.patterns import suspicions
 from cloud.branch_customers import take_in
 from cloud.config import Settings
 from cloud.field_keys import KeyFile
-from cloud.orders import keeping
+from cloud.orders import erasing, keeping
 from cloud.releases import files
 from cloud.s3 import open_objects
 from cloud.store import answered, deletions, findings, happenings, reported_calls, webhooks, write_ahead
@@ -136,6 +136,12 @@ def remove_objects(works: Works, now: datetime) -> None:
         _log.info("%d recordings were removed from the store", gone)
 
 
+def erase_calls(works: Works, now: datetime) -> None:
+    """Erase what branches had sent of calls that were deleted by order."""
+    if gone := erasing.sweep(works.engine, to_text(now)):
+        _log.info("what was received of %d deleted calls is erased", gone)
+
+
 def take_in_customers(works: Works, now: datetime) -> None:
     """Take in the customers that branches have saved."""
     ring = KeyFile(works.settings.keys_file).ring(to_text(now))
@@ -164,6 +170,7 @@ STEPS: Mapping[str, Step] = {
     "let_audio_go": Step(HOUR_S, let_audio_go),
     "remove_releases": Step(HOUR_S, remove_releases),
     "remove_objects": Step(2, remove_objects),
+    "erase_calls": Step(2, erase_calls),
     "empty_recycle_bin": Step(TEN_MINUTES_S, empty_recycle_bin),
     "watch_log": Step(TEN_MINUTES_S, watch_log),
     "apply_tag_rules": Step(DAY_S, apply_tag_rules),

@@ -23,6 +23,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from edge.config import Config
 from edge.evidence_verifier import check_pack
 from edge.seal import Link, read_object
+from edge.store.erasures import erasure_of
 from edge.store.seals import UNFINISHED, Head, head_of, links_from, links_of, read_key
 from edge.verify.bench import open_to_read
 from sync.envelope import canonical
@@ -168,6 +169,8 @@ def read_case(db: sqlite3.Connection, call_id: str) -> Case:
         raise EvidenceError(f"there is no call {call_id!r}")
     rows = db.execute("SELECT * FROM recordings WHERE call_id = ? ORDER BY id", (call_id,)).fetchall()
     recordings = [dict(row) for row in rows]
+    if erasure := erasure_of(db, call_id):
+        raise EvidenceError(f"call {call_id} was deleted on {erasure.at_utc} by {erasure.user_name}")
     if call["state"] in UNFINISHED["calls"]:
         raise EvidenceError(f"call {call_id} is still going on")
     if any(row["state"] in UNFINISHED["recordings"] for row in recordings):

@@ -27,7 +27,8 @@ from sync.keys import DeviceKey, signature_holds
 
 VERSION = 1
 BEGINNING = "0" * 64  # prev of link 1
-KINDS = ("call", "recording", "deletion")
+KINDS = ("call", "recording", "deletion", "erasure")
+ERASED = b""  # data of a link whose call was deleted; a later `erasure` names it with its hash
 HEADER_KEYS = {"at", "data", "key", "kind", "prev", "seq", "v"}
 
 
@@ -91,6 +92,7 @@ class ChainWalk:
     """What prev may be: a link whose own hash was changed is named once, not again by its successor."""
     keys: list[tuple[int, str]] = field(default_factory=list)  # (first link, key), as they changed
     unsigned: int = 0
+    erased: dict[int, str] = field(default_factory=dict)  # links without data -> hash of what they sealed
 
     def take(self, link: Link) -> Iterator[str]:
         """What is wrong with this link or its place, one sentence each."""
@@ -115,10 +117,14 @@ class ChainWalk:
         if follows and header["prev"] not in follows:
             yield f"{name}: it does not follow link {link.seq - 1}; one of them was replaced or reordered"
         data = read_object(link.data)
-        if sha256(_bytes(link.data)) != header["data"]:
+        if link.data == ERASED:
+            self.erased[link.seq] = header["data"]
+        elif sha256(_bytes(link.data)) != header["data"]:
             yield f"{name}: what it sealed was changed"
         elif data is None or data.get("subject") != link.subject:
             yield f"{name}: its row names {link.subject!r} instead"
+        elif header["kind"] == "erasure":
+            self._allow(data)
         if whole:
             yield from self._signature_faults(link, header, name)
 
@@ -134,8 +140,16 @@ class ChainWalk:
                 yield f"{name}: the links just before it were signed with another box's key"
             self.keys.append((link.seq, key))
 
+    def _allow(self, data: dict[str, Any]) -> None:
+        """What this erasure names was deleted by order."""
+        for named in data["links"]:
+            if self.erased.get(named[0]) == named[1]:
+                del self.erased[named[0]]
+
     def end(self, seq: object, h: object) -> Iterator[str]:
         """Compare with the head that is kept beside the chain."""
+        for erased in self.erased:
+            yield f"link {erased}: what it sealed was removed, and no erasure says so"
         if seq != self.seq:
             if isinstance(seq, int) and seq > self.seq:
                 yield missing_links(self.seq + 1, seq)

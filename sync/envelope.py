@@ -32,6 +32,7 @@ from sync.events import EVENT_TYPES, SyncEvent
 VERSION = 1
 KIND_VERSION = 1
 OPAQUE = "opaque"  # kind of an entry that stands for one head office cannot read
+ERASED = "entry_erased"  # kind of an entry that stands for one that was erased by order
 MAX_SEQ = 2**53  # what every JSON reader holds exactly
 MAX_ENTRY_BYTES = 200_000  # one entry, canonical JSON: goes alone into a packet even if it does not deflate
 MAX_BATCH_ENTRIES = 100
@@ -164,6 +165,13 @@ def opaque_bytes(eid: str, at_utc: str, body: bytes, seq: int, max_bytes: int) -
     if len(body) <= max_bytes:
         data["body"] = base64.b64encode(body).decode()
     return canonical({"seq": seq, "eid": eid, "kind": OPAQUE, "kv": KIND_VERSION, "at": at_utc, "data": data})
+
+
+def erased_bytes(eid: str, at_utc: str, body: bytes, seq: int, call_id: str, order_id: str) -> bytes:
+    """What stands for an entry about a call that was deleted: its place, size and hash, and the order."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    data = {"call_id": call_id, "sha256": sha256, "size": len(body), "order_id": order_id}
+    return canonical({"seq": seq, "eid": eid, "kind": ERASED, "kv": KIND_VERSION, "at": at_utc, "data": data})
 
 
 def genesis(epoch: str, stream: str) -> str:

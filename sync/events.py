@@ -124,10 +124,10 @@ class CommunicationCleared:
 
 @dataclass(frozen=True, slots=True)
 class GoneFact:
-    """Audio that was deleted by an order, and its tombstone in the box's chain of seals."""
+    """What was deleted by an order, and its tombstone in the box's chain of seals."""
 
-    recording_id: str
-    sha256: str  # of the file that went
+    recording_id: str  # of a call that was deleted: the call's id
+    sha256: str  # of the file that went; of a call: of the record that had been sealed
     link: int
     h: str  # of that link
 
@@ -186,6 +186,16 @@ class CustomerSaved:
     is_deleted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class EntryErased:
+    """Stands where an entry told of a call that was deleted by order; its bytes are nowhere kept."""
+
+    call_id: str
+    sha256: str  # of the entry that stood here
+    size: int
+    order_id: str
+
+
 SyncEvent = (
     CallEnded
     | RecordingReady
@@ -195,6 +205,7 @@ SyncEvent = (
     | CommunicationCleared
     | OrderAnswered
     | CustomerSaved
+    | EntryErased
 )
 
 # In the order they are sent. crit: alarms, deletions; evt: call records; meta: recordings; log: the rest.
@@ -210,4 +221,5 @@ EVENT_TYPES: dict[str, tuple[type, str]] = {
     "communication_cleared": (CommunicationCleared, "log"),
     "order_answered": (OrderAnswered, "crit"),
     "customer_saved": (CustomerSaved, "log"),
+    "entry_erased": (EntryErased, "evt"),
 }

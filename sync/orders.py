@@ -33,8 +33,9 @@ NOT_READ = 0  # the number of an order that could not be read
 
 # What an order can be of; what a later head office orders beyond these is answered with `unknown_kind`.
 HOLD, RELEASE, DELETE, RETENTION = "hold", "release_hold", "delete_recording", "retention"
-KINDS = (HOLD, RELEASE, DELETE, RETENTION)
-TAKES_TWO = frozenset({DELETE, RETENTION})  # makes audio go: ordered by one person, approved by another
+DELETE_CALL = "delete_call"  # its audio, and everything that says who spoke
+KINDS = (HOLD, RELEASE, DELETE, DELETE_CALL, RETENTION)
+TAKES_TWO = frozenset({DELETE, DELETE_CALL, RETENTION})  # ordered by one person, approved by another
 CLASSES = ("in", "out", "missed", "voicemail", "unknown")  # of calls, for `days`
 
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]

@@ -66,6 +66,7 @@ class EntryRow:
     body: bytes
     prev: str
     h: str
+    kind: str = ""
 
     @property
     def whole(self) -> bool:
@@ -195,15 +196,23 @@ def next_run(
 ) -> list[EntryRow]:
     """The next unconfirmed entries after `after_seq`: consecutive, at most one batch, [] if none."""
     rows = db.execute(
-        "SELECT seq, eid, at_utc, body, prev, h FROM outbox"
+        "SELECT seq, eid, at_utc, body, prev, h, kind FROM outbox"
         " WHERE epoch = ? AND stream = ? AND seq > ? AND state = 'new' ORDER BY seq LIMIT ?",
         (epoch, stream, after_seq, limit),
     )
     run: list[EntryRow] = []
     size = 0
-    for seq, eid, at_utc, body, prev, h in rows:
+    for seq, eid, at_utc, body, prev, h, kind in rows:
         # A damaged row may even have changed its type; it is sent wrapped, so it has to be readable here.
-        row = EntryRow(seq, eid, at_utc, body if isinstance(body, bytes) else str(body).encode(), prev, h)
+        row = EntryRow(
+            seq,
+            eid,
+            at_utc,
+            body if isinstance(body, bytes) else str(body).encode(),
+            prev,
+            h,
+            str(kind),
+        )
         size += len(row.body)
         if run and (row.seq != run[-1].seq + 1 or size > MAX_BATCH_BYTES):
             break

@@ -35,6 +35,7 @@ ORDER_GRADES: Grades = {
     "signed": _PUBLIC,
 }
 HOLD_GRADES: Grades = {"reason": _TEXT, "by_name": _INTERNAL, "since_utc": _PUBLIC}
+DELETION_GRADES: Grades = {"order_id": _PUBLIC, "at_utc": _PUBLIC}
 RECEIPT_GRADES: Grades = {
     "outcome": _PUBLIC,
     "code": _PUBLIC,
@@ -52,6 +53,11 @@ def order(row: Row, place: Place, verdict: Verdict) -> dict[str, Any]:
 def hold(row: Row | None, place: Place, verdict: Verdict) -> dict[str, Any] | None:
     """The hold on the call at `place`; None where there is none."""
     return None if row is None else seen(row, HOLD_GRADES, place, verdict)
+
+
+def deletion(row: Row | None, place: Place, verdict: Verdict) -> dict[str, Any] | None:
+    """The tombstone of the call at `place`; None where it was not deleted."""
+    return None if row is None else seen(row, DELETION_GRADES, place, verdict)
 
 
 def receipt(row: Row, place: Place, verdict: Verdict) -> dict[str, Any]:

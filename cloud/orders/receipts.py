@@ -1,7 +1,7 @@
 """What a box made of an order arrives as a sync event: noted, its signature checked, obeyed here as well.
 
-The audio that a branch deleted by order goes here too. A receipt for an order that head office has lost with
-a backup brings the order back, for it repeats what was ordered.
+What a branch deleted by order, audio or a whole call, goes here too. A receipt for an order that head office
+has lost with a backup brings the order back, for it repeats what was ordered.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from cloud.orders.rules import DONE
-from cloud.store import deletions
+from cloud.store import call_deletions, deletions
 from cloud.store.order_tables import order_receipts, orders
 from cloud.store.schema import manifests
 from sync.envelope import canonical
 from sync.events import OrderAnswered
 from sync.inbox import Told
 from sync.manifest import read_statement
-from sync.orders import DELETE, receipt_holds
+from sync.orders import DELETE, DELETE_CALL, receipt_holds
 
 
 def order_answered(db: Connection, told: Sequence[Told]) -> None:
@@ -46,8 +46,18 @@ def _noted(db: Connection, told: Told, receipt: OrderAnswered) -> None:
         }
         db.execute(table.insert().values(key | row))
     _answer(db, box_id, receipt, signed)
-    if receipt.order == DELETE and receipt.outcome == DONE and signed == "good" and receipt.call_id:
-        deletions.delete_call_audio(db, box_id, receipt.call_id, receipt.order_id, received_utc)
+    if receipt.outcome == DONE and signed == "good" and receipt.call_id:
+        _obey(db, box_id, receipt, received_utc)
+
+
+def _obey(db: Connection, box_id: str, receipt: OrderAnswered, now_utc: str) -> None:
+    call_id = receipt.call_id or ""
+    if receipt.order in (DELETE, DELETE_CALL):
+        ordered = deletions.Ordered(box_id, call_id, receipt.order_id)
+        gone = (one.recording_id for one in receipt.gone if one.recording_id != call_id)
+        deletions.delete_call_audio(db, ordered, gone, now_utc)
+    if receipt.order == DELETE_CALL:
+        call_deletions.bury_call(db, box_id, call_id, receipt.order_id, now_utc)
 
 
 def _answer(db: Connection, box_id: str, receipt: OrderAnswered, signed: str) -> None:

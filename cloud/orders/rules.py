@@ -4,7 +4,7 @@
             --decline---> declined
             --withdraw--> withdrawn
 
-What makes audio go waits for a second person; nobody approves an order of their own.
+What makes audio or a call go waits for a second person; nobody approves an order of their own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sync.locale import marked
 from sync.moment import from_text
-from sync.orders import DELETE, HOLD, RELEASE, RETENTION, TAKES_TWO
+from sync.orders import DELETE, DELETE_CALL, HOLD, RELEASE, RETENTION, TAKES_TWO
 
 WAITING, DECLINED, WITHDRAWN = "waiting", "declined", "withdrawn"
 ORDERED, SENT, TAKEN, DONE, REFUSED = "ordered", "sent", "taken", "done", "refused"
@@ -33,6 +33,7 @@ KIND_NAMES: dict[str, str] = {
     HOLD: marked("Legal hold"),
     RELEASE: marked("End of a hold"),
     DELETE: marked("Deletion of audio"),
+    DELETE_CALL: marked("Deletion of a call"),
     RETENTION: marked("How long audio is kept"),
 }
 CLASS_NAMES: dict[str, str] = {  # of calls, as retention knows them
@@ -44,7 +45,7 @@ CLASS_NAMES: dict[str, str] = {  # of calls, as retention knows them
 }
 CODES: dict[str, str] = {  # what a box says of an order
     "done": marked("Done."),
-    "nothing_left": marked("There was no audio left to delete."),
+    "nothing_left": marked("There was nothing left to delete."),
     "branch_holds": marked("Done; the branch itself still holds this call."),
     "on_hold": marked("The call is on hold at the branch, so nothing was deleted."),
     "no_such_call": marked("The branch has no such call."),

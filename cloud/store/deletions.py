@@ -6,7 +6,9 @@ same content; the tombstone is committed first, so what a crash leaves behind is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -20,13 +22,33 @@ DELETED = "deleted"
 BY_ORDER, BY_AGE = "ordered", "age"
 
 
-def delete_call_audio(db: Connection, box_id: str, call_id: str, order_id: str, now_utc: str) -> int:
-    """The audio of a call goes, that which is still on its way too; how many recordings."""
-    query = select(recordings).where(recordings.c.call_id == call_id, recordings.c.box_id == box_id)
-    return bury(db, db.execute(query).mappings().all(), BY_ORDER, order_id, now_utc)
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An order that a branch has carried out."""
+
+    box_id: str
+    call_id: str
+    order_id: str
 
 
-def bury(db: Connection, rows: Iterable[RowMapping], why: str, order_id: str | None, now_utc: str) -> int:
+def delete_call_audio(db: Connection, order: Ordered, gone: Iterable[str], now_utc: str) -> int:
+    """The audio of a call goes, that which is still on its way too; how many recordings.
+
+    `gone`: recordings that the branch deleted; of some head office may not have heard yet, after a restore.
+    """
+    mine = (recordings.c.call_id == order.call_id, recordings.c.box_id == order.box_id)
+    rows: list[Mapping[str, Any]] = [
+        dict(row) for row in db.execute(select(recordings).where(*mine)).mappings()
+    ]
+    here = {row["id"] for row in rows}
+    unheard = {"call_id": order.call_id, "box_id": order.box_id, "object_key": None}
+    rows += [{"id": one} | unheard for one in gone if one not in here]
+    return bury(db, rows, BY_ORDER, order.order_id, now_utc)
+
+
+def bury(
+    db: Connection, rows: Iterable[Mapping[Any, Any]], why: str, order_id: str | None, now_utc: str
+) -> int:
     """Tombstones for rows of recordings that have none; how many there were."""
     found = list(rows)
     known = deleted(db, [row["id"] for row in found])

@@ -92,6 +92,22 @@ audio_deletions = Table(  # tombstones: recordings whose audio went from here by
     ),
 )
 
+call_deletions = Table(  # calls that were deleted by order: nothing here says any more who spoke
+    "call_deletions",
+    metadata,
+    Column("call_id", Text, primary_key=True),
+    Column("box_id", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("at_utc", Text, nullable=False),
+    Column("swept_utc", Text),  # when what its branch had sent was erased as well; None: it still is to be
+    Index(
+        "call_deletions_waiting",
+        "call_id",
+        sqlite_where=text("swept_utc IS NULL"),
+        postgresql_where=text("swept_utc IS NULL"),
+    ),
+)
+
 kept_days = Table(  # how long head office keeps audio itself, per class of calls
     "kept_days",
     metadata,

@@ -33,13 +33,14 @@ from cloud.orders.rules import (
     after,
     first_state,
 )
-from cloud.store import kept_days
+from cloud.store import call_deletions, kept_days
 from cloud.store.order_tables import call_holds, order_heads, order_receipts, orders
 from cloud.store.schema import boxes, calls
 from sync.ids import new_id
-from sync.orders import CLASSES, DELETE, HOLD, MOST_DAYS, RELEASE, RETENTION
+from sync.orders import CLASSES, DELETE, DELETE_CALL, HOLD, MOST_DAYS, RELEASE, RETENTION
 from sync.topics import HEAD_OFFICE
 
+DELETIONS = (DELETE, DELETE_CALL)  # of a call: a hold bars them
 MOST_SENT = 16  # orders of a box on their way at once
 
 
@@ -95,11 +96,16 @@ def _check(db: Connection, wanted: Wanted) -> None:
         raise OrderRefused(HELD_ALREADY)
     if wanted.kind == RELEASE and not held:
         raise OrderRefused(NOT_HELD)
-    if wanted.kind == DELETE and held:
+    if wanted.kind in DELETIONS:
+        _check_deletion(db, wanted, held)
+
+
+def _check_deletion(db: Connection, wanted: Wanted, held: bool) -> None:
+    if held:
         raise OrderRefused(ON_HOLD)
-    under_way = (orders.c.call_id == wanted.call_id, orders.c.kind == DELETE)
+    under_way = (orders.c.call_id == wanted.call_id, orders.c.kind == wanted.kind)
     query = select(orders.c.id).where(*under_way, orders.c.state.in_((WAITING, *ON_THE_WAY)))
-    if wanted.kind == DELETE and db.execute(query).first():
+    if db.execute(query).first() or call_deletions.deletion_of(db, wanted.call_id or ""):
         raise OrderRefused(DELETED_ALREADY)
 
 
@@ -119,7 +125,7 @@ def decide(db: Connection, row: RowMapping, step: str, remark: str, by: Actor, n
     state = after(step, row["state"], row["by_id"] == by.user_id, remark)
     if state == ORDERED and row["box_id"] == HEAD_OFFICE:
         state = _obey(db, row, by, now_utc)
-    if state == ORDERED and row["kind"] == DELETE and hold_of(db, row["call_id"]) is not None:
+    if state == ORDERED and row["kind"] in DELETIONS and hold_of(db, row["call_id"]) is not None:
         raise OrderRefused(ON_HOLD)
     mine = (orders.c.id == row["id"], orders.c.state == row["state"])
     values = {

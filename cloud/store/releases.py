@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -13,6 +13,8 @@ from cloud.access.log import Actor
 from cloud.releases.rules import KEPT_FOR, QUICKER, RELEASED, WAITING, WITHHELD, ReviewRefused, after
 from cloud.store.access_tables import access_grants
 from cloud.store.release_tables import releases
+from cloud.store.schema import access_log
+from cloud.store.trail import ids_in
 from sync.moment import to_text
 
 
@@ -84,6 +86,17 @@ def is_revoked(db: Connection, row: RowMapping) -> bool:
     table, ids = access_grants, json.loads(row["grants"])
     query = select(table.c.id).where(table.c.id.in_(ids), table.c.revoked_utc.is_not(None))
     return bool(ids) and db.execute(query).first() is not None
+
+
+def withhold_all_of(db: Connection, ids: Set[str], remark: str, now_utc: str) -> int:
+    """Files in which one of these rows is are withheld, whatever they were; how many."""
+    log = access_log
+    query = select(releases.c.id, log.c.ids).join(log, log.c.id == releases.c.audit_id)
+    rows = db.execute(query.where(releases.c.gone_utc.is_(None), releases.c.state != WITHHELD)).all()
+    mine = [release_id for release_id, packed in rows if not ids.isdisjoint(ids_in(bytes(packed)))]
+    values = {"state": WITHHELD, "decided_utc": now_utc, "remark": remark}
+    db.execute(releases.update().where(releases.c.id.in_(mine)).values(values))
+    return len(mine)
 
 
 def note_opened(db: Connection, release_id: str, now_utc: str) -> None:

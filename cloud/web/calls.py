@@ -26,7 +26,7 @@ from cloud.access.shape import BoxName, Call
 from cloud.access.subjects import call_place
 from cloud.calls.flags import STAR
 from cloud.reading import Found, Look, anything
-from cloud.store import boxes, call_notes, call_reports, calls, orders
+from cloud.store import boxes, call_deletions, call_notes, call_reports, calls, orders
 from cloud.web.answers import page, translate
 from cloud.web.asking import ask_of, given
 from cloud.web.call_filters import own_filters
@@ -62,6 +62,7 @@ class CallRows:
     reports: Sequence[RowMapping] = ()
     orders: Sequence[RowMapping] = ()  # to its branch
     hold: RowMapping | None = None
+    deletion: RowMapping | None = None
     steps: Sequence[RowMapping] = ()
 
     def found(self) -> Found[CallRows]:
@@ -174,6 +175,7 @@ def given_call(
             steps=call_reports.steps_of(connection, [one["id"] for one in reported]),
             orders=orders.of_call(connection, call_id),
             hold=orders.hold_of(connection, call_id),
+            deletion=call_deletions.deletion_of(connection, call_id),
         )
         return rows.found()
 
@@ -275,6 +277,7 @@ def said_of(rows: CallRows, verdict: Verdict) -> dict[str, Any]:
         "reports": [one for one in reports if one is not None],
         "orders": [order_shape.order(one, place, verdict) for one in rows.orders],
         "hold": order_shape.hold(rows.hold, place, verdict),
+        "deletion": order_shape.deletion(rows.deletion, place, verdict),
     }
 
 

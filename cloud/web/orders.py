@@ -47,12 +47,12 @@ from cloud.web.parts import parts_of
 from sync.events import OrderAnswered
 from sync.locale import marked
 from sync.moment import to_text
-from sync.orders import DELETE, HOLD, RELEASE
+from sync.orders import DELETE, DELETE_CALL, HOLD, RELEASE
 from sync.topics import HEAD_OFFICE
 
 MOST = 100
-ON_A_CALL = (HOLD, RELEASE, DELETE)
-NOT_SURE = marked("Tick that you mean it; deleted audio does not come back.")
+ON_A_CALL = (HOLD, RELEASE, DELETE, DELETE_CALL)
+NOT_SURE = marked("Tick that you mean it; what is deleted does not come back.")
 OVERDUE = "overdue"
 Text = Annotated[str, Form()]
 
@@ -85,7 +85,7 @@ def give(request: Request, call_id: str, kind: Text = "", reason: Text = "", sur
     check_change(request, ask_of(request, Verb.CHANGE, "calls"), look, call_place(row))
     if kind not in ON_A_CALL:
         raise HTTPException(422, marked("There is no such page."))
-    if kind == DELETE and not sure:
+    if kind in orders.DELETIONS and not sure:
         raise HTTPException(422, NOT_SURE)
     make(request, Wanted(kind, row["box_id"], checked_reason(reason), call_id))
     return see_other(f"/calls/{call_id}#orders")

@@ -77,6 +77,14 @@ def end_call(db: sqlite3.Connection, call: CallRow, now_utc: str) -> None:
     if call.ended_utc is None or call.end_reason is None:
         raise ValueError(f"call {call.id} has not ended")
     save_call(db, call)
+    tell_call(db, call, now_utc)
+    seal_call(db, call.id, now_utc)
+
+
+def tell_call(db: sqlite3.Connection, call: CallRow, now_utc: str) -> None:
+    """Put the call that is over into the outbox as it is now; of several such entries the last counts."""
+    if call.ended_utc is None or call.end_reason is None:
+        raise ValueError(f"call {call.id} has not ended")
     outbox.put(
         db,
         CallEnded(
@@ -107,12 +115,20 @@ def end_call(db: sqlite3.Connection, call: CallRow, now_utc: str) -> None:
         ),
         now_utc,
     )
-    seal_call(db, call.id, now_utc)
 
 
 def open_calls(db: sqlite3.Connection) -> list[CallRow]:
     """Calls that were going on when the recorder last stopped."""
+    return _rows(db, "state = 'open' ORDER BY started_utc")
+
+
+def find_call(db: sqlite3.Connection, call_id: str) -> CallRow:
+    """One call; IndexError if there is none."""
+    return _rows(db, "id = ?", call_id)[0]
+
+
+def _rows(db: sqlite3.Connection, which: str, *values: str) -> list[CallRow]:
     names = ", ".join(CallRow.__slots__)
-    rows = db.execute(f"SELECT {names} FROM calls WHERE state = 'open' ORDER BY started_utc").fetchall()
+    rows = db.execute(f"SELECT {names} FROM calls WHERE {which}", values).fetchall()
     flags = ("hook_known", "is_fax")
     return [CallRow(**{**dict(row), **{flag: bool(row[flag]) for flag in flags}}) for row in rows]

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import msgspec
 
-from edge.store.manifests import DAY_STREAM, as_bytes, covered, is_sound, top
+from edge.store.manifests import DAY_STREAM, as_bytes, covered, is_sound, leaf_of, top
 from edge.store.seals import device_key, head_of
 from sync.envelope import EnvelopeError, canonical, facts, unpack_entry
 from sync.events import STREAMS
@@ -74,8 +74,8 @@ def _pending(db: sqlite3.Connection, epoch: str, stream: str) -> _Run | None:
     """The first entries of a stream that are in no manifest, as far as they are of one hour."""
     after = covered(db, epoch, stream)
     rows = db.execute(
-        "SELECT seq, at_utc, body, prev, h, state FROM outbox WHERE epoch = ? AND stream = ? AND seq > ?"
-        " ORDER BY seq LIMIT ?",
+        "SELECT seq, kind, at_utc, body, prev, h, state FROM outbox"
+        " WHERE epoch = ? AND stream = ? AND seq > ? ORDER BY seq LIMIT ?",
         (epoch, stream, after, MOST_LEAVES + 1),
     )
     leaves: list[bytes] = []
@@ -90,7 +90,7 @@ def _pending(db: sqlite3.Connection, epoch: str, stream: str) -> _Run | None:
         body = as_bytes(row["body"])
         if not is_sound(row):
             damaged.append(row["seq"])
-        leaves.append(entry_leaf(row["seq"], digest(body)))
+        leaves.append(leaf_of(row))
         size += len(body)
         if stream == "meta":
             bodies.append(body)

@@ -14,7 +14,7 @@ import msgspec
 
 from sync import outbox
 from sync.db import Migrations, run_script
-from sync.envelope import EnvelopeError, chained, genesis, unpack_entry
+from sync.envelope import ERASED, EnvelopeError, chained, facts, genesis, is_hash, unpack_entry
 from sync.events import STREAMS
 from sync.manifest import (
     GENESIS,
@@ -217,18 +217,36 @@ def stretch(db: sqlite3.Connection, epoch: str, stream: str, ranges: Iterable[tu
     leaves: dict[int, bytes] = {}
     for first, last in ranges:
         rows = db.execute(
-            "SELECT seq, body, prev, h, state FROM outbox"
+            "SELECT seq, kind, body, prev, h, state FROM outbox"
             " WHERE epoch = ? AND stream = ? AND seq BETWEEN ? AND ?",
             (epoch, stream, first, min(last, first + MOST_LEAVES)),
         )
-        leaves |= {row["seq"]: entry_leaf(row["seq"], digest(row["body"])) for row in rows if is_sound(row)}
+        leaves |= {row["seq"]: leaf_of(row) for row in rows if is_sound(row)}
     return Stretch(leaves)
 
 
+def leaf_of(row: sqlite3.Row) -> bytes:
+    """The leaf of an entry; of one that was erased by order the leaf it had before."""
+    body = as_bytes(row["body"])
+    return entry_leaf(row["seq"], _erased_sha256(row) or digest(body))
+
+
+def _erased_sha256(row: sqlite3.Row) -> str | None:
+    if row["kind"] != ERASED:
+        return None
+    try:
+        sha256 = facts(unpack_entry(as_bytes(row["body"]))).get("sha256")
+    except EnvelopeError:
+        return None
+    return sha256 if isinstance(sha256, str) and is_hash(sha256) else None
+
+
 def is_sound(row: sqlite3.Row) -> bool:
-    """Whether a row hashes to what it did; one that head office holds wrapped is what it is."""
+    """Whether a row hashes to what it did; one that head office holds wrapped, or that was erased, is so."""
     if not isinstance(row["body"], bytes):
         return False
+    if _erased_sha256(row) is not None:
+        return True
     try:
         return bool(row["state"] == "quarantined" or chained(row["prev"], row["body"]) == row["h"])
     except (TypeError, ValueError):

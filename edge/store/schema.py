@@ -13,6 +13,7 @@ from pathlib import Path
 from edge.store.call_search import migrations as call_search_migrations
 from edge.store.communications import migrations as communications_migrations
 from edge.store.customers_tables import migrations as customers_migrations
+from edge.store.erasures import migrations as erasures_migrations
 from edge.store.hat_events import migrations as hat_events_migrations
 from edge.store.imports import migrations as imports_migrations
 from edge.store.line_settings import migrations as line_settings_migrations
@@ -132,6 +133,7 @@ MIGRATIONS = (
     lines_migrations,
     call_search_migrations,
     orders_migrations,
+    erasures_migrations,
 )
 
 

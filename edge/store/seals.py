@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.finished import sync_folder
-from edge.seal import BEGINNING, Link, make_link
+from edge.seal import BEGINNING, ERASED, Link, make_link, read_object, sha256
 from sync.db import Migrations, run_script, write
 from sync.keys import DeviceKey, make_key_file
 from sync.moment import to_text
@@ -126,6 +126,29 @@ def bury_recording(db: sqlite3.Connection, recording_id: str, reason: str, user:
     sealed |= {"user": user, "reason": reason, "sha256": row["sha256"]}
     _append(db, "deletion", now_utc, sealed, device_key(db))
     return str(row["file"])
+
+
+def erase_call(
+    db: sqlite3.Connection, call_id: str, entries: list[tuple[str, str]], why: tuple[str, str], now_utc: str
+) -> str:
+    """Empty the links about a call and seal its row as it is now, naming what was erased; its last hash.
+
+    `entries`: id and SHA-256 of the outbox entries that went, too; `why`: who ordered it, and the reason.
+    """
+    _need_transaction(db)
+    links = [link for link in links_of(db, call_id) if link.data != ERASED]
+    named = [[link.seq, sha256(link.data)] for link in links]
+    db.execute("UPDATE seal_links SET data = ? WHERE subject = ?", (ERASED, call_id))
+    sealed = _sealed(db, "call", call_id, "erased")
+    sealed |= {"user": why[0], "reason": why[1], "links": named, "entries": [list(one) for one in entries]}
+    _append(db, "erasure", now_utc, sealed, device_key(db))
+    return str(named[-1][1]) if named else ""
+
+
+def names_erased(db: sqlite3.Connection, call_id: str, eid: str, digest: str) -> bool:
+    """Whether an erasure of this call names an entry of the outbox with that hash."""
+    found = [read_object(link.data) or {} for link in links_of(db, call_id)]
+    return any([eid, digest] in one.get("entries", []) for one in found if one.get("how") == "erased")
 
 
 def delete_recording(db: sqlite3.Connection, recording_id: str, reason: str, user: str, now_utc: str) -> None:

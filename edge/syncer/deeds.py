@@ -15,6 +15,8 @@ import msgspec
 
 from edge.finished import sync_folder
 from edge.store import orders
+from edge.store.call_search import catch_up
+from edge.store.erasures import Erasure, erase_call, erasure_of, is_owed
 from edge.store.operations import Operation, add_operation
 from edge.store.orders import OrderRow
 from edge.store.retention import delete_audio, hold_on, lift_hold, note_removed, place_hold
@@ -22,9 +24,10 @@ from edge.store.seals import device_key, head_of
 from sync.db import write
 from sync.envelope import canonical
 from sync.events import GoneFact, OrderAnswered
-from sync.orders import DELETE, HOLD, RELEASE, RETENTION, Order, fault_of, signed_receipt
+from sync.orders import DELETE, DELETE_CALL, HOLD, RELEASE, RETENTION, Order, fault_of, signed_receipt
 
 DONE, REFUSED = "done", "refused"
+NOTHING_LEFT = "nothing_left"  # code of what is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ def carry_out(db: sqlite3.Connection, recordings_dir: Path, now_utc: str) -> int
             continue
         if outcome.gone:
             _remove_files(db, recordings_dir, outcome.gone)
+            catch_up(db)  # nobody finds a call any more by what went
             with write(db):
                 _answer(db, row.order, outcome, now_utc)
         answered += 1
@@ -94,23 +98,53 @@ def _release(db: sqlite3.Connection, order: Order, now_utc: str) -> Outcome:
 
 def _delete(db: sqlite3.Connection, order: Order, now_utc: str) -> Outcome | None:
     """The audio of a call; its row stays. None while the call goes on or its audio is being encoded."""
-    call = db.execute("SELECT state FROM calls WHERE id = ?", (order.call_id,)).fetchone()
-    if call is None:
-        return Outcome(REFUSED, "no_such_call")
-    if hold_on(db, order.call_id or "") is not None:
-        return Outcome(REFUSED, "on_hold")
-    rows = db.execute(
-        "SELECT id, state, sha256 FROM recordings WHERE call_id = ? ORDER BY id", (order.call_id,)
-    ).fetchall()
-    if call["state"] == "open" or any(row["state"] in ("recording", "part") for row in rows):
+    if refusal := _refusal(db, order):
+        return refusal
+    if _goes_on(db, order):
         return None
+    gone = _delete_recordings(db, order, now_utc)
+    return Outcome(DONE, DONE, gone) if gone else Outcome(DONE, NOTHING_LEFT)
+
+
+def _delete_call(db: sqlite3.Connection, order: Order, now_utc: str) -> Outcome | None:
+    """The audio of a call and all that says who spoke; None also until head office has what it was told."""
+    call_id = order.call_id or ""
+    if refusal := _refusal(db, order):
+        return refusal
+    if erasure_of(db, call_id) is not None:
+        return Outcome(DONE, NOTHING_LEFT)
+    if _goes_on(db, order) or is_owed(db, call_id):
+        return None
+    gone = _delete_recordings(db, order, now_utc)
+    was = erase_call(db, call_id, Erasure(order.id, _who(order), now_utc), order.reason)
+    tombstone = head_of(db)
+    add_operation(db, Operation("delete_call", DONE, "", _who(order), call_id, order.reason), now_utc)
+    return Outcome(DONE, DONE, (*gone, GoneFact(call_id, was, tombstone.seq, tombstone.h)))
+
+
+def _refusal(db: sqlite3.Connection, order: Order) -> Outcome | None:
+    if db.execute("SELECT 1 FROM calls WHERE id = ?", (order.call_id,)).fetchone() is None:
+        return Outcome(REFUSED, "no_such_call")
+    return Outcome(REFUSED, "on_hold") if hold_on(db, order.call_id or "") is not None else None
+
+
+def _goes_on(db: sqlite3.Connection, order: Order) -> bool:
+    """Whether the call is not over, or its audio is being encoded."""
+    query = """SELECT 1 FROM calls WHERE id = :call AND state = 'open' UNION ALL
+               SELECT 1 FROM recordings WHERE call_id = :call AND state IN ('recording', 'part')"""
+    return db.execute(query, {"call": order.call_id}).fetchone() is not None
+
+
+def _delete_recordings(db: sqlite3.Connection, order: Order, now_utc: str) -> tuple[GoneFact, ...]:
+    query = "SELECT id, sha256 FROM recordings WHERE call_id = ? AND state = 'ready' ORDER BY id"
     gone = []
-    for row in (row for row in rows if row["state"] == "ready"):
-        delete_audio(db, row["id"], "ordered", _who(order), now_utc, forced=True)
+    for recording_id, sha256 in db.execute(query, (order.call_id,)).fetchall():
+        delete_audio(db, recording_id, "ordered", _who(order), now_utc, forced=True)
         tombstone = head_of(db)
-        gone.append(GoneFact(row["id"], row["sha256"], tombstone.seq, tombstone.h))
-        add_operation(db, Operation("delete_audio", DONE, "", _who(order), row["id"], order.reason), now_utc)
-    return Outcome(DONE, DONE, tuple(gone)) if gone else Outcome(DONE, "nothing_left")
+        gone.append(GoneFact(recording_id, sha256, tombstone.seq, tombstone.h))
+        by = Operation("delete_audio", DONE, "", _who(order), recording_id, order.reason)
+        add_operation(db, by, now_utc)
+    return tuple(gone)
 
 
 def _retention(db: sqlite3.Connection, order: Order, now_utc: str) -> Outcome:
@@ -123,6 +157,7 @@ DEEDS: dict[str, Callable[[sqlite3.Connection, Order, str], Outcome | None]] = {
     HOLD: _hold,
     RELEASE: _release,
     DELETE: _delete,
+    DELETE_CALL: _delete_call,
     RETENTION: _retention,
 }
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from sync import outbox, topics
 from sync.db import write
 from sync.envelope import (
+    ERASED,
     MAX_BATCH_ENTRIES,
     MAX_ENTRY_BYTES,
     chained,
@@ -178,7 +179,9 @@ class EntriesEnd:
 
     def _wrapped(self, row: EntryRow) -> EntryRow:
         room = min(MAX_ENTRY_BYTES, self._link.max_packet) // 2
-        body = opaque_bytes(row.eid, row.at_utc, row.body, row.seq, room)
+        body = row.body
+        if row.kind != ERASED:
+            body = opaque_bytes(row.eid, row.at_utc, row.body, row.seq, room)
         prev = row.prev if is_hash(row.prev) else "0" * 64
         return EntryRow(row.seq, row.eid, row.at_utc, body, prev, chained(prev, body))
 

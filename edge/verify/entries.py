@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from edge.seal import read_object
-from edge.store.seals import links_of
+from edge.store.seals import links_of, names_erased
 from edge.verify.bench import Bench, Fault, row_in
-from sync.envelope import chained, genesis, is_hash
+from sync.envelope import ERASED, chained, genesis, is_hash
 from sync.events import STREAMS
 
 OUTBOX_STATES = ("new", "acked", "quarantined", "dismissed")
@@ -69,7 +69,7 @@ def _entry_faults(db: sqlite3.Connection, row: sqlite3.Row) -> Iterator[str]:
     if not (isinstance(row["body"], bytes) and isinstance(row["prev"], str) and is_hash(row["prev"])):
         yield "its bytes or its hash were changed"
         return
-    if chained(row["prev"], row["body"]) != row["h"]:
+    if chained(row["prev"], row["body"]) != row["h"] and not _is_erased(db, row):
         yield "its bytes and its hash disagree; one of them was changed"
     if row["state"] not in OUTBOX_STATES:
         yield f"state {row['state']!r} is none of {', '.join(OUTBOX_STATES)}"
@@ -84,6 +84,14 @@ def _entry_faults(db: sqlite3.Connection, row: sqlite3.Row) -> Iterator[str]:
     subject = data.get(SUBJECT_OF.get(str(entry.get("kind")), "")) if isinstance(data, dict) else None
     if isinstance(subject, str):
         yield from _news_faults(db, subject, entry["data"])
+
+
+def _is_erased(db: sqlite3.Connection, row: sqlite3.Row) -> bool:
+    """Whether the entry stands for one that went with its call, as the call's erasure says."""
+    data = (read_object(row["body"]) or {}).get("data")
+    if row["kind"] != ERASED or not isinstance(data, dict):
+        return False
+    return names_erased(db, str(data.get("call_id")), str(row["eid"]), str(data.get("sha256")))
 
 
 def _news_faults(db: sqlite3.Connection, subject: str, data: dict[str, Any]) -> Iterator[str]:

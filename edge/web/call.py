@@ -9,6 +9,7 @@ from datetime import timedelta
 from bottle import HTTPResponse
 
 from edge.store.customers import Match, by_number, has
+from edge.store.erasures import erasure_of
 from edge.store.listing import CallFacts, CallRow, RecordingRow
 from edge.store.marks import Mark, marks_of
 from edge.store.notes import notes_of, tags_of
@@ -103,6 +104,7 @@ def show(visit: Visit, call_id: str, fault: str = "") -> HTTPResponse:
             for row in facts.recordings
         ],
         hold=hold_on(visit.db, call_id),
+        erasure=erasure_of(visit.db, call_id),
         customers=customers_of(visit, facts.row),
         drawn_width=DRAWN_WIDTH,
         speeds=SPEEDS,

@@ -37,6 +37,7 @@ OPERATIONS = {
     "record_on": marked("Record button pressed"),
     "record_off": marked("Record button released"),
     "delete_audio": marked("Recording deleted"),
+    "delete_call": marked("Call deleted, by head office"),
     "hold": marked("Hold placed"),
     "lift_hold": marked("Hold ended"),
     "retention": marked("How long audio is kept, by head office"),

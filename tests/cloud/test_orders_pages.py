@@ -11,12 +11,12 @@ from starlette.testclient import TestClient
 
 from cloud.access.log import Actor
 from cloud.orders import keeping
-from cloud.store import kept_days, orders
+from cloud.store import call_deletions, kept_days, orders
 from cloud.store.database import read, write
 from cloud.store.order_tables import audio_deletions
 from cloud.store.order_tables import orders as orders_table
 from cloud.store.orders import Wanted
-from cloud.store.schema import recordings
+from cloud.store.schema import calls, recordings
 from sync.moment import to_text
 from sync.orders import HOLD
 from tests.cloud.house import NOON, House
@@ -195,3 +195,23 @@ def test_an_object_goes_with_its_last_recording(house: House, call: str) -> None
     with read(house.parts.engine) as db:
         assert db.execute(select(audio_deletions.c.gone_utc)).scalars().all().count(None) == 0
     assert {state_of(house, one) for one in (due, young)} == {"deleted"}
+
+
+def test_a_whole_call_is_deleted_once_the_branch_has_signed(house: House, call: str) -> None:
+    manager, path = house.visitor("manager"), f"/calls/{call}/orders"
+    ordered = {"kind": "delete_call", "reason": "law"}
+    assert post(house, manager, path, **ordered)[0] == 422  # not ticked
+    assert post(house, manager, path, **ordered, sure="yes")[0] == 303
+    assert post(house, manager, path, **ordered, sure="yes")[0] == 422  # ordered already
+    assert post(house, house.visitor("approver_1"), f"/orders/{newest(house)}", step="approve")[0] == 303
+    before = manager.get(f"/calls/{call}").text
+    with write(house.parts.engine) as db:
+        assert call_deletions.bury_call(db, "box-01", call, newest(house), to_text(NOON))
+        assert not call_deletions.bury_call(db, "box-01", call, newest(house), to_text(NOON))
+    after = manager.get(f"/calls/{call}").text
+    with read(house.parts.engine) as db:
+        (number,) = db.execute(select(calls)).mappings().all()
+    assert (number["caller_number"], number["last4"], number["outcome"]) == (None, None, "answered")
+    assert "已按指令删除" in after and "已按指令删除" not in before
+    assert "删除整条通话" in before and 'value="delete_call"' not in after
+    assert post(house, manager, path, kind="delete_recording", reason="x", sure="yes")[0] == 422

@@ -41,6 +41,7 @@ from sync.events import (
     CommunicationCleared,
     ContactFact,
     CustomerSaved,
+    EntryErased,
     GapFact,
     GoneFact,
     MarkFact,
@@ -143,6 +144,7 @@ EVENTS: dict[str, SyncEvent] = {
         key="ef" * 32,
         sig="01" * 64,
     ),
+    "entry_erased": EntryErased(ID.format(1), "ab" * 32, 612, ID.format(7)),
     "recording_lost": RecordingLost(ID.format(2), ID.format(1), "device_lost"),
 }
 
