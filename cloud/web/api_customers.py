@@ -19,6 +19,7 @@ from cloud.store.customer_writes import ChangedSince
 from cloud.web import customer_words as words
 from cloud.web.answers import translate
 from cloud.web.customer_deeds import fetch_bin, remove, take_out
+from cloud.web.customer_duplicates import merge_pair, part_again
 from cloud.web.customer_form import change, create
 from cloud.web.customer_json import (
     ChangeShown,
@@ -28,6 +29,8 @@ from cloud.web.customer_json import (
     CustomerShown,
     CustomersShown,
     CustomerWanted,
+    MergeMade,
+    MergeWanted,
     NewCustomer,
     SuggestionShown,
     patched,
@@ -140,6 +143,31 @@ def list_bin(request: Request) -> list[CustomerShown]:
 def restore_customer(request: Request, customer_id: CustomerId) -> Response:
     """Take a customer out of the recycle bin."""
     take_out(request, customer_id)
+    return Response(status_code=204)
+
+
+def merge_customers(
+    request: Request,
+    customer_id: CustomerId,
+    other_id: CustomerId,
+    wanted: MergeWanted,
+    if_match: IfMatch = None,
+) -> MergeMade:
+    """Make the other record part of this one. `If-Match` names the ETags of both, with a comma between."""
+    versions = (seen_version(if_match, customer_id), seen_version(if_match, other_id))
+    try:
+        seen = (str(versions[0]), str(versions[1]))
+        merge_id = merge_pair(request, (customer_id, other_id), seen, dict.fromkeys(wanted.take, "other"))
+    except Unfit as fault:
+        raise _unfit(request, fault) from fault
+    except ChangedSince as error:
+        raise Stale from error
+    return MergeMade(id=merge_id, customer_id=customer_id)
+
+
+def undo_merge(request: Request, merge_id: Annotated[str, Path(max_length=64)]) -> Response:
+    """Part two records again, as they were; 409 once the record was changed."""
+    part_again(request, merge_id)
     return Response(status_code=204)
 
 

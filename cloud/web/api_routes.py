@@ -50,6 +50,10 @@ API: dict[str, Route] = {
         api_customers.change_customer, Right.CHANGE_CUSTOMERS, longest_body_bytes=LONGEST_RECORD_BYTES
     ),
     f"DELETE {_CUSTOMER}": Route(api_customers.delete_customer, Right.MANAGE_CUSTOMERS, 204),
+    f"POST {_CUSTOMER}/merge/{{other_id}}": Route(api_customers.merge_customers, Right.MANAGE_CUSTOMERS, 201),
+    f"POST {_CUSTOMERS}/merges/{{merge_id}}/undo": Route(
+        api_customers.undo_merge, Right.MANAGE_CUSTOMERS, 204
+    ),
     f"POST {_CUSTOMER}/restore": Route(api_customers.restore_customer, Right.RESTORE_CUSTOMERS, 204),
     f"GET {_CUSTOMER}/communications": Route(api_customers.list_communications, Right.READ_CUSTOMERS),
     f"GET {_CUSTOMER}/changes": Route(api_customers.list_changes, Right.READ_CUSTOMERS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, RowMapping
 from starlette.datastructures import FormData
@@ -54,19 +54,9 @@ def compare(request: Request, customer_id: str, other_id: str) -> Response:
 
 def merge(request: Request, customer_id: str, other_id: str, sent: Sent) -> Response:
     """Make the other part of the kept one."""
-    parts = parts_of(request)
-    kept, other = _pair(request, customer_id, other_id, noted=False)
+    seen = (str(sent.get("version")), str(sent.get("other_version")))
     try:
-        with write(parts.engine) as db:
-            whole = merged(
-                read_record(db, parts.ring, kept.row), read_record(db, parts.ring, other.row), _choices(sent)
-            )
-            version = _version(sent, "version", kept, sent.get("other_version"), other)
-            merge_id = merges.merge(
-                db, parts.ring, kept.row, other.row, version, check(whole), stamp_of(request)
-            )
-            deed = {"object_id": customer_id, "ids": (customer_id, other_id), "fields": ("merge", merge_id)}
-            note_in(db, request, Action.UPDATE, kept.verdict.ask, **deed)
+        merge_pair(request, (customer_id, other_id), seen, _choices(sent))
     except ChangedSince:
         sentence = marked("One of the two was changed meanwhile. Look again, then merge.")
         return _compare(request, 409, customer_id, other_id, sentence)
@@ -75,8 +65,33 @@ def merge(request: Request, customer_id: str, other_id: str, sent: Sent) -> Resp
     return see_other(f"/customers/{customer_id}")
 
 
+def merge_pair(
+    request: Request, ids: tuple[str, str], versions: tuple[str, str], choices: Mapping[str, str]
+) -> str:
+    """Make the second part of the first, if both still have the versions that were seen; the merge's id.
+
+    ChangedSince, Unfit; 404 for what is not there or not theirs.
+    """
+    parts = parts_of(request)
+    kept, other = _pair(request, *ids, noted=False)
+    if versions != (str(kept.row["version"]), str(other.row["version"])):
+        raise ChangedSince(ids[0])
+    with write(parts.engine) as db:
+        whole = merged(read_record(db, parts.ring, kept.row), read_record(db, parts.ring, other.row), choices)
+        made = check(whole), stamp_of(request)
+        merge_id = merges.merge(db, parts.ring, kept.row, other.row, int(versions[0]), *made)
+        deed = {"object_id": ids[0], "ids": ids, "fields": ("merge", merge_id)}
+        note_in(db, request, Action.UPDATE, kept.verdict.ask, **deed)
+    return merge_id
+
+
 def undo(request: Request, merge_id: str) -> Response:
     """Part two records again, as they were."""
+    return see_other(f"/customers/{part_again(request, merge_id)}")
+
+
+def part_again(request: Request, merge_id: str) -> str:
+    """Part two records again; the id of the one that was kept. 404, or 409 when it was changed since."""
     parts = parts_of(request)
     try:
         with read(parts.engine) as db:
@@ -89,7 +104,7 @@ def undo(request: Request, merge_id: str) -> Response:
             note_in(db, request, Action.UPDATE, verdict.ask, object_id=row["kept_id"], fields=("unmerge",))
     except CannotPart as error:
         raise HTTPException(409, CHANGED_ON) from error
-    return see_other(f"/customers/{row['kept_id']}")
+    return str(row["kept_id"])
 
 
 CHANGED_ON = marked("The record was changed after the merge, so it can no longer be undone as a whole.")
@@ -124,10 +139,3 @@ def _value(shown: Customer, name: str) -> object:
 
 def _choices(sent: FormData) -> dict[str, str]:
     return {name: str(sent.get(f"take.{name}", "kept")) for name in CHOSEN}
-
-
-def _version(sent: FormData, name: str, kept: One, other_version: object, other: One) -> int:
-    """The kept record's version, if both are those that were compared; ChangedSince."""
-    if str(other_version) != str(other.row["version"]) or str(sent.get(name)) != str(kept.row["version"]):
-        raise ChangedSince(kept.row["id"])
-    return int(kept.row["version"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,10 @@ from cloud.customers.record import Record
 from sync import particulars
 from sync.particulars import Unfit
 
+Chosen = Literal[
+    "kind", "name", "address", "industry", "remark", "region", "class_id", "state", "consumption",
+    "joined_on", "email", "identity", "bank",
+]  # fmt: skip
 SEPARATORS = frozenset(";；|\n\r\t")
 STARS = "**"  # of a mask
 Text = str | None
@@ -96,6 +100,23 @@ class CustomerShown(BaseModel):
         parts = {name: getattr(one, name) for name in ("numbers", "contacts", "packages", "tags")}
         clear = {"personal_clear": one.personal, "sensitive_clear": one.sensitive}
         return cls.model_validate({**one.fields, **parts, **clear})
+
+
+class MergeWanted(BaseModel):
+    """How one record is made of two."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    take: list[Chosen] = Field(
+        [], description="fields of which the other record's value counts; of the rest the kept one's does"
+    )
+
+
+class MergeMade(BaseModel):
+    """Two records became one. `id`: what parts them again; read the customer for its new `ETag`."""
+
+    id: str
+    customer_id: str
 
 
 class CustomerMade(BaseModel):

@@ -49,6 +49,11 @@ def etag_of(object_id: str, version: int, shown: str) -> str:
     return f'"{object_id}.{version}.{digest}"'
 
 
+def version_in(etag: str) -> int:
+    """The version that a tag of `etag_of` names."""
+    return int(etag.split(".")[-2])
+
+
 def told(shown: str, etag: str, seen_before: str | None) -> Response:
     """The answer with its tag; 304 to whoever has just that already (If-None-Match, weakly compared)."""
     tags = {f'"{tag}"' for _, tag in _TAG.findall(seen_before or "")}

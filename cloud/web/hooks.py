@@ -17,6 +17,7 @@ from cloud.store import webhooks
 from cloud.store.database import read, write
 from cloud.store.webhooks import NewHook
 from cloud.web.door import note_deed, person_of
+from cloud.web.etags import IfMatch, Stale, etag_of, seen_version, version_in
 from cloud.web.parts import parts_of
 from cloud.webhooks.events import TOLD
 from cloud.webhooks.sending import UrlRefused, check_url
@@ -49,6 +50,7 @@ class HookShown(BaseModel):
     created_utc: str
     ended_utc: str | None
     ended_why: str
+    etag: str = Field(description="what ending it has to name in `If-Match`")
 
 
 class HookMade(HookShown):
@@ -97,14 +99,23 @@ def add_hook(request: Request, wanted: HookWanted) -> HookMade:
         webhooks.add_hook(db, NewHook(hook_id, person.user_id, wanted.url, kinds, sealed), now_utc)
         changes = {"url": (None, wanted.url), "kinds": (None, " ".join(kinds))}
         note_deed(request, db, Action.CREATE, KIND, hook_id, changes=changes)
-    shown = HookShown(
-        id=hook_id, url=wanted.url, kinds=list(kinds), created_utc=now_utc, ended_utc=None, ended_why=""
-    )
-    return HookMade(**shown.model_dump(), secret=secret)
+        row = next(row for row in webhooks.hooks_of(db, person.user_id) if row["id"] == hook_id)
+    return HookMade(**_shown(row).model_dump(), secret=secret)
 
 
-def end_hook(request: Request, hook_id: Annotated[str, Path(max_length=64)]) -> Response:
-    """Tell it nothing more; what is waiting is not sent."""
+def end_hook(
+    request: Request, hook_id: Annotated[str, Path(max_length=64)], if_match: IfMatch = None
+) -> Response:
+    """Tell it nothing more; what is waiting is not sent. Needs `If-Match`."""
+    version = seen_version(if_match, hook_id)
+    now = next((one for one in list_hooks(request) if one.id == hook_id), None)
+    if now is not None and version_in(now.etag) != version:
+        raise Stale
+    return leave_alone(request, hook_id)
+
+
+def leave_alone(request: Request, hook_id: str) -> Response:
+    """One's own webhook is told nothing more; 404 when there is none that was."""
     person, parts = person_of(request), parts_of(request)
     with write(parts.engine) as db:
         if not webhooks.end_hook(db, hook_id, "ended by its owner", parts.clock.now_utc(), person.user_id):
@@ -135,7 +146,7 @@ def send_again(request: Request, delivery_id: Annotated[str, Path(max_length=64)
 
 
 def _shown(row: RowMapping) -> HookShown:
-    return HookShown(
+    said = dict(
         id=row["id"],
         url=row["url"],
         kinds=json.loads(row["kinds"]),
@@ -143,3 +154,5 @@ def _shown(row: RowMapping) -> HookShown:
         ended_utc=row["ended_utc"],
         ended_why=row["ended_why"],
     )
+    etag = etag_of(row["id"], 1 if row["ended_utc"] is None else 2, json.dumps(said))
+    return HookShown(**said, etag=etag)

@@ -44,7 +44,7 @@ def make_token(
 
 def revoke_token(request: Request, token_id: str) -> Response:
     """Take a token back."""
-    tokens.revoke_token(request, token_id)
+    tokens.take_back(request, token_id)
     return see_other(HERE)
 
 
@@ -59,7 +59,7 @@ def add_hook(request: Request, url: Text = "", kind: Annotated[list[str] | None,
 
 def end_hook(request: Request, hook_id: str) -> Response:
     """End a webhook."""
-    hooks.end_hook(request, hook_id)
+    hooks.leave_alone(request, hook_id)
     return see_other(HERE)
 
 

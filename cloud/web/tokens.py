@@ -21,6 +21,7 @@ from cloud.store.database import read, write
 from cloud.store.tokens import NewToken
 from cloud.web.answers import translate
 from cloud.web.door import note_deed, person_of
+from cloud.web.etags import IfMatch, Stale, etag_of, seen_version, version_in
 from cloud.web.parts import parts_of
 from sync.locale import marked
 from sync.moment import to_text
@@ -51,6 +52,7 @@ class TokenShown(BaseModel):
     expires_utc: str
     last_used_utc: str | None
     revoked_utc: str | None
+    etag: str = Field(description="what taking it back has to name in `If-Match`")
 
 
 class TokenMade(TokenShown):
@@ -85,8 +87,19 @@ def make_token(request: Request, wanted: TokenWanted) -> TokenMade:
     return TokenMade(**_shown(row).model_dump(), token=token)
 
 
-def revoke_token(request: Request, token_id: Annotated[str, Path(max_length=64)]) -> Response:
-    """It opens nothing from now on."""
+def revoke_token(
+    request: Request, token_id: Annotated[str, Path(max_length=64)], if_match: IfMatch = None
+) -> Response:
+    """It opens nothing from now on. Needs `If-Match`."""
+    version = seen_version(if_match, token_id)
+    now = next((one for one in list_tokens(request) if one.id == token_id), None)
+    if now is not None and version_in(now.etag) != version:
+        raise Stale
+    return take_back(request, token_id)
+
+
+def take_back(request: Request, token_id: str) -> Response:
+    """A token of one's own opens nothing from now on; 404 when there is none that does."""
     parts = parts_of(request)
     with write(parts.engine) as db:
         if not tokens.revoke_token(db, token_id, person_of(request).user_id, parts.clock.now_utc()):
@@ -96,7 +109,7 @@ def revoke_token(request: Request, token_id: Annotated[str, Path(max_length=64)]
 
 
 def _shown(row: RowMapping) -> TokenShown:
-    return TokenShown(
+    said = dict(
         id=row["id"],
         name=row["name"],
         rights=json.loads(row["rights"]),
@@ -106,3 +119,5 @@ def _shown(row: RowMapping) -> TokenShown:
         last_used_utc=row["last_used_utc"],
         revoked_utc=row["revoked_utc"],
     )
+    etag = etag_of(row["id"], 1 if row["revoked_utc"] is None else 2, json.dumps(said))
+    return TokenShown(**said, etag=etag)

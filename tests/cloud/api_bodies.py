@@ -29,6 +29,7 @@ BODIES: Mapping[str, Any] = {  # address -> JSON
     "POST /api/v1/calls/{call_id}/reports": {"text": "too short"},
     "POST /api/v1/customers": CUSTOMER,
     "PUT /api/v1/customers/{customer_id}": CUSTOMER,
+    "POST /api/v1/customers/{customer_id}/merge/{other_id}": {"take": ["name"]},
     "PATCH /api/v1/customers/{customer_id}": {"region": "云南"},
     "POST /api/v1/applications": APPLICATION,
     "POST /api/v1/applications/{request_id}/{act}": {"remark": "fine"},
@@ -42,6 +43,7 @@ ANY_DIGEST = "0" * 16
 def headers_for(house: House, client: TestClient, address: str, path: str) -> dict[str, str]:
     """The headers of a request of our own pages that changes something; of a thing it has version 1."""
     headers = {"X-CSRF-Token": house.csrf_token(client)}
-    if not address.startswith("POST"):
-        headers["If-Match"] = f'"{path.rsplit("/", 1)[1]}.1.{ANY_DIGEST}"'
+    if not address.startswith("POST") or "/merge/" in address:
+        ids = path.split("/merge/") if "/merge/" in address else [path]
+        headers["If-Match"] = ", ".join(f'"{one.rsplit("/", 1)[-1]}.1.{ANY_DIGEST}"' for one in ids)
     return headers

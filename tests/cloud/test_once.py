@@ -16,8 +16,10 @@ from cloud.access.log import Action
 from cloud.access.roles import Right
 from cloud.field_keys import FieldKey
 from cloud.store import answered
+from cloud.store import customers as store
 from cloud.store.answered import LEASE, TakenOver, Turn
-from cloud.store.customer_writes import Stamp, delete_customers
+from cloud.store.customer_merges import merge
+from cloud.store.customer_writes import Stamp, delete_customers, read_record
 from cloud.store.database import read, write
 from cloud.store.schema import access_log, api
 from cloud.web.app import API, build_app
@@ -169,6 +171,7 @@ def test_every_deed_of_the_api_says_in_its_transaction_that_it_is_done(tmp_path:
     client = house.visitor("admin")
     own = {"request_id": lambda house: own_application(house, client), "act": lambda _: "withdraw"}
     own["customer_id"] = deleted_customer if "/restore" in address else PARAMETERS["customer_id"]
+    own["merge_id"] = merged_customers
     path = path_of(house, address, own)
     headers = headers_for(house, client, address, path) | {"Idempotency-Key": "k1"}
     body = dict(BODIES.get(address) or {})
@@ -179,6 +182,16 @@ def test_every_deed_of_the_api_says_in_its_transaction_that_it_is_done(tmp_path:
     with read(house.parts.engine) as db:
         (row,) = db.execute(select(api.answered)).mappings()
     assert row["done_id"] and row["status"] == done.status_code
+
+
+def merged_customers(house: House) -> str:
+    kept, other = house.add_customer("甲"), house.add_customer("乙")
+    with write(house.parts.engine) as db:
+        rows = [store.find_customer(db, one, None) for one in (kept, other)]
+        assert rows[0] is not None and rows[1] is not None
+        ring, stamp = house.parts.ring, Stamp("wang", house.parts.clock.now_utc())
+        record = read_record(db, ring, rows[0])
+        return merge(db, ring, rows[0], rows[1], rows[0]["version"], record, stamp)
 
 
 def deleted_customer(house: House) -> str:

@@ -90,9 +90,14 @@ def test_a_token_ends_with_its_day_its_revocation_and_its_owner(house: House) ->
     assert house.visitor("manager").delete(path, headers=headers).status_code == 403, "a forged request"
     stranger = house.visitor("manager")
     headers_of_another = {"X-CSRF-Token": house.csrf_token(stranger)}
-    assert stranger.delete(path, headers=headers_of_another).status_code == 404
-    assert client.delete(path, headers=headers).status_code == 204
-    assert client.delete(path, headers=headers).status_code == 404
+    assert client.delete(path, headers=headers).status_code == 428
+    stale = {"If-Match": first["etag"].replace(".1.", ".2.")}
+    assert client.delete(path, headers=headers | stale).status_code == 412
+    assert client.delete(path, headers=headers | {"If-Match": second["etag"]}).status_code == 412
+    seen = {"If-Match": first["etag"]}
+    assert stranger.delete(path, headers=headers_of_another | seen).status_code == 404
+    assert client.delete(path, headers=headers | seen).status_code == 204
+    assert client.delete(path, headers=headers | seen).status_code == 412
     assert with_token(house, first["token"]).get("/api/v1/calls").status_code == 401
     house.clock.advance(timedelta(days=30).total_seconds())
     assert with_token(house, second["token"]).get("/api/v1/calls").status_code == 401

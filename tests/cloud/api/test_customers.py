@@ -237,3 +237,42 @@ def test_what_was_said_and_what_was_changed(desk: Desk) -> None:
     desk.send("PATCH", f"/{customer_id}", {"email": "w@example.cn", "region": "大理"}, etag)
     newest, _ = desk.get(f"/{customer_id}/changes").json()
     assert newest["fields"]["region"] == ["", "大理"] and "w@example.cn" not in str(newest)
+
+
+def pair(desk: Desk) -> tuple[str, str, str]:
+    """Two customers, and the tags of both."""
+    kept, other = desk.firm.add(FULL), desk.firm.add(record("李四", "13700137000"))
+    return kept, other, ", ".join(desk.get(f"/{one}").headers["etag"] for one in (kept, other))
+
+
+def test_two_records_become_one_and_two_again(desk: Desk) -> None:
+    kept_id, other, etags = pair(desk)
+    made = desk.send("POST", f"/{kept_id}/merge/{other}", {"take": ["name"]}, etags)
+    assert (made.status_code, made.json()["customer_id"]) == (201, kept_id)
+    assert kept(desk, kept_id).what.name == "李四"
+    assert set(kept(desk, kept_id).what.numbers) > set(FULL.what.numbers)
+    assert desk.get(f"/{other}").status_code == 404
+    undo = f"/merges/{made.json()['id']}/undo"
+    assert desk.send("POST", undo).status_code == 204
+    assert kept(desk, kept_id) == FULL and desk.get(f"/{other}").status_code == 200
+    assert desk.send("POST", undo).status_code == 404  # it was undone
+
+
+def test_a_merge_names_the_versions_of_both(desk: Desk) -> None:
+    kept_id, other, etags = pair(desk)
+    path = f"/{kept_id}/merge/{other}"
+    assert desk.send("POST", path, {}).status_code == 428
+    one, two = etags.split(", ")
+    for stale in (one, two, etags.replace(".1.", ".2."), f"{one}, W/{two}", "*"):
+        assert desk.send("POST", path, {}, stale).status_code == 412, stale
+    assert desk.send("POST", path, {"take": ["id"]}, etags).status_code == 422
+    assert desk.send("POST", f"/{kept_id}/merge/{kept_id}", {}, etags).status_code == 404
+    assert kept(desk, kept_id) == FULL
+
+
+def test_a_merge_that_was_changed_on_stays(desk: Desk) -> None:
+    kept_id, other, etags = pair(desk)
+    made = desk.send("POST", f"/{kept_id}/merge/{other}", {}, etags).json()
+    etag = desk.get(f"/{kept_id}").headers["etag"]
+    assert desk.send("PATCH", f"/{kept_id}", {"region": "大理"}, etag).status_code == 200
+    assert desk.send("POST", f"/merges/{made['id']}/undo").status_code == 409

@@ -20,7 +20,7 @@ WANTED: dict[str, Any] = {"url": "https://crm.example.cn/hook", "kinds": [CALL_E
 
 
 def ask(house: House, client: TestClient, method: str, path: str, **more: Any) -> Any:
-    headers = {"X-CSRF-Token": house.csrf_token(client)}
+    headers = {"X-CSRF-Token": house.csrf_token(client)} | more.pop("headers", {})
     return client.request(method, f"/api/v1/{path}", headers=headers, **more)
 
 
@@ -41,8 +41,14 @@ def test_added_listed_and_ended(house: House) -> None:
     hook_id = made.json()["id"]
     (listed,) = client.get("/api/v1/webhooks").json()
     assert (listed["url"], listed["kinds"]) == (WANTED["url"], [CALL_ENDED]) and "secret" not in listed
-    assert ask(house, house.visitor("admin"), "DELETE", f"webhooks/{hook_id}").status_code == 404
-    assert ask(house, client, "DELETE", f"webhooks/{hook_id}").status_code == 204
+    seen, path = {"If-Match": listed["etag"]}, f"webhooks/{hook_id}"
+    assert made.json()["etag"] == listed["etag"]
+    assert ask(house, house.visitor("admin"), "DELETE", path, headers=seen).status_code == 404
+    assert ask(house, client, "DELETE", path).status_code == 428
+    stale = {"If-Match": listed["etag"].replace(".1.", ".2.")}
+    assert ask(house, client, "DELETE", path, headers=stale).status_code == 412
+    assert ask(house, client, "DELETE", path, headers=seen).status_code == 204
+    assert ask(house, client, "DELETE", path, headers=seen).status_code == 412
     assert client.get("/api/v1/webhooks").json()[0]["ended_why"] == "ended by its owner"
     with read(house.parts.engine) as db:
         rows = db.execute(select(access_log.c.action).where(access_log.c.kind == "webhooks")).scalars()
