@@ -6,10 +6,18 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge.config import Config
+from edge.schedule import read_schedule
 from edge.syncer import SyncSettings
 from edge.uploads import cap_at
 from edge.web.authority import Authority
-from edge.web.settings import KeepRule, WebSettings, own_addresses, own_names
+from edge.web.settings import (
+    KeepRule,
+    UploadRules,
+    UploadWindow,
+    WebSettings,
+    own_addresses,
+    own_names,
+)
 
 EARLY_MARGIN_S = 15.0  # a hang-up is known well before that
 
@@ -37,7 +45,15 @@ def web_settings(config: Config) -> WebSettings:
             for rule in config.keep
         ),
         host_names=names,
+        uploads=_upload_rules(config),
     )
+
+
+def _upload_rules(config: Config) -> UploadRules:
+    windows = [
+        UploadWindow(one.when, one.cap_kbit_s, read_schedule(one.when).is_on) for one in config.upload_windows
+    ]
+    return UploadRules(config.upload.cap_kbit_s, config.upload.month_gb, tuple(windows))
 
 
 def page_authority(config: Config) -> Authority:

@@ -31,7 +31,7 @@ class Right(Enum):
     COMMUNICATIONS_BULK = "communications_bulk"  # 导入/删除客户沟通信息 (COM-02)
     RECORDINGS = "recordings"  # 录音查询功能: from a communication to its recording (COM-05)
     LOG = "log"  # read the operation log
-    USERS = "users"  # administer users, groups and lines; means nothing below super
+    USERS = "users"  # administer users, groups, lines and uploads; means nothing below super
 
 
 GIVEN_BY_NOBODY = frozenset({Right.PUBLIC, Right.OWN})

@@ -41,6 +41,7 @@ from edge.web import (
     record_sheets,
     remarks,
     trust,
+    uploads,
 )
 from edge.web.api import answered, people, records
 from edge.web.api import calls as api_calls
@@ -93,6 +94,8 @@ PAGES: tuple[Route, ...] = (
     Route("/settings", "GET", Right.USERS, line_settings.first, people.settings),
     Route("/settings/numbers", "GET", Right.USERS, number_settings.show, people.numbers),
     Route("/settings/numbers", "POST", Right.USERS, number_settings.save, people.numbers_saved),
+    Route("/settings/uploads", "GET", Right.USERS, uploads.show, people.uploads),
+    Route("/settings/uploads", "POST", Right.USERS, uploads.save, people.uploads_changed),
     Route("/settings/lines/<line>", "GET", Right.USERS, line_settings.show, people.settings_of_line),
     Route("/settings/lines/<line>", "POST", Right.USERS, line_settings.save, people.settings_saved),
     Route("/settings/lines/<line>/copy", "POST", Right.USERS, line_settings.copy, people.settings_copied),

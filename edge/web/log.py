@@ -72,6 +72,8 @@ OPERATIONS = {
     "password_changed": marked("Password changed"),
     "line_settings": marked("Line settings"),
     "number_settings": marked("Numbers and pop-up"),
+    "pause_uploads": marked("Uploads paused"),
+    "resume_uploads": marked("Uploads resumed"),
     "group_made": marked("Group made"),
     "group_renamed": marked("Group renamed"),
     "group_removed": marked("Group removed"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -40,6 +42,28 @@ class KeepRule:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadWindow:
+    """A cap of its own at some time of the day, as the settings file says it."""
+
+    when: str
+    cap_kbit_s: int  # 0: none
+    is_on: Callable[[datetime], bool]  # at a local time
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRules:
+    """What uploads of audio may take of the line; 0 sets no limit."""
+
+    cap_kbit_s: int = 0  # outside the windows
+    month_gb: float = 0.0
+    windows: tuple[UploadWindow, ...] = ()  # the first that is on counts
+
+    def window_at(self, local: datetime) -> UploadWindow | None:
+        """The window that counts at a local time; None: none of them."""
+        return next((one for one in self.windows if one.is_on(local)), None)
+
+
+@dataclass(frozen=True, slots=True)
 class WebSettings:
     """Where the page finds the box's data, and how it is reached."""
 
@@ -58,6 +82,7 @@ class WebSettings:
     host_names: tuple[str, ...] = field(default_factory=own_names)  # besides any IP address
     is_alone: bool = False  # there is no head office
     keep: tuple[KeepRule, ...] = ()
+    uploads: UploadRules = UploadRules()
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:

@@ -220,7 +220,9 @@ def midnight_utc(day: date, zone: ZoneInfo) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """Bytes as B, kB or MB (powers of 1,000)."""
+    """Bytes as B, kB, MB or GB (powers of 1,000)."""
     if size_bytes < 1000:
         return f"{size_bytes} B"
-    return f"{size_bytes / 1e3:.0f} kB" if size_bytes < 1e6 else f"{size_bytes / 1e6:.1f} MB"
+    if size_bytes < 1e6:
+        return f"{size_bytes / 1e3:.0f} kB"
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:.2f} GB"

@@ -11,8 +11,9 @@ from edge.web.site import Visit
 from sync.locale import marked
 from sync.moment import to_text
 from sync.outbox import Waiting, waiting
+from sync.uploads import Pause, pause_of
 
-HEAD_OFFICE = "head_office"
+HEAD_OFFICE, UPLOAD = "head_office", "upload"
 CLOSES_WITHIN = timedelta(minutes=15)  # of its end an hour is closed; until then it is no trouble
 
 # kind of part, before the colon of its name -> what its loss means
@@ -26,7 +27,7 @@ LOSSES = {
     "recording": marked("Recordings cannot be written"),
     "clock": marked("The clock was set"),
     "quarantine": marked("Audio files that no call knows were put aside"),
-    "upload": marked("A recording could not be sent"),
+    UPLOAD: marked("A recording could not be sent"),
     "storage": marked("The disk is filling up"),
     "wal": marked("A program has been reading the database for too long"),
     "backup": marked("The backup failed"),
@@ -53,17 +54,20 @@ class Strip:
     recorder_runs: bool
     troubles: tuple[Trouble, ...]
     office: Trouble | None  # None: head office is reached
+    paused: Pause | None  # audio waits because somebody said so
     waiting: Waiting
     agreed: Unreconciled  # how far head office confirms that it has everything
 
 
 def strip(visit: Visit) -> Strip:
     """The strip as of now."""
-    found = problems(visit.db)
+    paused = pause_of(visit.db)
+    found = [problem for problem in problems(visit.db) if not (paused and problem.part == UPLOAD)]
     return Strip(
         visit.site.pulse.beats(visit.site.clock.monotonic_s()),
         tuple(_trouble(problem) for problem in found if problem.part != HEAD_OFFICE),
         next((_trouble(problem) for problem in found if problem.part == HEAD_OFFICE), None),
+        paused,
         waiting(visit.db),
         unreconciled(visit.db, to_text(visit.site.clock.utc() - CLOSES_WITHIN)),
     )

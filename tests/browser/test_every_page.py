@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from edge.web.app import PAGES
 from edge.web.authority import Authority
+from edge.web.settings import UploadRules, UploadWindow
 from sync.sheets import CUSTOMERS, write_sheet
 from tests.browser.a_days_work import AFTERNOON, fill, ring
 from tests.browser.conftest import AXE, PICTURES, log_in, served_page
@@ -53,6 +54,11 @@ def filtering(page: Page) -> None:
 def deleting(page: Page) -> None:
     drawn(page)
     page.click("details.clear summary")
+
+
+def pausing(page: Page) -> None:
+    page.click("main button[value=pause]")
+    page.wait_for_selector("main button[value=resume]")
 
 
 def clearing(page: Page) -> None:
@@ -134,6 +140,7 @@ OF_STAFF = {
     "import-communications": State("/communications/import"),
     "line-settings": State("/settings/lines/1"),
     "number-settings": State("/settings/numbers"),
+    "upload-settings": State("/settings/uploads"),
     "users": State("/users"),
     "user": State("/users/new"),
     "user-edit": State("/users/USER"),
@@ -144,6 +151,7 @@ OF_STAFF = {
     "password": State("/password"),
     "error": State("/nothing"),
     "refused": State("/calls/nothing"),
+    "upload-settings-paused": State("/settings/uploads", pausing),
 }
 OF_NOBODY = {
     "log-in": State("/log-in"),
@@ -172,7 +180,15 @@ def box(tmp_path: Path) -> Iterator[Branch]:
     """A branch with an authority of its own."""
     authority = Authority(tmp_path / "tls", "东风路营业厅", ("localhost",), lambda: ("127.0.0.1",))
     authority.keep(datetime.now(UTC))
-    made = Branch(tmp_path, authority=authority, box_name="东风路营业厅", time_zone=AFTERNOON)
+    night = UploadWindow("daily 00:00-06:00", 0, lambda _local: False)
+    by_day = UploadWindow("mon-fri 08:00-18:00", 512, lambda _local: True)
+    made = Branch(
+        tmp_path,
+        authority=authority,
+        box_name="东风路营业厅",
+        time_zone=AFTERNOON,
+        uploads=UploadRules(2048, 20.0, (night, by_day)),
+    )
     yield made
     made.db.close()
 

@@ -11,6 +11,7 @@ from edge.store.line_settings import SETTINGS, SavedSettings
 from edge.store.listing import line_names
 from edge.store.popup_settings import number_rules
 from edge.web import groups, language, line_settings, log, log_in, number_settings, operators, password
+from edge.web import uploads as upload_page
 from edge.web.rights import rights_of
 from edge.web.sessions import form_token
 from edge.web.site import Visit
@@ -151,6 +152,17 @@ def numbers(visit: Visit) -> dict[str, Any]:
 def numbers_saved(visit: Visit) -> dict[str, Any]:
     """`area_code`, `access_digit`, `offers_minimal_card`."""
     return {"rules": number_settings.saved(visit)}
+
+
+def uploads(visit: Visit) -> dict[str, Any]:
+    """How the uploads of audio stand."""
+    return {"uploads": upload_page.uploads_now(visit)}
+
+
+def uploads_changed(visit: Visit) -> dict[str, Any]:
+    """`act`: pause or resume."""
+    upload_page.changed(visit)
+    return uploads(visit)
 
 
 def _told(saved: SavedSettings) -> dict[str, Any]:
