@@ -17,6 +17,12 @@ def one_of(column: ColumnElement[Any], values: frozenset[Any], arrays: bool) -> 
     return column == any_(literal(listed, ARRAY(column.type))) if arrays else column.in_(listed)
 
 
+def id_of(columns: Any) -> ColumnElement[Any]:
+    """The id of the call in rows of calls or of their flags."""
+    found: ColumnElement[Any] = columns.call_id if "call_id" in columns else columns.id
+    return found
+
+
 def is_number(one: NumberWish, columns: Any) -> ColumnElement[bool]:
     """A call with that number, or one that ends or begins so."""
     conditions = [(columns.last4 if one.by_last4 else columns.last8) == one.last]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 from cloud.access.log import Actor
 from cloud.calls.flags import NOTE, tag_flag
 from cloud.store.call_tables import call_flags, call_notes
+from cloud.store.schema import calls
 from sync.ids import new_id
 
 _TAG = tag_flag("")
@@ -85,7 +86,10 @@ def set_flag(db: Connection, call: Call, flag: str, on: bool = True) -> None:
     there = db.execute(select(call_flags.c.flag).where(*own)).first() is not None
     if on and not there:
         row = {"flag": flag, "started_utc": call.started_utc, "call_id": call.id, "box_id": call.box_id}
-        db.execute(call_flags.insert().values(row))
+        # Shared: a facet that changes meanwhile is waited for, or changes the flag with it.
+        known = select(calls.c.facet, calls.c.duration_ms).where(calls.c.id == call.id)
+        found = db.execute(known.with_for_update(read=True)).mappings().first()
+        db.execute(call_flags.insert().values(row | dict(found or {})))
     elif there and not on:
         db.execute(call_flags.delete().where(*own))
 

@@ -6,7 +6,8 @@ a page. What the driver does not decide is looked at row by row (`rest`), outsid
 a database that sees both at once takes an index for the rest, and walks through a million rows of it.
 
 Of what mostly has few rows (a flag, a number, a line) the first LOOK are looked at. If that does not make a
-page, and there are more, the next driver is asked if it has few, else LOOK_FURTHER rows of the first.
+page, and there are more, the next driver is asked if it has few, else LOOK_FURTHER rows of the first; those
+at once if the rows of the index itself know all that is asked.
 
     facets 17, 49 of box-01   ->   calls_by_box_facet (box-01, 17, newest ...)  51 rows  --+
                                    calls_by_box_facet (box-01, 49, newest ...)  51 rows  --+-- newest 51
@@ -45,7 +46,7 @@ from cloud.access.decision import Verdict
 from cloud.calls.facets import LENGTHS_MS, Wish, facets_for
 from cloud.calls.numbers import NumberWish, digits_of, whole_number
 from cloud.store import facets
-from cloud.store.call_conditions import ends_so, is_number, one_of
+from cloud.store.call_conditions import ends_so, id_of, is_number, one_of
 from cloud.store.call_tables import call_flags
 from cloud.store.database import in_order
 from cloud.store.schema import boxes, calls
@@ -53,6 +54,7 @@ from cloud.store.schema import boxes, calls
 MOST_KEYS = 400  # each costs a look into every month's part
 LOOK = 2000  # rows of one driver that are looked at before another is asked
 LOOK_FURTHER = 20_000  # if the other has as many, these are looked at first
+_WITH_FLAGS = frozenset({"box", "facet", "shortest", "longest"})
 Conditions = dict[str, ColumnElement[bool]]
 
 
@@ -123,6 +125,7 @@ class _Driver:
     columns: tuple[Column[Any], ...]
     keys: tuple[tuple[object, ...], ...]
     covers: frozenset[str]
+    knows: frozenset[str] = frozenset()  # conditions that its rows answer without their call
 
     def keys_as_table(self) -> tuple[TableValuedAlias, list[ColumnElement[bool]]]:
         """The keys as rows, and what joins them to the index's table."""
@@ -157,13 +160,11 @@ def find_calls(
     if second is None:
         return search.rows(search.plain() if first is None else search.driven(first))
     assert first is not None
-    # A flag's row knows its branch: no call is read to see that it is another's.
-    quick = first.columns[0].table is call_flags and wanted.box_ids is not None
-    for look in (bounds.further,) if quick else (bounds.look, bounds.further):
+    for look in (bounds.further,) if search.knows_all(first) else (bounds.look, bounds.further):
         rows = search.rows(search.driven(first, look))
         if len(rows) == limit or search.seen_by(first, look) < look:
             return rows
-        if search.seen_by(second, bounds.further) < bounds.further:
+        if look < bounds.further and search.seen_by(second, bounds.further) < bounds.further:
             break
     return search.rows(search.driven(second))
 
@@ -222,11 +223,18 @@ class _Search:
         """How many rows the driver has, `look` at most."""
         if not driver.keys:
             return 0
-        keys, walk = self._walk(driver)
-        one = walk.limit(look).lateral("walk")
-        some = select(literal(1)).select_from(keys.join(one, true())).limit(look).subquery("some")
+        if len(driver.keys) == 1:
+            some = self._only_walk(driver).limit(look).subquery("some")
+        else:
+            keys, walk = self._walk(driver)
+            one = walk.limit(look).lateral("walk")
+            some = select(literal(1)).select_from(keys.join(one, true())).limit(look).subquery("some")
         with in_order(self.connection):
             return int(self.connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+    def knows_all(self, driver: _Driver) -> bool:
+        """Whether no call has to be read to see that it does not fit."""
+        return self._conditions(calls.c).keys() <= driver.covers | driver.knows
 
     def drivers(self) -> tuple[_Driver | None, _Driver | None]:
         """Which to ask, and which if that one has many rows and few of them fit; None: there is no other."""
@@ -241,12 +249,22 @@ class _Search:
     def _walk(self, driver: _Driver) -> tuple[TableValuedAlias, Select[Any]]:
         """The keys, and the rows of one of them in order."""
         keys, same = driver.keys_as_table()
+        return keys, self._in_time(driver, same)
+
+    def _only_walk(self, driver: _Driver) -> Select[Any]:
+        """The rows of its one key."""
+        pairs = zip(driver.columns, driver.keys[0], strict=True)
+        return self._in_time(driver, [column == value for column, value in pairs])
+
+    def _in_time(self, driver: _Driver, same: Sequence[ColumnElement[bool]]) -> Select[Any]:
         table = driver.columns[0].table
         rows = select(table).where(*same, *_span(self.wanted, self.after, table.c))
-        return keys, rows.order_by(*_order(self.wanted, table.c))
+        return rows.order_by(*_order(self.wanted, table.c))
 
     def _looked_at(self, driver: _Driver, look: int) -> Select[Any]:
         """Of the first `look` rows of all keys together, those that fit; so no key is ahead of another."""
+        if len(driver.keys) == 1:  # in order as they are: no more are read than make a page
+            return self._fitting(self._only_walk(driver).limit(look).subquery("first"), driver)
         keys, walk = self._walk(driver)
         one = walk.limit(look).lateral("walk")
         first = select(one).select_from(keys.join(one, true()))
@@ -262,12 +280,12 @@ class _Search:
 
     def _fitting(self, rows: Subquery, driver: _Driver) -> Select[Any]:
         """The id and time of those of the driver's rows that fulfil what it does not cover."""
-        found = select(_id_of(rows.c).label("id"), rows.c.started_utc)
+        found = select(id_of(rows.c).label("id"), rows.c.started_utc)
         if driver.columns[0].table is calls:
             return found.where(*self._rest(driver, rows.c))
-        if self.wanted.box_ids is not None:
-            found = found.where(one_of(rows.c.box_id, self.wanted.box_ids, arrays=True))
-        call = _call_of(_id_of(rows.c))
+        known = _conditions_of_flags(self.wanted, rows.c, arrays=True)
+        found = found.where(*known.values())
+        call = _call_of(id_of(rows.c))
         rest = self._rest(driver, call.c)
         return found.join_from(rows, call, true()).where(*rest) if rest else found
 
@@ -285,12 +303,13 @@ class _Search:
         """Drivers that mostly have few rows."""
         wanted, found = self.wanted, []
         for flag in sorted(wanted.flags)[:1]:
-            found.append(_Driver((call_flags.c.flag,), ((flag,),), frozenset({flag, "box"})))
+            found.append(_Driver((call_flags.c.flag,), ((flag,),), frozenset({flag}) | _WITH_FLAGS))
         for numbers in (wanted.numbers, wanted.about):
             if numbers is not None and (numbers is wanted.numbers or not wanted.call_ids):
                 column = calls.c.last4 if numbers and numbers[0].by_last4 else calls.c.last8
                 endings = sorted({one.last for one in numbers})
-                found.append(_Driver((column,), tuple((ending,) for ending in endings), frozenset()))
+                keys = tuple((ending,) for ending in endings)
+                found.append(_Driver((column,), keys, frozenset(), _WITH_FLAGS | {"number"}))
         if wanted.call_ids and not wanted.about:
             ids = tuple((id_,) for id_ in sorted(wanted.call_ids))
             found.append(_Driver((calls.c.id,), ids, frozenset({"about"})))
@@ -298,7 +317,9 @@ class _Search:
             found.append(_Driver((calls.c.caller_name,), ((wanted.name,),), frozenset({"name"})))
         if wanted.line is not None and wanted.box_ids is not None:
             lines = tuple((box_id, wanted.line) for box_id in sorted(wanted.box_ids))
-            found.append(_Driver((calls.c.box_id, calls.c.line), lines, frozenset({"box", "line"})))
+            found.append(
+                _Driver((calls.c.box_id, calls.c.line), lines, frozenset({"box", "line"}), _WITH_FLAGS)
+            )
         return found
 
     def _by_facet(self) -> _Driver:
@@ -327,28 +348,15 @@ def _call_of(id_: ColumnElement[Any]) -> LateralFromClause:
 
 
 def _order(wanted: CallFilter, columns: Any) -> tuple[ColumnElement[Any], ...]:
-    key = (columns.started_utc, _id_of(columns))
+    key = (columns.started_utc, id_of(columns))
     return tuple(column.asc() if wanted.oldest_first else column.desc() for column in key)
-
-
-def _id_of(columns: Any) -> ColumnElement[Any]:
-    found: ColumnElement[Any] = columns.call_id if "call_id" in columns else columns.id
-    return found
 
 
 def _conditions(wanted: CallFilter, columns: Any, arrays: bool) -> Conditions:
     """What a row must fulfil, by the name that drivers know it by; `arrays` if the database has those."""
-    found: Conditions = {}
-    if wanted.box_ids is not None:
-        found["box"] = one_of(columns.box_id, wanted.box_ids, arrays)
+    found = _conditions_of_flags(wanted, columns, arrays)
     if wanted.line is not None:
         found["line"] = columns.line == wanted.line
-    if not wanted.wish.is_any:
-        found["facet"] = one_of(columns.facet, facets_for(wanted.wish), arrays)
-    if wanted.wish.shortest_ms is not None and wanted.wish.shortest_ms not in LENGTHS_MS:
-        found["shortest"] = columns.duration_ms >= wanted.wish.shortest_ms
-    if wanted.wish.longest_ms is not None:
-        found["longest"] = columns.duration_ms <= wanted.wish.longest_ms
     if wanted.numbers is not None:
         found["number"] = or_(false(), *(is_number(one, columns) for one in wanted.numbers))
     if wanted.about is not None:
@@ -364,6 +372,20 @@ def _conditions(wanted: CallFilter, columns: Any, arrays: bool) -> Conditions:
     return found
 
 
+def _conditions_of_flags(wanted: CallFilter, columns: Any, arrays: bool) -> Conditions:
+    """Those that the rows of flags answer as well as calls."""
+    found: Conditions = {}
+    if wanted.box_ids is not None:
+        found["box"] = one_of(columns.box_id, wanted.box_ids, arrays)
+    if not wanted.wish.is_any:
+        found["facet"] = one_of(columns.facet, facets_for(wanted.wish), arrays)
+    if wanted.wish.shortest_ms is not None and wanted.wish.shortest_ms not in LENGTHS_MS:
+        found["shortest"] = columns.duration_ms >= wanted.wish.shortest_ms
+    if wanted.wish.longest_ms is not None:
+        found["longest"] = columns.duration_ms <= wanted.wish.longest_ms
+    return found
+
+
 def _span(wanted: CallFilter, after: Position | None, columns: Any) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.from_utc:
@@ -371,6 +393,6 @@ def _span(wanted: CallFilter, after: Position | None, columns: Any) -> list[Colu
     if wanted.until_utc:
         conditions.append(columns.started_utc < wanted.until_utc)
     if after is not None:
-        here, there = tuple_(columns.started_utc, _id_of(columns)), tuple_(after.started_utc, after.call_id)
+        here, there = tuple_(columns.started_utc, id_of(columns)), tuple_(after.started_utc, after.call_id)
         conditions.append(here > there if wanted.oldest_first else here < there)
     return conditions

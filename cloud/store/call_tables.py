@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
 from cloud.store.metadata import metadata
 
@@ -21,6 +21,8 @@ call_flags = Table(  # what people put on calls, and what is to be found by it; 
     Column("started_utc", Text, primary_key=True),  # of the call
     Column("call_id", Text, primary_key=True),
     Column("box_id", Text, nullable=False),
+    Column("facet", Integer, nullable=False, server_default="0"),  # of the call, by a trigger
+    Column("duration_ms", BigInteger, nullable=False, server_default="0"),  # the same
     Index("call_flags_by_call", "call_id"),
 )
 

@@ -312,7 +312,7 @@ _MORE = (
     """,
     "INSERT INTO call_facets SELECT DISTINCT box_id, facet FROM calls",
     """
-    INSERT INTO call_flags SELECT flag, started_utc, id, box_id FROM calls
+    INSERT INTO call_flags SELECT flag, started_utc, id, box_id, facet, duration_ms FROM calls
     JOIN (VALUES ('note', 100), ('star', 1000)) AS marks (flag, every)
         ON ('x' || substr(id, 30, 7))::bit(28)::int % every = 0
     """,

@@ -9,9 +9,10 @@ from httpx import Response
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from cloud.calls.facets import AUDIO
 from cloud.store.call_tables import call_flags, call_notes, call_reports
-from cloud.store.database import read
-from cloud.store.schema import trail
+from cloud.store.database import read, write
+from cloud.store.schema import calls, trail
 from tests.cloud.house import House
 
 
@@ -99,6 +100,22 @@ def test_star_and_tags_are_found_and_taken_off(house: House) -> None:
     assert found(client, mark="star") == found(client, tag="VIP") == set()
     with read(house.parts.engine) as db:
         assert db.execute(select(call_flags.c.flag)).scalars().all() == ["tag:投诉"]
+
+
+def test_a_flag_knows_its_call_and_follows_it(house: House) -> None:
+    call = house.add_call(duration_ms=6_000)
+    known = select(call_flags.c.facet, call_flags.c.duration_ms)
+    post(house, english(house, "agent"), f"/calls/{call}/star", on="1")
+    with read(house.parts.engine) as db:
+        before = db.execute(known).all()
+        assert before == db.execute(select(calls.c.facet, calls.c.duration_ms)).all() != [(0, 0)]
+    house.add_recording(call, b"fLaC")
+    with read(house.parts.engine) as db:
+        ((facet, _),) = before
+        assert db.execute(known).all() == [(facet | AUDIO, 6_000)]
+    with write(house.parts.engine) as db:
+        db.execute(calls.update().values(duration_ms=7_000))
+        assert db.execute(known).all() == [(facet | AUDIO, 7_000)]
 
 
 def test_a_report_is_taken_answered_and_counted_and_not_by_who_made_it(house: House) -> None:

@@ -82,7 +82,8 @@ def some(house: House) -> dict[str, dict[str, Any]]:
         db.execute(call_facets.insert(), [{"box_id": box, "facet": facet} for box, facet in sorted(pairs)])
         for row in made.values():
             for flag in row["flags"]:
-                there = {"started_utc": row["started_utc"], "call_id": row["id"], "box_id": row["box_id"]}
+                there = {name: row[name] for name in ("started_utc", "box_id", "facet", "duration_ms")}
+                there |= {"call_id": row["id"]}
                 db.execute(call_flags.insert().values(flag=flag, **there))
     for n, (id_, row) in enumerate(made.items()):
         if row["duration_ms"] and n % 3:
