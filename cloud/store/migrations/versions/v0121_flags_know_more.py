@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0121"
-down_revision = "0120"
+down_revision = "0130"
 
 _FOLLOW = "UPDATE call_flags SET facet = NEW.facet, duration_ms = NEW.duration_ms WHERE call_id = NEW.id"
 _WHEN = "OLD.facet <> NEW.facet OR OLD.duration_ms <> NEW.duration_ms"
