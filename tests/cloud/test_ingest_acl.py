@@ -19,6 +19,7 @@ from sync.transport import Arrived, Link, LinkSettings, wait
 from tests.sync.station import BOX, Station, days
 
 OTHER = "branch-2"
+WRONG_SHARD = (topics.shard_of(OTHER) + 1) % topics.SHARDS
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,11 @@ def down(box_id: str, *, bulk: bool = False) -> str:
     return topics.build(box_id, "dn", "a", bulk=bulk)
 
 
+def all_down(box_id: str) -> str:
+    """All that head office could say to a box, under any shard."""
+    return f"x/1/+/{box_id}/dn/#"
+
+
 def test_a_box_is_heard_on_its_own_topics(station: Station, head_office: Client) -> None:
     events, bulk = Client(station, BOX, down(BOX)), Client(station, BOX + ".b", down(BOX, bulk=True))
     events.link.publish(up(BOX), b"1")
@@ -85,6 +91,12 @@ SPOOFS = {
     "head office to itself": down(BOX),
     "head office closing its own hour": topics.build(BOX, "dn", "m"),
     "head office mending its own entry": topics.build(BOX, "dn", "e"),
+    "head office ordering itself": topics.build(BOX, "dn", "c"),
+    "head office ordering another box": topics.build(OTHER, "dn", "c"),
+    "the receipts of another box": up(OTHER, "r"),
+    "receipts of its own bulk connection": up(BOX, "r", bulk=True),
+    "an order under another shard": f"x/1/{WRONG_SHARD}/{OTHER}/dn/c",
+    "receipts of another box under another shard": f"x/1/{WRONG_SHARD}/{OTHER}/up/r",
     "the birth of another box": up(OTHER, "b"),
     "the manifest of another box": up(OTHER, "m"),
     "another root": f"y/1/0/{BOX}/up/e",
@@ -97,8 +109,8 @@ SPOOFS = {
 
 @pytest.mark.parametrize("spoof", SPOOFS)
 def test_a_box_cannot_speak_as(station: Station, head_office: Client, spoof: str) -> None:
-    listener = Client(station, OTHER, down(OTHER))
-    box = Client(station, BOX, down(BOX))
+    listener = Client(station, OTHER, all_down(OTHER))
+    box = Client(station, BOX, all_down(BOX))
     box.link.publish(SPOOFS[spoof], b"spoof")
     box.link.publish(up(BOX), b"honest")  # sent after it, so once this is there the other would be
     for client in (box, head_office, listener):
@@ -115,7 +127,15 @@ def test_a_box_cannot_speak_as(station: Station, head_office: Client, spoof: str
         "+/+/+/+/dn/#",
         topics.build(OTHER, "dn", "m"),
         topics.build(OTHER, "dn", "e"),
+        topics.build(OTHER, "dn", "c"),
+        f"x/1/+/{OTHER}/dn/c",
+        "x/1/+/+/dn/c",
+        "x/+/+/+/+/c",
+        f"$share/g/{topics.build(OTHER, 'dn', 'c')}",
+        "$share/head-office/x/1/+/+/dn/#",
         up(OTHER, "b"),
+        up(OTHER, "r"),
+        "x/1/+/+/up/r",
         down(OTHER),
         up(OTHER),
         up(BOX),
@@ -128,16 +148,18 @@ def test_a_box_cannot_read(station: Station, wanted: str) -> None:
     thief = _try(station, BOX, wanted)
     if thief is None:
         return  # refused at once: as good
-    other = Client(station, OTHER, down(OTHER))
+    other = Client(station, OTHER, down(OTHER), topics.build(OTHER, "dn", "c"))
     office = Client(station, "head-office", "x/1/+/+/up/#")
     other.link.publish(up(OTHER), b"a call record")
+    other.link.publish(up(OTHER, "r"), b"a receipt")
     office.link.publish(down(OTHER), b"an answer")
+    office.link.publish(topics.build(OTHER, "dn", "c"), b"an order")
     for client in (other, office, thief):
         client.listen(0.3)
-    assert [arrived.payload for arrived in office.heard] == [b"a call record"]
+    assert [arrived.payload for arrived in office.heard] == [b"a call record", b"a receipt"]
     assert [arrived.topic for arrived in thief.heard] == []
     if "$share" not in wanted:
-        assert [arrived.payload for arrived in other.heard] == [b"an answer"]
+        assert [arrived.payload for arrived in other.heard] == [b"an answer", b"an order"]
 
 
 @pytest.mark.parametrize("group", ["ingest", "g", "head-office", "$share"])
@@ -170,11 +192,12 @@ def test_a_retained_birth_in_another_name_is_not_kept(station: Station) -> None:
 def test_the_bulk_connection_cannot_read_the_answers_of_the_other(station: Station) -> None:
     thief = _try(station, BOX + ".b", f"x/1/+/{BOX}/dn/#")
     office = Client(station, "head-office", "x/1/+/+/up/#")
-    box = Client(station, BOX, down(BOX))
+    box = Client(station, BOX, all_down(BOX))
     office.link.publish(down(BOX), b"an answer")
+    office.link.publish(topics.build(BOX, "dn", "c"), b"an order")
     for client in (office, box, *([thief] if thief else [])):
         client.listen(0.3)
-    assert [arrived.payload for arrived in box.heard] == [b"an answer"]
+    assert [arrived.payload for arrived in box.heard] == [b"an answer", b"an order"]
     assert thief is None or thief.heard == []
 
 
