@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from cloud.access.decision import Verb
 from cloud.access.log import Action
@@ -17,16 +16,16 @@ from cloud.reading import Look, NothingThere
 from cloud.reading import NotGiven as NotGivenThere
 from cloud.web.answers import language_of, see_other, translate
 from cloud.web.asking import NotGiven, desk_of
-from cloud.web.call_files import FORMS, MOST_RECORDINGS, MOST_ROWS, Export, ExportFile, make
+from cloud.web.call_files import FORMS, MOST_RECORDINGS, MOST_ROWS, Export, make
 from cloud.web.call_query import ask_for, check_number, query_of
 from cloud.web.customer_form import Sent
+from cloud.web.export_file import handed_over
 from cloud.web.parts import parts_of
 from cloud.web.query import QUESTIONS, SENTENCES, FilterRefused
-from cloud.web.releases import held_back
+from cloud.web.releases import Laid, held_back
 from sync.locale import marked
 
 MOST_TICKED = 500
-BLOCK = 256 * 1024
 TOO_MANY = marked("More than %(most)s calls fit. Nothing was exported; narrow the filter.")
 TOO_MUCH_AUDIO = marked(
     "A file holds at most %(most)s recordings and 2 GB. Nothing was exported; narrow the filter."
@@ -38,8 +37,9 @@ def export_calls(request: Request, sent: Sent) -> Response:
     export = _read(request, sent)
     try:
         made = make(parts_of(request), desk_of(request), export)
-        waits = held_back(request, export, made)
-        return see_other(f"/releases/{waits}") if waits else _handed_over(made)
+        taken = Laid("calls", export.form, export.asked, export.ask.reason)
+        waits = held_back(request, taken, made)
+        return see_other(f"/releases/{waits}") if waits else handed_over(made)
     except NotGivenThere as refused:
         raise NotGiven(refused.refusal) from refused
     except NothingThere as missing:
@@ -69,18 +69,3 @@ def _read(request: Request, sent: FormData) -> Export:
         ask=ask, form=form, wanted=query.wanted, ticked=ticked,
         asked=query.typed, language=language_of(request),
     )  # fmt: skip
-
-
-def _handed_over(made: ExportFile) -> Response:
-    headers = {
-        "Content-Disposition": f'attachment; filename="{made.name}"',
-        "Content-Length": str(made.size_bytes),
-        "Cache-Control": "private, no-store",
-    }
-    return StreamingResponse(_blocks(made.file), headers=headers, media_type=made.media_type)
-
-
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while block := file.read(BLOCK):
-            yield block

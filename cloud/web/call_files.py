@@ -7,7 +7,6 @@ both can have it made. The last row of every sheet says who took how much, when,
 from __future__ import annotations
 
 import io
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -28,6 +27,7 @@ from cloud.reading import Desk, Found, Look, NothingThere
 from cloud.store import call_notes, calls
 from cloud.store.call_search import CallFilter, Position
 from cloud.web import words
+from cloud.web.export_file import XLSX, ExportFile, spooled
 from cloud.web.parts import Parts
 from cloud.web.views import moment_text, other_party
 from sync.locale import marked
@@ -37,8 +37,6 @@ from sync.sheets import CALLS_OF_BRANCHES, write_csv, write_sheet_into
 MOST_ROWS = 100_000
 MOST_RECORDINGS = 500
 MOST_ZIP_BYTES = 2_000_000_000
-IN_MEMORY_BYTES = 4_000_000
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SIGNED = marked(
     "%(count)s calls, taken out by %(name)s at %(time)s for “%(purpose)s”; audit record %(audit)s"
 )
@@ -55,19 +53,6 @@ class Export:
     ticked: tuple[str, ...] = ()  # just these calls, whatever else is wanted
     asked: Mapping[str, str] = field(default_factory=dict)  # the filter, as the audit keeps it
     language: str = "zh"
-
-
-@dataclass(frozen=True, slots=True)
-class ExportFile:
-    """A file that may be handed over: what it is, and how it stands in the audit."""
-
-    file: IO[bytes]
-    name: str
-    media_type: str
-    size_bytes: int
-    rows: int
-    audit_id: str
-    grants: tuple[str, ...] = ()  # ids of those that showed some of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +148,7 @@ def make(parts: Parts, desk: Desk, export: Export) -> ExportFile:
     making = _Making(parts, desk, export, Taken())
     fill, suffix, media_type = FORMS[export.form]
     with ExitStack() as unless_whole:
-        file: IO[bytes] = unless_whole.enter_context(
-            tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(parts.settings.data))
-        )
+        file: IO[bytes] = unless_whole.enter_context(spooled(parts.settings.data))
         fill(making, file)
         unless_whole.pop_all()  # whoever hands it over closes it
     size = file.seek(0, io.SEEK_END)

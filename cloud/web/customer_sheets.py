@@ -7,10 +7,9 @@ upload --> looked at --> "so many rows can be added" --> confirmed --> added who
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import RowMapping
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,76 +17,58 @@ from starlette.responses import Response
 
 from cloud import reading
 from cloud.access import shape
-from cloud.access.decision import Verb, Verdict
+from cloud.access.decision import Verb
 from cloud.access.log import Action
-from cloud.access.shapes.customers import Customer
 from cloud.customers.taking_in import Judged, ids_in, judge
-from cloud.reading import Found, Outcome
+from cloud.exporting import TooMany
 from cloud.store import boxes
 from cloud.store import customer_imports as imports
-from cloud.store import customers as store
 from cloud.store.customer_rows import Whose
 from cloud.store.customer_writes import New
 from cloud.store.database import read, write
 from cloud.web import customer_words as words
 from cloud.web.answers import language_of, page, see_other, translate
-from cloud.web.asking import ask_of, desk_of, given
+from cloud.web.asking import NotGiven, ask_of, desk_of
+from cloud.web.customer_files import FORM, CustomerExport, make
 from cloud.web.customer_form import Sent
-from cloud.web.customer_query import SENTENCES, CustomerQuery, FilterRefused, read_query
-from cloud.web.customer_reading import Gathered, bounds, gather, look_of, note, shape_all, stamp_of
+from cloud.web.customer_query import SENTENCES, FilterRefused, read_query
+from cloud.web.customer_reading import bounds, look_of, note, stamp_of
 from cloud.web.door import person_of
+from cloud.web.export_file import XLSX, handed_over
 from cloud.web.parts import parts_of
+from cloud.web.releases import Laid, held_back
 from sync import sheets
-from sync.cells import KIND_CELLS, joined
 from sync.ids import new_id
 from sync.locale import marked
 from sync.sheets import CUSTOMERS, NotASheet, WrongHeader, read_sheet, write_sheet
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-BATCH = 500
 Cells = tuple[str, ...]
 
 HEADER = marked("Column %(column)s should be “%(wanted)s”, but is “%(came)s”. Nothing was added.")
 NO_SHEET = marked("This is no .xlsx sheet that can be read, or it is too large. Nothing was added.")
-TOO_MANY = marked("There are more rows than your approval allows. Nothing was exported; narrow the filter.")
+TOO_MANY = marked("More than %(most)s customers fit. Nothing was exported; narrow the filter.")
 
 
 def export(request: Request) -> Response:
-    """All that the filter finds, masked unless granted: complete, or refused."""
+    """All that the filter finds: complete, refused, or the page where it waits for a review."""
     parts = parts_of(request)
     try:
         query = read_query(request.query_params, parts.ring.tokens)
     except FilterRefused as refused:
         sentences = (translate(request, SENTENCES[field]) for field in refused.fields)
         raise HTTPException(422, " ".join(sentences)) from refused
-    found = _exported(request, query)
-    today = parts.clock.now().astimezone(parts.settings.zone).strftime("%Y-%m-%d")
-    return _sheet(request, [_cells(one) for one in found], f"customers-{today}-{len(found)}-rows")
-
-
-def _exported(request: Request, query: CustomerQuery) -> list[Customer]:
     chosen = frozenset({query.wanted.box_id}) if query.wanted.box_id else None
-    ask, look = ask_of(request, Verb.EXPORT, "customers", box_ids=chosen), look_of(query, Action.EXPORT)
-    ring = parts_of(request).ring
-
-    def fetch(db: Connection, verdict: Verdict) -> Found[list[Gathered]]:
-        gathered = list(_everyone(db, query, verdict))
-        places = [place for some in gathered for place in some.found().places]
-        if verdict.row_budget is not None and len(places) > verdict.row_budget:
-            raise _TooMany
-        return Found(gathered, places)
-
+    ask = ask_of(request, Verb.EXPORT, "customers", box_ids=chosen)
     try:
-        return given(request, ask, look, fetch, lambda all, verdict: [
-            one for some in all for one in shape_all(some, verdict, ring)
-        ])  # fmt: skip
-    except _TooMany as error:
-        reading.note(desk_of(request), ask, look, Outcome(refused="row_budget"))
-        raise HTTPException(403, TOO_MANY) from error
-
-
-class _TooMany(Exception):
-    """More rows than were approved."""
+        made = make(
+            parts, desk_of(request), CustomerExport(ask=ask, query=query, language=language_of(request))
+        )
+    except reading.NotGiven as refused:
+        raise NotGiven(refused.refusal) from refused
+    except TooMany as many:
+        raise HTTPException(422, translate(request, TOO_MANY, most=f"{many.most:,}")) from many
+    waits = held_back(request, Laid("customers", FORM, look_of(query).query, ask.reason), made)
+    return see_other(f"/releases/{waits}") if waits else handed_over(made)
 
 
 def template(request: Request) -> Response:
@@ -164,32 +145,6 @@ def undo(request: Request) -> Response:
     removed, left = imports.undo(parts.engine, last["id"])
     note(request, Action.DELETE, verdict.ask, object_id=last["id"], row_count=removed)
     return see_other(f"/customers/import?removed={removed}&left={left}")
-
-
-def _everyone(db: Connection, query: CustomerQuery, verdict: Verdict) -> Iterator[Gathered]:
-    after = None
-    while rows := store.list_customers(db, query.wanted, verdict.box_ids, "newest", after, BATCH):
-        yield gather(db, rows)
-        after = store.Place("", rows[-1]["no"])
-
-
-def _cells(one: Customer) -> Cells:
-    """A customer as shown, in the columns of the sheet; what is hidden is empty."""
-    fields = one.fields
-    contacts = "\n".join(_contact(one, who) for who in one.contacts)
-    tags = joined([tag["name"] or "" for tag in one.tags if not tag["by_rule"]])
-    cells = (
-        fields["id"], KIND_CELLS[fields["kind"]], fields["name"],
-        joined([said or "" for said in one.numbers_of(None)]), contacts, fields["address"],
-        fields["industry"], tags, fields["remark"], fields["created_by"], "", fields["created_utc"],
-    )  # fmt: skip
-    return tuple(cell or "" for cell in cells)
-
-
-def _contact(one: Customer, who: Mapping[str, Any]) -> str:
-    numbers = joined([said or "" for said in one.numbers_of(who["id"])])
-    level = f"|{who['level']}" if who["level"] else ""
-    return f"{who['name'] or ''}|{who['title'] or ''}|{numbers}{level}"
 
 
 def _judged(request: Request, rows: Sequence[Cells]) -> list[Judged]:

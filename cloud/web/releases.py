@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,6 @@ from cloud.access.decision import Verb, Verdict
 from cloud.access.grants import Place
 from cloud.access.log import Action
 from cloud.access.roles import Right
-from cloud.access.shape import Call
 from cloud.access.subjects import call_place
 from cloud.reading import NOT_THERE, Found, Look, Outcome
 from cloud.releases.files import BLOCK, lay_aside, path_of
@@ -33,13 +32,14 @@ from cloud.releases.rules import (
     may_open,
     why_review,
 )
-from cloud.store import calls, releases, trail
+from cloud.store import calls, customers, releases, trail
 from cloud.store.database import read, write
 from cloud.store.releases import Lying
 from cloud.web.answers import page, see_other
 from cloud.web.asking import ask_of, check_change, desk_of, given
-from cloud.web.call_files import Export, ExportFile
+from cloud.web.customer_reading import Gathered, gather, shape_all
 from cloud.web.door import actor_of, note_deed, person_of
+from cloud.web.export_file import ExportFile
 from cloud.web.parts import parts_of
 from sync.ids import new_id
 from sync.locale import marked
@@ -53,26 +53,37 @@ Text = Annotated[str, Form()]
 
 
 @dataclass(frozen=True, slots=True)
+class Laid:
+    """What is in a file that was made."""
+
+    kind: str  # calls | customers
+    form: str  # a key of cloud.releases.rules.LIMITS
+    asked: Mapping[str, str]  # the filter, as the audit keeps it
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
-    """A file and the first of the calls in it."""
+    """A file and the first of the records in it."""
 
     row: RowMapping
     calls: Sequence[RowMapping] = ()
+    customers: Gathered | None = None
 
 
-def held_back(request: Request, export: Export, made: ExportFile) -> str | None:
-    """Lay a file of calls aside if it has to be reviewed; its id, None when it may be handed over."""
+def held_back(request: Request, laid: Laid, made: ExportFile) -> str | None:
+    """Lay a file aside if it has to be reviewed; its id, None when it may be handed over."""
     parts, release_id = parts_of(request), new_id()
     with read(parts.engine) as db:
-        why = why_review(export.form, made.rows, releases.clearest(db, made.grants))
+        why = why_review(laid.form, made.rows, releases.clearest(db, made.grants))
     if not why:
         return None
     size_bytes, sha256 = lay_aside(parts.settings.data, release_id, made.file)
     made.file.close()
     one = Lying(
-        id=release_id, kind="calls", form=export.form, name=made.name, media_type=made.media_type,
-        size_bytes=size_bytes, sha256=sha256, rows=made.rows, why=why, asked=dict(export.asked),
-        purpose=export.ask.reason, grants=made.grants, audit_id=made.audit_id,
+        id=release_id, kind=laid.kind, form=laid.form, name=made.name, media_type=made.media_type,
+        size_bytes=size_bytes, sha256=sha256, rows=made.rows, why=why, asked=dict(laid.asked),
+        purpose=laid.purpose, grants=made.grants, audit_id=made.audit_id,
     )  # fmt: skip
     with write(parts.engine) as db:
         releases.keep(db, one, actor_of(request), parts.clock.now_utc())
@@ -100,27 +111,50 @@ def releases_page(request: Request) -> Response:
 
 def release_page(request: Request, release_id: str) -> Response:
     """One file: why it waits, and for its reviewer the first rows, as the reviewer may see them."""
-    reviews = _reviews(request)
+    ring = parts_of(request).ring
+    kind = _kind_looked_at(request, release_id)
 
-    def fetch(db: Connection, _verdict: Verdict) -> Found[Whole] | None:
+    def fetch(db: Connection, verdict: Verdict) -> Found[Whole] | None:
         row = _theirs(request, db, release_id)
-        if row is None:
-            return None
-        if not reviews or row["by_id"] == person_of(request).user_id:
-            return Found(Whole(row), [])
+        if row is None or kind == KIND:
+            return None if row is None else Found(Whole(row), [])
         listed = trail.find_row(db, row["audit_id"])
-        ids = trail.ids_in(listed["ids"])[:LOOKED_AT] if listed else ()
-        rows = calls.calls_of(db, ids)
-        return Found(Whole(row, rows), [(one["id"], call_place(one)) for one in rows])
+        return LOOKS[kind](db, row, trail.ids_in(listed["ids"])[:LOOKED_AT] if listed else ())
 
-    def shaped(whole: Whole, verdict: Verdict) -> tuple[dict[str, Any], list[Call]]:
+    def shaped(whole: Whole, verdict: Verdict) -> dict[str, Any]:
         shown = (shape.call(row, (), (), verdict) for row in whole.calls)
-        return _item(request, whole.row, verdict), [one for one in shown if one is not None]
+        customers = shape_all(whole.customers, verdict, ring) if whole.customers else []
+        found = {"calls": [one for one in shown if one is not None], "customers": customers}
+        return found | {"item": _item(request, whole.row, verdict)}
 
     look = Look(query={KIND: release_id})
-    kind = "calls" if reviews else KIND
-    item, shown = given(request, ask_of(request, Verb.VIEW, kind), look, fetch, shaped, no_such=NO_SUCH)
-    return page(request, "release.html", item=item, calls=shown, looked_at=LOOKED_AT)
+    shown = given(request, ask_of(request, Verb.VIEW, kind), look, fetch, shaped, no_such=NO_SUCH)
+    return page(request, "release.html", **shown)
+
+
+def _kind_looked_at(request: Request, release_id: str) -> str:
+    """Records of which kind the page shows: of a file of somebody else what is in it, to its reviewer."""
+    with read(parts_of(request).engine) as db:
+        row = _theirs(request, db, release_id)
+    if row is None or not _reviews(request) or row["by_id"] == person_of(request).user_id:
+        return KIND
+    return str(row["kind"])
+
+
+def _some_calls(db: Connection, row: RowMapping, ids: Sequence[str]) -> Found[Whole]:
+    rows = calls.calls_of(db, ids)
+    return Found(Whole(row, rows), [(one["id"], call_place(one)) for one in rows])
+
+
+def _some_customers(db: Connection, row: RowMapping, ids: Sequence[str]) -> Found[Whole]:
+    gathered = gather(db, customers.customers_of(db, ids, None))
+    return Found(Whole(row, customers=gathered), gathered.found().places)
+
+
+LOOKS: dict[str, Callable[[Connection, RowMapping, Sequence[str]], Found[Whole]]] = {
+    "calls": _some_calls,
+    "customers": _some_customers,
+}
 
 
 def decide(request: Request, release_id: str, step: Text = "", remark: Text = "") -> Response:

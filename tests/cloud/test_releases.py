@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from cloud.access.decision import Clarity
+from cloud.access.decision import Clarity, Verb
 from cloud.releases.files import path_of, remove_old
 from cloud.releases.rules import (
     LIMITS,
@@ -27,6 +27,10 @@ from cloud.releases.rules import (
 from cloud.store.access_tables import access_grants
 from cloud.store.database import read, write
 from cloud.store.release_tables import releases
+from sync.sheets import CUSTOMERS, read_sheet
+from tests.cloud.customers.conftest import Firm, firm  # noqa: F401  (a fixture)
+from tests.cloud.customers.people import record
+from tests.cloud.granting import grant_to
 from tests.cloud.house import NOON, House, call_row
 from tests.cloud.test_call_exports import export, last, may_take
 
@@ -148,3 +152,37 @@ def test_a_small_export_is_handed_over_at_once(house: House) -> None:
 
 def test_states_are_complete() -> None:
     assert {step.after for step in STEPS.values()} | {WAITING} == set(STATES) == {WAITING, RELEASED, WITHHELD}
+
+
+def test_customers_wait_by_the_same_rules(firm: Firm) -> None:  # noqa: F811
+    house = firm.house
+    for at in range(LIMITS["xlsx"].clear_rows + 1):
+        firm.add(record(f"昆明商行{at}", f"1380013{at:04}"))
+    client = house.visitor("manager")
+    assert client.get("/customers/export").status_code == 403
+    granted = {"verbs": frozenset({Verb.EXPORT}), "kind": "customers", "clarity": Clarity.CLEAR}
+    grant_to(house, client, "manager", **granted)
+    waits = client.get("/customers/export")
+    assert waits.status_code == 303, waits.text
+    path = waits.headers["location"]
+    reviewer = house.visitor("approver_1")
+    page = html.unescape(reviewer.get(path).text)
+    assert "138****00" in page and "13800130050" not in page, "as the reviewer may see it"
+    assert client.get(f"{path}/file").status_code == 404
+    assert decide(house, reviewer, path, step="release") == 303
+    cells = read_sheet(CUSTOMERS, client.get(f"{path}/file").content)
+    assert len(cells) == LIMITS["xlsx"].clear_rows + 1
+    assert {row[3] for row in cells} >= {"13800130000", "13800130050"}
+
+
+def test_few_customers_are_handed_over_at_once(firm: Firm) -> None:  # noqa: F811
+    firm.add(record("昆明商行", "13800138000"))
+    client = firm.house.visitor("manager")
+    masked = {"verbs": frozenset({Verb.EXPORT}), "kind": "customers", "clarity": Clarity.MASKED}
+    grant_to(firm.house, client, "manager", **masked)
+    answer = client.get("/customers/export")
+    (row,) = read_sheet(CUSTOMERS, answer.content)
+    assert row[3] == "138****8000"
+    assert "-1-rows.xlsx" in answer.headers["content-disposition"]
+    said = last(firm.house)
+    assert (said["action"], said["kind"], said["row_count"]) == ("export", "customers", 1)
