@@ -210,10 +210,16 @@ def delete_communications(
                 (at_utc, no),
             ).fetchone()
             if row:
-                outbox.put(db, CommunicationCleared(row["id"], at_utc), at_utc)
+                tell_taken_out(db, [row["id"]], at_utc)
                 add_operation(db, replace(by, subject=row["id"]), at_utc)
                 count += 1
     return count
+
+
+def tell_taken_out(db: sqlite3.Connection, ids: Iterable[str], at_utc: str) -> None:
+    """Tell head office that these records are in no list of the branch any more, in the caller's `write`."""
+    for one in ids:
+        outbox.put(db, CommunicationCleared(one, at_utc), at_utc)
 
 
 def new_row(

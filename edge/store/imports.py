@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from edge.store import customers
+from edge.store import communications, customers
 from edge.store.operations import Operation, add_operation
 from sync.db import Migrations, run_script, write
 from sync.ids import new_id
@@ -171,11 +171,14 @@ def _take_out(db: sqlite3.Connection, one: Import, at_utc: str) -> Undone:
                 customers.tell_taken_out(db, one.id, BATCH, at_utc)
             gone = db.execute(
                 f"""DELETE FROM {one.into_table} WHERE no IN (
-                    SELECT no FROM {one.into_table} WHERE import_id = ? AND {fresh} ORDER BY no LIMIT ?)""",
+                    SELECT no FROM {one.into_table} WHERE import_id = ? AND {fresh} ORDER BY no LIMIT ?)
+                    RETURNING id""",
                 (one.id, BATCH),
-            ).rowcount
-        removed += gone
-        if gone < BATCH:
+            ).fetchall()
+            if one.into_table == "communications":
+                communications.tell_taken_out(db, [row["id"] for row in gone], at_utc)
+        removed += len(gone)
+        if len(gone) < BATCH:
             break
     with write(db):
         db.execute("UPDATE imports SET state = 'undone', file = NULL WHERE no = ?", (one.no,))

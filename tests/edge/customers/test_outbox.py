@@ -38,6 +38,26 @@ def test_a_cleared_one_is_told_once(shop: Shop) -> None:
     assert [set(fact) for fact in told(shop)][1:] == [{"communication_id", "cleared_utc"}]
 
 
+def test_what_an_undone_sheet_had_written_down_is_told_as_cleared_once(shop: Shop) -> None:
+    made = [shop.communication(text) for text in "abc"]
+    one = imports.keep_file(shop.db, "communications", shop.users["boss"].id, b"x", 2, shop.now)
+    shop.db.execute("UPDATE communications SET import_id = ? WHERE no <= ?", (one.id, made[1].no))
+    communications.delete_communications(shop.db, [made[0].no], BY, shop.now)
+    assert imports.undo(shop.db, one, BY, shop.now) == imports.Undone(1, 1)
+    cleared = [fact["communication_id"] for fact in told(shop) if "cleared_utc" in fact]
+    assert cleared == [made[0].id, made[1].id]
+
+
+def test_an_undo_that_cannot_be_told_takes_nothing_out(shop: Shop) -> None:
+    shop.communication("a")
+    one = imports.keep_file(shop.db, "communications", shop.users["boss"].id, b"x", 1, shop.now)
+    shop.db.execute("UPDATE communications SET import_id = ?", (one.id,))
+    shop.db.execute("DROP TABLE outbox_streams")  # as on a damaged disk
+    with pytest.raises(sqlite3.Error):
+        imports.undo(shop.db, one, BY, shop.now)
+    assert shop.db.execute("SELECT count(*) FROM communications").fetchone()[0] == 1
+
+
 def test_without_its_entry_nothing_is_written_down(shop: Shop) -> None:
     shop.db.execute("DROP TABLE outbox_streams")  # as on a damaged disk
     with pytest.raises(sqlite3.Error):
