@@ -151,8 +151,10 @@ def find(db: Connection, order_id: str) -> RowMapping | None:
 def newest(
     db: Connection, wanted: Mapping[str, str], box_ids: frozenset[str] | None, limit: int
 ) -> Sequence[RowMapping]:
-    """Orders by state, kind and branch (each where `wanted` has it), the newest first."""
+    """Orders by state, kind, branch and `before` (each where `wanted` has it), the newest first."""
     query = _orders()
+    if wanted.get("before"):
+        query = query.where(orders.c.id < wanted["before"])
     for name in ("state", "kind", "box_id"):
         if wanted.get(name):
             query = query.where(orders.c[name] == wanted[name])

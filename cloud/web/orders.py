@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 from fastapi import Form
@@ -37,11 +38,15 @@ from cloud.orders.rules import (
 )
 from cloud.reading import Found, Look
 from cloud.store import boxes, calls, kept_days, orders
+from cloud.store.call_search import Position
 from cloud.store.database import read, write
 from cloud.store.kept_days import Preview
 from cloud.store.orders import Wanted
+from cloud.store.signing_keys import secret_of
 from cloud.web.answers import page, see_other
 from cloud.web.asking import ask_of, check_change, given
+from cloud.web.call_query import CURSORS
+from cloud.web.cursors import CursorForged, make_cursor, parse_cursor
 from cloud.web.door import actor_of, note_deed, person_of
 from cloud.web.parts import parts_of
 from sync.events import OrderAnswered
@@ -64,6 +69,7 @@ class Rows:
     orders: Sequence[RowMapping]
     counts: dict[str, int]
     boxes: Sequence[RowMapping]
+    more: bool  # whether there is a page after this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +118,57 @@ def make(request: Request, *wanted: Wanted) -> None:
 
 
 def orders_page(request: Request) -> Response:
-    """The orders, the newest first, by state, kind and branch."""
+    """The orders, the newest first, by state, kind and branch; a page at a time."""
     typed = {name: request.query_params.get(name, "") for name in ("state", "kind", "branch")}
     if typed["state"] not in ("", OVERDUE, *STATES) or typed["kind"] not in ("", *KIND_NAMES):
         raise HTTPException(422, marked("There is no such page."))
     now = parts_of(request).clock.now()
-    wanted = {"kind": typed["kind"], "box_id": typed["branch"]}
+    wanted = {"kind": typed["kind"], "box_id": typed["branch"], "before": _before(request, typed)}
     if typed["state"] == OVERDUE:
         wanted["since_utc"] = to_text(now - OVERDUE_AFTER)
     else:
         wanted["state"] = typed["state"]
 
     def fetch(db: Connection, verdict: Verdict) -> Found[Rows]:
-        rows = orders.newest(db, wanted, verdict.box_ids, MOST)
-        found = Rows(rows, orders.counts(db, verdict.box_ids), boxes.list_boxes(db))
+        some = orders.newest(db, wanted, verdict.box_ids, MOST + 1)
+        rows = some[:MOST]
+        found = Rows(rows, orders.counts(db, verdict.box_ids), boxes.list_boxes(db), len(some) > MOST)
         return Found(found, [(row["call_id"] or row["id"], place_of(row)) for row in rows])
 
     def shaped(rows: Rows, verdict: Verdict) -> dict[str, Any]:
         mine = person_of(request).user_id
         items = [_item(row, verdict, mine, now) for row in rows.orders if verdict.admits(place_of(row))]
-        return {"items": items, "counts": rows.counts, "boxes": shape.box_names(rows.boxes, verdict)}
+        onward = _onward(request, typed, rows.orders[-1]) if rows.more else None
+        names = shape.box_names(rows.boxes, verdict)
+        return {"items": items, "counts": rows.counts, "boxes": names, "next_page": onward}
 
     look = Look(query={"page": "orders"} | {name: value for name, value in typed.items() if value})
     found = given(request, ask_of(request, Verb.VIEW, "orders"), look, fetch, shaped)
-    may_approve = person_of(request).may(Right.APPROVE_ORDERS)
-    return page(request, "orders.html", typed=typed, most=MOST, may_approve=may_approve, **found)
+    found |= {"later": bool(wanted["before"]), "may_approve": person_of(request).may(Right.APPROVE_ORDERS)}
+    return page(request, "orders.html", typed=typed, **found)
+
+
+def _before(request: Request, typed: dict[str, str]) -> str:
+    """The order that the page before ended with; "" on the first page; 422 for a cursor of another list."""
+    cursor = request.query_params.get("cursor", "")
+    try:
+        return parse_cursor(_secret(request), _same_list(typed), cursor).call_id if cursor else ""
+    except CursorForged as error:
+        raise HTTPException(422, marked("There is no such page.")) from error
+
+
+def _onward(request: Request, typed: dict[str, str], last: RowMapping) -> str:
+    place = Position(last["ordered_utc"], last["id"])
+    cursor = make_cursor(_secret(request), _same_list(typed), place)
+    return f"/orders?{urlencode({**typed, 'cursor': cursor})}"
+
+
+def _secret(request: Request) -> bytes:
+    return secret_of(parts_of(request).engine, CURSORS)
+
+
+def _same_list(typed: dict[str, str]) -> str:
+    return urlencode({"list": "orders", **typed})
 
 
 def order_page(request: Request, order_id: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -17,8 +18,9 @@ from cloud.store.order_tables import audio_deletions
 from cloud.store.order_tables import orders as orders_table
 from cloud.store.orders import Wanted
 from cloud.store.schema import calls, recordings
+from cloud.web.orders import MOST
 from sync.moment import to_text
-from sync.orders import HOLD
+from sync.orders import HOLD, RETENTION
 from tests.cloud.house import NOON, House
 
 AUDIO = b"fLaC" + b"x" * 500
@@ -215,3 +217,40 @@ def test_a_whole_call_is_deleted_once_the_branch_has_signed(house: House, call: 
     assert "已按指令删除" in after and "已按指令删除" not in before
     assert "删除整条通话" in before and 'value="delete_call"' not in after
     assert post(house, manager, path, kind="delete_recording", reason="x", sure="yes")[0] == 422
+
+
+def shown(page: str) -> list[str]:
+    return re.findall(r'href="/orders/([0-9a-f-]{36})"', page)
+
+
+def onward(page: str) -> str:
+    found = re.search(r'class="onward" href="([^"]+)"', page)
+    return html.unescape(found[1]) if found else ""
+
+
+def test_older_orders_are_on_further_pages_each_once(house: House, call: str) -> None:
+    wang = Actor(user_id="w", name="wang")
+    with write(house.parts.engine) as db:
+        made = [
+            orders.make(db, Wanted(RETENTION, "box-01", "law", days={"in": 1}), wang, to_text(NOON))
+            for _ in range(2 * MOST + 1)
+        ]
+    manager = house.visitor("manager")
+    found, path, pages = list[str](), "/orders?kind=retention", 0
+    while path:
+        page = manager.get(path).text
+        found, path, pages = found + shown(page), onward(page), pages + 1
+    assert (found, pages) == (sorted(made, reverse=True), 3)
+    assert onward(manager.get("/orders?kind=hold").text) == ""
+
+
+def test_a_cursor_of_another_list_is_refused(house: House, call: str) -> None:
+    wang = Actor(user_id="w", name="wang")
+    with write(house.parts.engine) as db:
+        for _ in range(MOST + 1):
+            orders.make(db, Wanted(RETENTION, "box-01", "law", days={"in": 1}), wang, to_text(NOON))
+    manager = house.visitor("manager")
+    path = onward(manager.get("/orders?kind=retention").text)
+    assert manager.get(path).status_code == 200
+    for other in (path.replace("kind=retention", "kind="), path[:-1], "/orders?cursor=x", path + "x"):
+        assert manager.get(other).status_code == 422, other
