@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from cloud import clocks
 from cloud.calls.facets import facet_of
 from cloud.calls.numbers import LAST4, LAST8, party_of
 from cloud.orders.receipts import order_answered
 from cloud.store import branch_customers, communications, deletions, facets, happenings, schema
+from cloud.store.order_tables import audio_deletions
 from cloud.webhooks.kinds import CALL_ENDED, RECORDING_STORED
 from sync import bulk
 from sync.arriving import Origin
@@ -26,6 +27,23 @@ from sync.events import CallEnded, GapFact, RecordingReady
 from sync.inbox import Apply, Told
 
 Rows = Iterable[tuple[Any, ...]]
+
+_ID = schema.recordings.c.id == bindparam("of")
+_KNOWN_OF = select(  # its tombstone, its call
+    select(audio_deletions.c.recording_id)
+    .where(audio_deletions.c.recording_id == bindparam("of"))
+    .scalar_subquery(),
+    select(schema.recordings.c.call_id).where(_ID).scalar_subquery(),
+)
+_STORED = (
+    schema.recordings.update()
+    .where(
+        _ID,
+        schema.recordings.c.box_id == bindparam("of_box"),
+        schema.recordings.c.sha256 == bindparam("of_sha256"),
+    )
+    .values(state="stored", object_key=bindparam("object_key"), stored_utc=bindparam("stored_utc"))
+)
 
 
 def _names(fact: type, *without: str) -> tuple[str, ...]:
@@ -118,19 +136,17 @@ APPLY: dict[str, Apply] = {
 
 def audio_stored(db: Connection, origin: Origin, recording_id: str, sha256: str, object_key: str) -> None:
     """The audio of a recording is in the object store; its row may come later."""
-    if deletions.arrived_late(db, recording_id, object_key):
+    deleted_id, call_id = db.execute(_KNOWN_OF, {"of": recording_id}).one()
+    if deleted_id is not None:
+        deletions.arrived_late(db, recording_id, object_key)
         return
-    table = schema.recordings
-    known = db.execute(
-        table.update()
-        .where(table.c.id == recording_id, table.c.box_id == origin.box_id, table.c.sha256 == sha256)
-        .values(state="stored", object_key=object_key, stored_utc=origin.received_utc)
-    )
+    if call_id is None:
+        return
+    its = {"of": recording_id, "of_box": origin.box_id, "of_sha256": sha256}
+    known = db.execute(_STORED, its | {"object_key": object_key, "stored_utc": origin.received_utc})
     if known.rowcount:
         happenings.note(db, RECORDING_STORED, [recording_id], origin.received_utc)
-    of_call = db.execute(select(table.c.call_id).where(table.c.id == recording_id)).scalar()
-    if of_call is not None:
-        facets.refresh(db, [of_call])
+    facets.refresh(db, [call_id])
 
 
 def found_by(call: CallEnded) -> tuple[str | None, str | None, str | None, int]:

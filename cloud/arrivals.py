@@ -153,9 +153,9 @@ class FilesDesk:
                 self._grown(key, opened.size)
             elif row is None or not transfers.receiver(row, ()).same(opened):
                 self._forget(key)
-            transfers.begin(db, origin, opened, row)
-        receiver = self._find(key)
-        return receiver.at(opened.rid, asked=True) if receiver else None
+            begun = transfers.begin(db, origin, opened, row)
+        receiver = self._files.get(key) or self._remember(key, begun)
+        return receiver.at(opened.rid, asked=True)
 
     def _grow(self, origin: Origin, rid: str) -> AnyMessage | None:
         """A recording that still goes on; what is here of one that was lost meanwhile goes."""
@@ -269,9 +269,13 @@ class FilesDesk:
                 row = transfers.find(db, key)
             if row is None or row["state"] not in (OPEN, GROWING):
                 return None
-            if len(self._files) >= MOST_OPEN:
-                del self._files[next(iter(self._files))]
-            self._files[key] = transfers.receiver(row, self.incoming.held(_temp(key)))
+            return self._remember(key, row)
+        return self._files[key]
+
+    def _remember(self, key: Key, row: transfers.Row) -> FileReceiver:
+        if len(self._files) >= MOST_OPEN:
+            del self._files[next(iter(self._files))]
+        self._files[key] = transfers.receiver(row, self.incoming.held(_temp(key)))
         return self._files[key]
 
     def _forget(self, key: Key) -> None:

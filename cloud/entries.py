@@ -14,8 +14,7 @@ from cloud.reconcile import Reconciler
 from cloud.shards import Fenced, Leases
 from cloud.store import allowed, presences, troubles
 from cloud.store.database import write
-from cloud.store.schema import boxes
-from sync import bulk, topics
+from sync import topics
 from sync.arriving import Origin
 from sync.bulk import is_outage
 from sync.envelope import Batch, EnvelopeError
@@ -188,7 +187,7 @@ _SEEN = text(
 
 def _refusals(db: Connection, box_ids: set[str], now_utc: str) -> dict[str, str | None]:
     """Note that registered boxes were heard of; why nothing is taken from each of them now, if so."""
-    known = sorted(id_ for (id_,) in bulk.select_in(db, boxes, ("id",), "id", sorted(box_ids)))
-    if known:
-        db.execute(_SEEN, [{"box_id": box_id, "now_utc": now_utc} for box_id in known])
-    return allowed.refusals(db, known, now_utc)
+    refusals = allowed.refusals(db, sorted(box_ids), now_utc)
+    if refusals:
+        db.execute(_SEEN, [{"box_id": box_id, "now_utc": now_utc} for box_id in sorted(refusals)])
+    return refusals

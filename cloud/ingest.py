@@ -36,6 +36,7 @@ from cloud.shards import LEASE_S, Fenced, Leases, application_name
 from cloud.store.database import open_engine
 from cloud.store.partitions import keep_ahead
 from cloud.store.schema import inbox_tables
+from sync.heap import keep_heap
 from sync.inbox import Inbox
 from sync.keys import key_in
 from sync.moment import to_text
@@ -45,6 +46,7 @@ from sync.reasons import LinkError
 from sync.topics import TopicError, parse, shard_of
 from sync.transport import Arrived, Link, LinkSettings, utc_now, wait
 
+KEPT_BYTES = 32 << 20  # of freed memory: chunks of audio come and go
 COLLECT_AFTER = 50_000  # objects that were made and not given back
 PARTS_EVERY_S = 3600.0
 WAIT_S = 0.2  # how soon a stop is noticed when nothing arrives
@@ -203,6 +205,7 @@ def collect_seldom() -> None:
 
 def run(settings: IngestSettings, stop: threading.Event) -> None:
     """Serve the boxes until `stop` is set."""
+    keep_heap(KEPT_BYTES)
     collect_seldom()
     engine = open_engine(settings.database_url, application_name(settings.worker))
     leases = Leases(engine, settings.worker, settings.lease_s)

@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, RowMapping, select, text
+from sqlalchemy import Connection, Engine, RowMapping, bindparam, select, text
 
 from cloud.store.database import write
 from cloud.store.schema import ingest_workers, shard_leases
@@ -41,6 +41,14 @@ _END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE application_name = ANY(%s) AND pid <> pg_backend_pid() AND datname = current_database()
 """
+
+# Built once, as whatever each batch and each recording asks: to build it takes longer than to ask.
+_HOLD = (
+    select(shard_leases)
+    .where(shard_leases.c.shard.in_(bindparam("shards", expanding=True)))
+    .order_by(shard_leases.c.shard)
+    .with_for_update(read=True)
+)
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +107,7 @@ class Leases:
     def fence(self, db: Connection, shards: Iterable[int]) -> None:
         """Hold these shards until the transaction ends; Fenced if one is no longer ours."""
         wanted = set(shards)
-        query = select(shard_leases).where(shard_leases.c.shard.in_(wanted)).with_for_update(read=True)
-        rows = {row["shard"]: row for row in db.execute(query.order_by(shard_leases.c.shard)).mappings()}
+        rows = {row["shard"]: row for row in db.execute(_HOLD, {"shards": sorted(wanted)}).mappings()}
         lost = [shard for shard in wanted if not self._is_ours(rows.get(shard), self.held.get(shard, 0))]
         if lost:
             self.held = {shard: term for shard, term in self.held.items() if shard not in lost}

@@ -23,9 +23,9 @@ DEFAULT_CONFIG = Path("/etc/branchline/box.toml")
 
 def record(options: argparse.Namespace, config: Config) -> int:
     """Capture, detect, record: the service that must not stop."""
-    from edge.heap import keep_heap_small
+    from sync.heap import keep_heap
 
-    keep_heap_small()  # before the rest is imported: what that frees would stay
+    keep_heap()  # before the rest is imported: what that frees would stay
     from edge.app import build_record_service, encoding_worker, run
     from edge.clock import SystemClock
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, text
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, func, select, text
 
 from cloud.store import schema, troubles
 from sync import bulk
@@ -30,21 +31,43 @@ def held_back(db: Connection, box_id: str) -> bool:
     return db.execute(select(table.c.held).where(table.c.box_id == box_id)).scalar() is not None
 
 
-def refusal(db: Connection, box_id: str, now_utc: str) -> str | None:
-    """Why nothing is taken from a registered box now; None: it is."""
-    return refusals(db, [box_id], now_utc)[box_id]
-
-
 def refusals(db: Connection, box_ids: Sequence[str], now_utc: str) -> dict[str, str | None]:
-    """The same for many boxes, with as many statements as for one."""
-    table = schema.presence
-    found = bulk.select_in(db, table, ("box_id", "held"), "box_id", box_ids)
-    held = {box_id for box_id, since in found if since is not None}
-    used, allowed = usages(db, box_ids, now_utc), _quotas_of(db, box_ids)
-    return {
-        box_id: HELD_BACK if box_id in held else _over(db, box_id, used[box_id], allowed[box_id], now_utc)
-        for box_id in box_ids
-    }
+    """Why nothing is taken from boxes now, None if it is; only registered ones are named."""
+    told: dict[str, str | None] = {}
+    for row in db.execute(_STANDING, {"box_ids": box_ids, "day": now_utc[:DAY]}).all():
+        box_id, held, sent_bytes, sent_entries, waiting, *quota = row
+        used = Quota(sent_bytes or 0, sent_entries or 0, waiting)
+        allowed = Quota() if quota[0] is None else Quota(*quota)
+        told[box_id] = HELD_BACK if held is not None else _over(db, box_id, used, allowed, now_utc)
+    return told
+
+
+def _standing() -> Select[Any]:
+    """All of it in one statement: every batch and every recording asks."""
+    boxes, presence, usage, aside = (
+        schema.boxes,
+        schema.presence,
+        schema.usage,
+        schema.inbox_tables.quarantine,
+    )
+    own, every = schema.quotas, schema.quotas.alias()
+    waiting = select(func.count()).where(aside.c.state == "waiting", aside.c.box_id == boxes.c.id)
+    numbers = ("bytes_a_day", "entries_a_day", "quarantine_rows")
+    quota = [func.coalesce(own.c[number], every.c[number]) for number in numbers]
+    today = and_(usage.c.box_id == boxes.c.id, usage.c.day == bindparam("day"))
+    return (
+        select(boxes.c.id, presence.c.held, usage.c.bytes, usage.c.entries, waiting.scalar_subquery(), *quota)
+        .select_from(
+            boxes.outerjoin(presence, presence.c.box_id == boxes.c.id)
+            .outerjoin(usage, today)
+            .outerjoin(own, own.c.box_id == boxes.c.id)
+            .outerjoin(every, every.c.box_id == EVERY_BOX)
+        )
+        .where(boxes.c.id.in_(bindparam("box_ids", expanding=True)))
+    )
+
+
+_STANDING = _standing()
 
 
 def _over(db: Connection, box_id: str, used: Quota, quota: Quota, now_utc: str) -> str | None:
@@ -81,43 +104,12 @@ _COUNT = text(
 )
 
 
-def usage_of(db: Connection, box_id: str, now_utc: str) -> Quota:
-    """What a box has used of its quota."""
-    return usages(db, [box_id], now_utc)[box_id]
-
-
-def usages(db: Connection, box_ids: Sequence[str], now_utc: str) -> dict[str, Quota]:
-    """What boxes have used of their quotas."""
-    table, aside = schema.usage, schema.inbox_tables.quarantine
-    today = select(table).where(table.c.box_id.in_(box_ids), table.c.day == now_utc[:DAY])
-    sent = {row["box_id"]: row for row in db.execute(today).mappings()}
-    waiting = (
-        select(aside.c.box_id, func.count())
-        .where(aside.c.box_id.in_(box_ids), aside.c.state == "waiting")
-        .group_by(aside.c.box_id)
-    )
-    waits = {box_id: int(count) for box_id, count in db.execute(waiting)}
-    return {
-        box_id: Quota(
-            sent[box_id]["bytes"] if box_id in sent else 0,
-            sent[box_id]["entries"] if box_id in sent else 0,
-            waits.get(box_id, 0),
-        )
-        for box_id in box_ids
-    }
-
-
 def quota_of(db: Connection, box_id: str) -> Quota:
     """The quota of a box: its own, else that of all, else the default."""
-    return _quotas_of(db, [box_id])[box_id]
-
-
-def _quotas_of(db: Connection, box_ids: Sequence[str]) -> dict[str, Quota]:
-    table = schema.quotas
     columns = ("box_id", "bytes_a_day", "entries_a_day", "quarantine_rows")
-    found = bulk.select_in(db, table, columns, "box_id", [*box_ids, EVERY_BOX])
-    rows = {box_id: Quota(*numbers) for box_id, *numbers in found}
-    return {box_id: rows.get(box_id) or rows.get(EVERY_BOX) or Quota() for box_id in box_ids}
+    found = bulk.select_in(db, schema.quotas, columns, "box_id", [box_id, EVERY_BOX])
+    rows = {of: Quota(*numbers) for of, *numbers in found}
+    return rows.get(box_id) or rows.get(EVERY_BOX) or Quota()
 
 
 def set_quota(db: Connection, box_id: str, quota: Quota) -> None:

@@ -59,15 +59,24 @@ def open_engine(url: str, application: str = "branchline") -> Engine:
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
     """One transaction that may write: all of it is committed, or none."""
-    with engine.execution_options(may_write=True).begin() as connection:
+    with _transaction(engine, {"may_write": True}) as connection:
         yield connection
 
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
     """One transaction that only reads: it sees one state of the database from its first statement on."""
-    with engine.execution_options(**_READING[engine.dialect.name]).begin() as connection:
+    with _transaction(engine, _READING[engine.dialect.name]) as connection:
         yield connection
+
+
+@contextmanager
+def _transaction(engine: Engine, options: dict[str, Any]) -> Iterator[Connection]:
+    """With options of the connection: an engine that has them is made anew each time."""
+    with engine.connect() as connection:
+        connection.execution_options(**options)
+        with connection.begin():
+            yield connection
 
 
 @contextmanager

@@ -82,11 +82,10 @@ def deleted(db: Connection, recording_ids: Sequence[str]) -> set[str]:
     return {str(one) for (one,) in bulk.select_in(db, audio_deletions, (key,), key, list(recording_ids))}
 
 
-def arrived_late(db: Connection, recording_id: str, object_key: str) -> bool:
-    """Audio came that was deleted meanwhile: it goes again. False for any other recording."""
+def arrived_late(db: Connection, recording_id: str, object_key: str) -> None:
+    """Audio came that was deleted meanwhile: it goes again."""
     mine = audio_deletions.c.recording_id == recording_id
-    late = audio_deletions.update().where(mine).values(sha256=object_key, gone_utc=None)
-    return db.execute(late).rowcount > 0
+    db.execute(audio_deletions.update().where(mine).values(sha256=object_key, gone_utc=None))
 
 
 def waiting(db: Connection, at_most: int) -> Sequence[RowMapping]:

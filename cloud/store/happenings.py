@@ -21,6 +21,7 @@ from cloud.store.schema import webhooks as tables
 TABLE = tables.happenings
 KEPT = timedelta(days=30)
 _XACT = {"sqlite": "0", "postgresql": "pg_current_xact_id()::text::bigint"}
+_NOTE = {name: TABLE.insert().values(xact=literal_column(xact)) for name, xact in _XACT.items()}
 _ENDED = {"sqlite": "1", "postgresql": "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"}
 
 
@@ -48,7 +49,7 @@ def note(db: Connection, kind: str, object_ids: Sequence[str], now_utc: str) -> 
     if not object_ids:
         return
     row: dict[str, Any] = {"kind": kind, "at_utc": now_utc, "object_ids": json.dumps(list(object_ids))}
-    db.execute(TABLE.insert().values(xact=literal_column(_XACT[db.dialect.name]), **row))
+    db.execute(_NOTE[db.dialect.name], row)
     webhooks.note(db, kind, object_ids, now_utc)
 
 

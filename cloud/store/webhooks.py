@@ -64,6 +64,9 @@ def end_hook(db: Connection, hook_id: str, why: str, now_utc: str, owner_id: str
     return ended
 
 
+_SERVING = select(HOOKS.c.id, HOOKS.c.kinds).where(HOOKS.c.ended_utc.is_(None))
+
+
 def hooks_of(db: Connection, owner_id: str) -> Sequence[RowMapping]:
     """That person's hooks, the newest first."""
     mine = select(HOOKS).where(HOOKS.c.owner_id == owner_id).order_by(HOOKS.c.id.desc())
@@ -72,8 +75,7 @@ def hooks_of(db: Connection, owner_id: str) -> Sequence[RowMapping]:
 
 def note(db: Connection, kind: str, object_ids: Sequence[str], now_utc: str) -> int:
     """Something of `kind` happened to these: every hook that wants it is to be told. How many tellings."""
-    serving = select(HOOKS.c.id, HOOKS.c.kinds).where(HOOKS.c.ended_utc.is_(None))
-    wanting = [hook_id for hook_id, kinds in db.execute(serving) if kind in json.loads(kinds)]
+    wanting = [hook_id for hook_id, kinds in db.execute(_SERVING) if kind in json.loads(kinds)]
     rows = [
         {
             "id": new_id(),

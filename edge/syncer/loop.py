@@ -32,6 +32,7 @@ from sync import topics
 from sync.budget import Month, Share
 from sync.chunks import MAX_CHUNK, MIN_CHUNK
 from sync.db import data_version, write
+from sync.heap import keep_heap
 from sync.moment import to_text
 from sync.reach import Reach
 from sync.transport import Link, LinkSettings, utc_now, wait
@@ -193,6 +194,7 @@ class Syncer:
 
 def run(settings: SyncSettings, stop: threading.Event) -> None:
     """Sync until `stop` is set. A database that cannot be written now is tried again later."""
+    keep_heap()
     db = open_store(settings.database)
     syncer = Syncer(settings, db)
     try:

@@ -13,8 +13,8 @@ def resident_mb():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
 if sys.argv[1] == "small":
-    from edge.heap import keep_heap_small
-    assert keep_heap_small()
+    from sync.heap import keep_heap
+    assert keep_heap()
 bytearray(30_000_000)  # the first large block freed: from now on glibc would keep ones like it
 before = resident_mb()
 blocks = [bytearray(b"x") * 2_000_000 for _ in range(10)]
