@@ -60,6 +60,7 @@ class FilesDesk:
     works: Executor  # reads back and stores what has arrived whole
     leases: Leases | None = None  # None: nobody else serves any box
     _files: dict[Key, FileReceiver] = field(default_factory=dict)
+    _moved: dict[Key, None] = field(default_factory=dict)  # of which chunks came, in order
     _expired_day: str = ""
     _sealing: Sealing = field(init=False)
 
@@ -75,11 +76,10 @@ class FilesDesk:
         """Take messages; what to answer, now that it is on disk or committed."""
         self._expire(now_utc)
         answers: Answers = []
-        moved: dict[Key, None] = {}  # files to say of what we have, in order
         for topic, payload in incoming:
             try:
                 if topic.channel == "c":
-                    moved |= dict.fromkeys(self._chunk(topic.box_id, unpack_chunk(payload)))
+                    self._chunk(topic.box_id, unpack_chunk(payload))
                 else:
                     answers += self._message(Origin(topic.box_id, now_utc), unpack(payload))
             except (ChunkError, MessageError) as error:
@@ -90,11 +90,12 @@ class FilesDesk:
                 if isinstance(error, Fenced) or is_outage(error):
                     raise  # no message's fault
                 log.exception("part of a recording of box %s could not be taken", topic.box_id)
-        answers += self._sealed(now_utc)
-        for box_id, rid in moved:
-            if (box_id, rid) in self._files:
-                answers.append((box_id, self._files[box_id, rid].at(rid)))
-        return [(topics.build(box_id, "dn", "a", bulk=True), pack(answer)) for box_id, answer in answers]
+        return _outgoing(answers + self._sealed(now_utc))
+
+    def moved(self) -> list[Outgoing]:
+        """How far files have come by chunks since this was asked: what gets lost, the next one says, too."""
+        moved, self._moved = self._moved, {}
+        return _outgoing([(key[0], self._files[key].at(key[1])) for key in moved if key in self._files])
 
     @contextmanager
     def _write(self, *box_ids: str) -> Iterator[Connection]:
@@ -180,15 +181,15 @@ class FilesDesk:
         self.incoming.keep(_temp(key), held)
         self._files.pop(key, None)
 
-    def _chunk(self, box_id: str, chunk: Chunk) -> list[Key]:
+    def _chunk(self, box_id: str, chunk: Chunk) -> None:
         key = (box_id, chunk.rid)
         receiver = self._find(key)
         if receiver is None:
-            return []
+            return
         if receiver.takes(chunk):
             self.incoming.put(_temp(key), chunk.offset, chunk.data)
             receiver.taken(chunk)
-        return [key]
+        self._moved[key] = None
 
     def _sums(self, origin: Origin, sums: Sums) -> AnyMessage | None:
         """The box says what the pieces should be: those that are not have to come again."""
@@ -291,6 +292,10 @@ def _result(key: Key, job: Future[Sealed]) -> Sealed | None:
     except Exception:  # the door: one recording must not stop the others
         log.exception("recording %s of box %s could not be stored", key[1], key[0])
     return None  # the box asks again
+
+
+def _outgoing(answers: Answers) -> list[Outgoing]:
+    return [(topics.build(box_id, "dn", "a", bulk=True), pack(answer)) for box_id, answer in answers]
 
 
 def _temp(key: Key) -> str:

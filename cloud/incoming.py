@@ -52,8 +52,11 @@ class Incoming:
         """Write `data` where it belongs."""
         path = self.path(name)
         _write_at(path, offset, data)
-        with open(self._map(name), "ab", buffering=0) as noted:
-            noted.write(_SPAN.pack(offset, offset + len(data)))
+        handle = os.open(f"{path}{MAP}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        try:
+            os.write(handle, _SPAN.pack(offset, offset + len(data)))
+        finally:
+            os.close(handle)
 
     def keep(self, name: str, held: Spans) -> None:
         """From now on only these bytes count; what is beyond them is cut off."""

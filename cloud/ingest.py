@@ -114,6 +114,7 @@ class Ingest:
             self._reach.well()
         self._tell(self._reach.failure or ("reached" if link.up else self._told))
         self._answer(lambda: self._handle(arrived, to_text(now)) + self._ordered(now_s, to_text(now)))
+        self._answer(self._files.moved, certain=False)
         for message in arrived:
             link.done(message)
         link.flush()
@@ -121,11 +122,11 @@ class Ingest:
             self._answer(lambda: self._entries.handle(self._later.take(), to_text(now)))
             link.flush()
 
-    def _answer(self, work: Callable[[], list[Outgoing]]) -> None:
+    def _answer(self, work: Callable[[], list[Outgoing]], *, certain: bool = True) -> None:
         """Do it, and send what there is to answer."""
         try:
             for topic, payload in work():
-                self._reach.link.publish(topic, payload, at_once=False)
+                self._reach.link.publish(topic, payload, at_once=False, certain=certain)
         except (OperationalError, InterfaceError) as error:  # locked, full or gone: the boxes send again
             log.warning("the database cannot be used now: %s", error)
             self._later.keep(())  # it may ask about batches that were not taken

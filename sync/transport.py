@@ -175,17 +175,23 @@ class Link:
         self._arrived.clear()
         return arrived
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False, at_once: bool = True) -> None:
-        """Send at QoS 1, now or with what follows; PacketTooLarge if the broker would cut the connection."""
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, at_once: bool = True, certain: bool = True
+    ) -> None:
+        """Send, now or with what follows; PacketTooLarge if the broker would cut the connection.
+
+        `certain` is QoS 1; the rest is for what the next message says again, and costs half as many packets.
+        """
         size = len(payload) + len(topic.encode()) + PACKET_OVERHEAD
         if size > self.max_packet:
             raise PacketTooLarge(f"{topic}: {size} bytes, the broker takes {self.max_packet}")
         if self._client is None:
             raise LinkError("closed", self.address, "not connected")
-        sent = self._client.publish(topic, payload, qos=1, retain=retain)
+        sent = self._client.publish(topic, payload, qos=1 if certain else 0, retain=retain)
         if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._unacked.add(sent.mid)
             self.published_bytes += size
+            if certain:
+                self._unacked.add(sent.mid)
         if at_once:
             self.flush()
 

@@ -92,7 +92,7 @@ class Office:
             else (Topic(box_id, True, "up", "f"), message if isinstance(message, bytes) else pack(message))
             for message in messages
         ]
-        answers = self.files.handle(incoming, LATER)
+        answers = self.files.handle(incoming, LATER) + self.files.moved()
         assert {parse(topic) for topic, _ in answers} <= {Topic(box_id, True, "dn", "a")}
         return [unpack(payload) for _, payload in answers]
 

@@ -51,7 +51,7 @@ class Wire:
         arrived, self.arriving = self.arriving, []
         return arrived
 
-    def publish(self, topic: str, _payload: bytes, *, at_once: bool) -> None:
+    def publish(self, topic: str, _payload: bytes, *, at_once: bool, certain: bool) -> None:
         assert not at_once
         self.sent.append(parse(topic))
 

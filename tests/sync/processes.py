@@ -96,11 +96,13 @@ class MuteLink(Link):
 
     unsaid: bytes = b""
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False, at_once: bool = True) -> None:
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, at_once: bool = True, certain: bool = True
+    ) -> None:
         """Say it, or end."""
         if self.unsaid in payload:
             os.kill(os.getpid(), signal.SIGKILL)
-        super(MuteLink, self).publish(topic, payload, retain=retain, at_once=at_once)
+        super(MuteLink, self).publish(topic, payload, retain=retain, at_once=at_once, certain=certain)
 
 
 LINKS: dict[str, Callable[[Station], Callable[[LinkSettings], Link]]] = {  # of offices like the real one

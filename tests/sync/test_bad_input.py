@@ -71,7 +71,8 @@ class Desk:
         return unpack(answers[0][1]) if answers else None
 
     def file(self, channel: str, payload: bytes) -> list[Any]:
-        return [unpack(one) for _, one in self.files.handle([(Topic(BOX, True, "up", channel), payload)], AT)]
+        answers = self.files.handle([(Topic(BOX, True, "up", channel), payload)], AT) + self.files.moved()
+        return [unpack(one) for _, one in answers]
 
     def goes_on(self) -> None:
         """The next good entry of the box is taken."""

@@ -91,6 +91,18 @@ def test_messages_arrive_whole_and_in_order(station: Station, link: Link) -> Non
     office.close()
 
 
+def test_what_the_next_says_again_waits_for_no_acknowledgement(station: Station, link: Link) -> None:
+    office = Link(settings(station, "head-office"))
+    office.connect(utc_now())
+    step_until(lambda: office.up, office)
+    link.publish(topics.build(BOX, "up", "e"), b"said once", certain=False)
+    assert link.room == 100
+    heard: list[bytes] = []
+    step_until(lambda: bool(heard.extend(one.payload for one in office.step()) or heard), link)
+    assert heard == [b"said once"]
+    office.close()
+
+
 def test_a_broker_that_goes_away_is_noticed(tmp_path: Path) -> None:
     station = Station(tmp_path)
     station.start_broker()

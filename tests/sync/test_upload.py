@@ -100,6 +100,22 @@ def test_a_chunk_that_was_lost_on_the_way_goes_again() -> None:
     assert send_all(sender, 0.2) == [SendChunk(0, 8 * KB), SendFin()]
 
 
+def test_a_word_about_chunks_that_is_lost_is_in_the_next_or_asked_for() -> None:
+    sender = opened(1000 * KB)
+    send_all(sender, 0.1)
+    reached = sender.on_the_way
+    sender.at(At(rid=RID, offset=reached), 0.2)  # those about the first of them never came
+    assert sender.on_the_way == 0
+    send_all(sender, 0.2)
+    reached += sender.on_the_way  # and nothing came of these
+    assert sender.next(20.0) == SendOpen()
+    sender.opened(20.0)
+    sender.at(At(rid=RID, offset=reached, asked=True), 20.1)
+    first = sender.next(20.1)
+    assert isinstance(first, SendChunk)
+    assert first.offset == reached
+
+
 def test_a_wrong_hash_is_narrowed_down_by_sums() -> None:
     size = 300 * PIECE_BYTES
     sender = opened(size, At(rid=RID, offset=size, asked=True))
