@@ -68,9 +68,9 @@ class FilesDesk:
         self._sealing = Sealing(self.objects, self.incoming, self.works)
 
     @property
-    def busy(self) -> bool:
-        """Whether there will soon be something to answer."""
-        return self._sealing.busy
+    def bell(self) -> int:
+        """What can be read when there is something to answer: a recording was read back and stored."""
+        return self._sealing.bell.descriptor
 
     def handle(self, incoming: list[Message], now_utc: str) -> list[Outgoing]:
         """Take messages; what to answer, now that it is on disk or committed."""

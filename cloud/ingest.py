@@ -50,7 +50,6 @@ KEPT_BYTES = 32 << 20  # of freed memory: chunks of audio come and go
 COLLECT_AFTER = 50_000  # objects that were made and not given back
 PARTS_EVERY_S = 3600.0
 WAIT_S = 0.2  # how soon a stop is noticed when nothing arrives
-SEALED_S = 0.004  # how soon it is noticed that a recording was read back and stored
 SEALERS = 2  # threads that do so
 
 log = logging.getLogger(__name__)
@@ -101,9 +100,7 @@ class Ingest:
     @property
     def wait_s(self) -> float:
         """How long nothing but a message can make anything happen."""
-        if self._later and self.ready:
-            return 0.0
-        return SEALED_S if self._files.busy else WAIT_S
+        return 0.0 if self._later and self.ready else WAIT_S
 
     def step(self, now_s: float, now: datetime) -> None:
         """Take what has arrived and answer it."""
@@ -233,7 +230,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
         while not stop.is_set():
             parts.step(time.monotonic(), utc_now())
             ingest.step(time.monotonic(), utc_now())
-            wait([link], ingest.wait_s)
+            wait([link], ingest.wait_s, [files.bell])
         leases.give_up()
     finally:
         works.shutdown(cancel_futures=True)

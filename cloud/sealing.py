@@ -6,8 +6,10 @@ is promised here: the row, and the word to the box, are the loop's, once a job i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cloud.incoming import Incoming
@@ -23,6 +25,25 @@ class Sealed:
     object_key: str | None
 
 
+class Bell:
+    """Wakes whoever waits for `descriptor` to be readable; rung in any thread."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+    def ring(self, _job: Future[Sealed]) -> None:
+        """A job is done."""
+        os.eventfd_write(self.descriptor, 1)
+
+    def hush(self) -> None:
+        """It was heard."""
+        with suppress(BlockingIOError):  # nobody rang
+            os.eventfd_read(self.descriptor)
+
+
 @dataclass(slots=True)
 class Sealing:
     """The jobs that are being done. While one is, nobody else may touch its file."""
@@ -30,22 +51,20 @@ class Sealing:
     objects: Objects
     incoming: Incoming
     works: Executor
+    bell: Bell = field(default_factory=Bell)  # rings when a job is done
     _jobs: dict[Key, Future[Sealed]] = field(default_factory=dict)
 
     def __contains__(self, key: Key) -> bool:
         return key in self._jobs
 
-    @property
-    def busy(self) -> bool:
-        """Whether a job will be done soon."""
-        return bool(self._jobs)
-
     def begin(self, key: Key, name: str, wanted: str) -> None:
         """Read back the unfinished file `name` and store it if its SHA-256 is `wanted`."""
-        self._jobs[key] = self.works.submit(self._seal, name, wanted)
+        self._jobs[key] = job = self.works.submit(self._seal, name, wanted)
+        job.add_done_callback(self.bell.ring)
 
     def done(self) -> list[tuple[Key, Future[Sealed]]]:
         """The jobs that are done, each once."""
+        self.bell.hush()
         done = [(key, job) for key, job in self._jobs.items() if job.done()]
         for key, _ in done:
             del self._jobs[key]

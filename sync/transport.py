@@ -344,9 +344,9 @@ class Link:
         self._last_error = text
 
 
-def wait(links: Iterable[Link], timeout_s: float) -> None:
-    """Sleep until a link's socket is ready, at most `timeout_s`."""
-    _ready(links, timeout_s)
+def wait(links: Iterable[Link], timeout_s: float, also: Iterable[int] = ()) -> None:
+    """Sleep until a link's socket is ready, or `also` a file descriptor can be read, at most `timeout_s`."""
+    _ready(links, timeout_s, also)
 
 
 def tls_context(settings: LinkSettings, address: str) -> ssl.SSLContext:
@@ -366,8 +366,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _ready(links: Iterable[Link], timeout_s: float) -> tuple[bool, bool, bool]:
+def _ready(links: Iterable[Link], timeout_s: float, also: Iterable[int] = ()) -> tuple[bool, bool, bool]:
     poll = select.poll()
+    for descriptor in also:
+        poll.register(descriptor, select.POLLIN)
     for link in links:
         sock = link._client.socket() if link._client else None
         if link._client is not None and isinstance(sock, RecordSocket):
