@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from cloud.calls.facets import AUDIO, GAP, MARKS
 from cloud.store.call_tables import call_facets
@@ -15,6 +15,7 @@ from cloud.store.schema import calls, gaps, recordings
 from sync import bulk
 
 COLUMNS = ("box_id", "facet")
+_SET = calls.update().where(calls.c.id == bindparam("of")).values(facet=bindparam("facet"))
 
 
 def note(db: Connection, pairs: Iterable[tuple[str, int]]) -> None:
@@ -40,7 +41,7 @@ def refresh(db: Connection, call_ids: Iterable[str]) -> None:
     fresh = [(id_, box_id, facet & ~MARKS | marks[id_]) for id_, box_id, facet in rows]
     changed = [new for new, old in zip(fresh, rows, strict=True) if tuple(new) != tuple(old)]
     for id_, _, facet in changed:
-        db.execute(calls.update().where(calls.c.id == id_).values(facet=facet))
+        db.execute(_SET, {"of": id_, "facet": facet})
     note(db, ((box_id, facet) for _, box_id, facet in changed))
 
 
