@@ -25,6 +25,7 @@ _LENGTH_AT = _OUTCOME_AT + _OUTCOME_BITS
 AUDIO = 1 << (_LENGTH_AT + _LENGTH_BITS)  # its audio is in the object store
 GAP = AUDIO << 1  # samples are missing from a recording of it
 MARKS = AUDIO | GAP
+LENGTHS = (1 << _LENGTH_BITS) - 1 << _LENGTH_AT  # the bits of a length
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,7 @@ def facet_of(direction: str, outcome: str, duration_ms: int) -> int:
 
 def facets_for(wish: Wish) -> frozenset[int]:
     """Every facet a call that fits `wish` can have; at its ends a class of lengths holds others as well."""
-    shortest = 0 if wish.shortest_ms is None else _length_class(wish.shortest_ms)
-    longest = len(LENGTHS_MS) if wish.longest_ms is None else _length_class(wish.longest_ms)
+    shortest, longest = _lengths(wish)
     parts = (
         _choices(DIRECTIONS, wish.direction),
         [end << _OUTCOME_AT for end in _choices(OUTCOMES, wish.outcome)],
@@ -63,16 +63,41 @@ def facets_for(wish: Wish) -> frozenset[int]:
     return frozenset(sum(one) for one in product(*parts))
 
 
+def bits_for(wish: Wish) -> tuple[int, int, tuple[int, int]]:
+    """The same facets: which bits are looked at, what they are, between what those of LENGTHS lie.
+
+    Three numbers are compared with a row's in no time; hundreds of facets are, one by one, for each row.
+    """
+    wanted = (
+        (DIRECTIONS, wish.direction, 0, _WAY_BITS),
+        (OUTCOMES, wish.outcome, _OUTCOME_AT, _OUTCOME_BITS),
+        ((False, True), wish.has_audio, _LENGTH_AT + _LENGTH_BITS, 1),
+        ((False, True), wish.has_gap, _LENGTH_AT + _LENGTH_BITS + 1, 1),
+    )
+    mask = value = 0
+    for known, one, at, bits in wanted:
+        if one is not None:
+            mask |= ((1 << bits) - 1) << at
+            value |= _place(known, one) << at
+    shortest, longest = _lengths(wish)
+    return mask, value, (shortest << _LENGTH_AT, longest << _LENGTH_AT)
+
+
 @lru_cache(maxsize=256)
 def _way_and_end(direction: str, outcome: str) -> int:
     return _place(DIRECTIONS, direction) | _place(OUTCOMES, outcome) << _OUTCOME_AT
+
+
+def _lengths(wish: Wish) -> tuple[int, int]:
+    shortest = 0 if wish.shortest_ms is None else _length_class(wish.shortest_ms)
+    return shortest, len(LENGTHS_MS) if wish.longest_ms is None else _length_class(wish.longest_ms)
 
 
 def _length_class(duration_ms: int) -> int:
     return bisect_right(LENGTHS_MS, max(0, duration_ms))
 
 
-def _place(known: tuple[str, ...], value: str) -> int:
+def _place(known: tuple[object, ...], value: object) -> int:
     return known.index(value) if value in known else len(known)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Select, and_, any_, func, literal, literal_column, or_, select
 
+from cloud.calls.facets import LENGTHS, Wish, bits_for
 from cloud.calls.numbers import LAST4, NumberWish
 from cloud.store.schema import calls
 
@@ -15,6 +16,12 @@ def one_of(column: ColumnElement[Any], values: frozenset[Any], arrays: bool) -> 
     """An array is one parameter: a thousand of them cost more to say than the page to find."""
     listed = sorted(values)
     return column == any_(literal(listed, ARRAY(column.type))) if arrays else column.in_(listed)
+
+
+def has_facet(facet: ColumnElement[int], wish: Wish) -> ColumnElement[bool]:
+    """A call that may fit: of a wish for lengths more are let pass, up to where their classes end."""
+    mask, value, (shortest, longest) = bits_for(wish)
+    return and_(facet.bitwise_and(mask) == value, facet.bitwise_and(LENGTHS).between(shortest, longest))
 
 
 def id_of(columns: Any) -> ColumnElement[Any]:

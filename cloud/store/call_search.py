@@ -46,7 +46,7 @@ from cloud.access.decision import Verdict
 from cloud.calls.facets import LENGTHS_MS, Wish, facets_for
 from cloud.calls.numbers import NumberWish, digits_of, whole_number
 from cloud.store import facets
-from cloud.store.call_conditions import ends_so, id_of, is_number, one_of
+from cloud.store.call_conditions import ends_so, has_facet, id_of, is_number, one_of
 from cloud.store.call_tables import call_flags
 from cloud.store.database import in_order
 from cloud.store.schema import boxes, calls
@@ -378,7 +378,7 @@ def _conditions_of_flags(wanted: CallFilter, columns: Any, arrays: bool) -> Cond
     if wanted.box_ids is not None:
         found["box"] = one_of(columns.box_id, wanted.box_ids, arrays)
     if not wanted.wish.is_any:
-        found["facet"] = one_of(columns.facet, facets_for(wanted.wish), arrays)
+        found["facet"] = has_facet(columns.facet, wanted.wish)
     if wanted.wish.shortest_ms is not None and wanted.wish.shortest_ms not in LENGTHS_MS:
         found["shortest"] = columns.duration_ms >= wanted.wish.shortest_ms
     if wanted.wish.longest_ms is not None:

@@ -115,7 +115,7 @@ calls = Table(  # sync.events.CallEnded
     _driver("calls_by_last8", "last8", "started_utc", "id", postgresql_include=_BESIDE_NUMBERS),
     _driver("calls_by_name", "caller_name", "started_utc", "id", **_where("caller_name IS NOT NULL")),
     _plain("calls_in_order", "started_utc"),
-    _plain("calls_of_box", "box_id", "started_utc"),
+    _plain("calls_of_box", "box_id", "started_utc", "line"),  # a line is looked for without its calls
     _plain("calls_by_ending", "last8"),
     _plain("calls_of_name", "caller_name", **_where("caller_name IS NOT NULL")),
 )

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.calls.facets import AUDIO, DIRECTIONS, GAP, LENGTHS_MS, OUTCOMES, Wish, facet_of, facets_for
+from cloud.calls.facets import (
+    AUDIO,
+    DIRECTIONS,
+    GAP,
+    LENGTHS,
+    LENGTHS_MS,
+    OUTCOMES,
+    Wish,
+    bits_for,
+    facet_of,
+    facets_for,
+)
 
 maybe = st.none() | st.booleans()
 lengths = st.integers(0, 20_000_000) | st.sampled_from(LENGTHS_MS)
@@ -24,7 +35,10 @@ def test_a_facet_is_wanted_when_the_call_is(
     has_audio: bool | None, has_gap: bool | None,
 ) -> None:  # fmt: skip
     facet = facet_of(way, end, ms) | (AUDIO if audio else 0) | (GAP if gap else 0)
-    wanted = facet in facets_for(Wish(direction, outcome, shortest, longest, has_audio, has_gap))
+    wish = Wish(direction, outcome, shortest, longest, has_audio, has_gap)
+    wanted = facet in facets_for(wish)
+    mask, value, (least, most) = bits_for(wish)
+    assert wanted == (facet & mask == value and least <= facet & LENGTHS <= most)
     same = (
         direction in (None, way)
         and outcome in (None, end)
