@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from io import BytesIO
 from types import MappingProxyType
 
@@ -20,6 +21,7 @@ from sync.ids import new_id
 from sync.orders import DELETE
 from tests.cloud.access.test_applications import wish_of
 from tests.cloud.house import NOON, House
+from tests.cloud.lying_about import OfOthers, of_others, past_of
 from tests.cloud.verdicts import person
 
 
@@ -91,6 +93,18 @@ def release_id(house: House) -> str:
     return made
 
 
+def customer_id(house: House) -> str:
+    """A customer with a past."""
+    made = house.add_customer("祝雪莲", "13976412853", "530102198803127716")
+    past_of(house, made)
+    return made
+
+
+def of_another(house: House, name: str) -> str:
+    """What somebody else made for themselves."""
+    return str(getattr(of_others(house), name))
+
+
 def box_id(house: House) -> str:
     """A branch that is registered."""
     house.add_box("box-01", "Dali")
@@ -102,18 +116,16 @@ PARAMETERS: dict[str, Callable[[House], str]] = {
     "recording_id": lambda house: house.add_recording(call_id(house), b"fLaC" + b"x" * 100),
     "request_id": add_application,
     "act": lambda _: "approve",
-    **dict.fromkeys(("token_id", "hook_id", "delivery_id"), lambda _: "none"),  # each sees only their own
+    **{one: partial(of_another, name=one) for one in OfOthers.__slots__},  # each sees only their own
     "report_id": report_id,
     "row_id": trail_row_id,
     "order_id": order_id,
     "release_id": release_id,
     "finding_id": finding_id,
     "item_id": lambda house: house.set_aside(detail="caller 13976412853, id 530102198803127716"),
-    "customer_id": lambda house: house.add_customer("祝雪莲", "13976412853", "530102198803127716"),
+    "customer_id": customer_id,
     "other_id": lambda house: house.add_customer("祝雪莲", "087168943127", "530102198803127716"),
-    **dict.fromkeys(
-        ("import_id", "merge_id", "tag_id", "class_id", "node_id", "filter_id"), lambda _: "none"
-    ),
+    **dict.fromkeys(("merge_id", "tag_id", "class_id", "node_id"), lambda _: "none"),
     "box_id": box_id,
     "span": lambda _: "2026-03-02T03",
 }
