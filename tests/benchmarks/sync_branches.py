@@ -4,7 +4,7 @@ Each branch has a connection of its own, with TLS and its own certificate, throu
 ingest process with PostgreSQL, durable. It has eight lines of fifteen calls an hour; each call is a record
 and what became of its recording, told in two batches as they happen (no audio: `sync_audio` measures that, so
 each recording is told as lost). At half time the hour ends for all branches in the same second, and each
-sends the manifest of everything it said.
+sends the manifest of everything it said. At last all send what they held back (`sync_backlog`).
 
 BRANCHES=50 BRANCHES_S=20 measures less. One more process plays the branches; its CPU is not counted.
 """
@@ -42,6 +42,7 @@ from sync.messages import Ack, Hello, Welcome, pack, unpack
 from sync.moment import to_text
 from sync.reach import Reach
 from sync.transport import Arrived, Link, LinkSettings, utc_now
+from tests.benchmarks import sync_backlog
 from tests.benchmarks.building import load
 from tests.benchmarks.figures import Figure, percentile
 from tests.benchmarks.sync_ingest import DURABLE, server_cpu_s
@@ -123,6 +124,7 @@ def figures(
     told: dict[str, Any] = json.loads(crowd.stdout.readline())
     took_s = time.monotonic() - begun_s
     after = {name: cpu_s(pid) for name, pid in pids.items()} | {"PostgreSQL": server_cpu_s(server)}
+    backlog = sync_backlog.figures(crowd, server, pids["ingest"], BRANCHES)
     busy = {name: 100 * (after[name] - before[name]) / took_s for name in before}
     waiting, third = told["waiting"], len(told["waiting"]) // 3
     engine = open_engine(at.database_url)
@@ -151,6 +153,7 @@ def figures(
         *(Figure(f"{of}, {name} of one core", percent, "%") for name, percent in busy.items()),
         Figure(f"{of}, ingest and PostgreSQL of one core", busy["ingest"] + busy["PostgreSQL"], "%",
                target=80),
+        *backlog,
     ]  # fmt: skip
 
 
@@ -184,6 +187,7 @@ class Branch:
     hour: bytes = b""  # its manifest, until that is sent
     hour_last: dict[str, int] = field(default_factory=dict)  # stream -> last entry of the hour
     closed: bool = False
+    patience_s: float = PATIENCE_S
 
     def call(self, now_s: float, chance: random.Random) -> None:
         """A call has ended."""
@@ -200,8 +204,12 @@ class Branch:
         self._send("evt", call, at, now_s)
         self._send("meta", RecordingLost(new_id(), call.call_id, "disk_full"), at, now_s)
 
+    def stream(self, name: str) -> Stream:
+        """A stream of its outbox, begun when it is first asked for."""
+        return self.streams.setdefault(name, Stream(genesis(self.epoch, name)))
+
     def _send(self, name: str, event: SyncEvent, at_utc: str, now_s: float) -> None:
-        stream = self.streams.setdefault(name, Stream(genesis(self.epoch, name)))
+        stream = self.stream(name)
         seq = len(stream.leaves) + 1
         body = entry_bytes(event, new_id(), at_utc, seq)
         prev, stream.h = stream.h, chained(stream.h, body)
@@ -213,8 +221,8 @@ class Branch:
 
     def _send_again(self, now_s: float) -> None:
         """As a box does with what nobody acknowledged."""
-        late = [packed for sent_s, packed in self.waiting.values() if now_s - sent_s > PATIENCE_S]
-        if late and now_s - self.again_s > PATIENCE_S and self.link.up:
+        late = [packed for sent_s, packed in self.waiting.values() if now_s - sent_s > self.patience_s]
+        if late and now_s - self.again_s > self.patience_s and self.link.up:
             self.again_s, self.repeats = now_s, self.repeats + len(late)
             for packed in late:
                 self.link.publish(topics.build(self.name, "up", "e"), packed)
@@ -375,9 +383,9 @@ def main(folder: str, port: str) -> None:
     names_ = ("calls", "cut_off", "waiting", "hours", "before", "closed_s")
     said: dict[str, Any] = {name: getattr(told, name) for name in names_}
     said |= {"late_s": crowd.late_s, "left": crowd.waiting, "again": crowd.repeats}
-    sys.stdout.write(
-        json.dumps(said | {"late_s": crowd.late_s, "left": crowd.waiting, "again": crowd.repeats}) + "\n"
-    )
+    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.flush()
+    sys.stdout.write(json.dumps(sync_backlog.play(crowd, chance)) + "\n")
     sys.stdout.flush()
 
 
