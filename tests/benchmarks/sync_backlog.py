@@ -50,8 +50,8 @@ Held = list[tuple[int, bytes]]  # batches, each with its last number
 
 def figures(
     crowd: subprocess.Popen[str], server: PostgresServer, ingest_pid: int, branches: int
-) -> list[Figure]:
-    """What all branches held back, by the clock and by CPU, against COPY of as many rows of the same kind."""
+) -> tuple[int, list[Figure]]:
+    """How many calls all held back; that by the clock and by CPU, against COPY of as many such rows."""
     assert crowd.stdout is not None
     before_s = cpu_s(ingest_pid) + server_cpu_s(server)
     calls, took_s = json.loads(crowd.stdout.readline())
@@ -60,7 +60,7 @@ def figures(
     copy_s, copy_cpu_s = (min(run[at] for run in runs) for at in (0, 1))
     sys.stderr.write(f"{calls} calls held back: {took_s:.1f} s; COPY {calls * copy_s:.1f} s; {load()}\n")
     of = f"{branches} branches, {calls} calls held back"
-    return [
+    return calls, [
         Figure(f"{of}; against raw COPY", calls / took_s, "calls/s", 1 / copy_s),
         Figure(f"{of}, CPU of ingest and PostgreSQL of a call; against that of raw COPY",
                spent_s / calls * 1e6, "us", copy_cpu_s * 1e6),

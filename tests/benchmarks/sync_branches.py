@@ -124,7 +124,7 @@ def figures(
     told: dict[str, Any] = json.loads(crowd.stdout.readline())
     took_s = time.monotonic() - begun_s
     after = {name: cpu_s(pid) for name, pid in pids.items()} | {"PostgreSQL": server_cpu_s(server)}
-    backlog = sync_backlog.figures(crowd, server, pids["ingest"], BRANCHES)
+    held_back, backlog = sync_backlog.figures(crowd, server, pids["ingest"], BRANCHES)
     busy = {name: 100 * (after[name] - before[name]) / took_s for name in before}
     waiting, third = told["waiting"], len(told["waiting"]) // 3
     engine = open_engine(at.database_url)
@@ -144,8 +144,8 @@ def figures(
                target=LATE_S),
         Figure(f"{of}, batches not yet acknowledged, last third on average; against one second of them",
                sum(waiting[-third:]) / third, "batches", CALLS_A_SECOND * len(STREAMS), ratio_target=LATE_S),
-        Figure(f"{of}, calls at head office of those sent", 100 * calls / told["calls"], "%", target=100,
-               at_least=True),
+        Figure(f"{of}, calls at head office of those sent", 100 * calls / (told["calls"] + held_back), "%",
+               target=100, at_least=True),
         Figure(f"{of}, hours closed of {told['hours']} that ended in the same second",
                100 * closed / told["hours"], "%", target=100, at_least=True),
         Figure(f"{of}, calls at branches that had lost their connection", told["cut_off"], "calls", target=0),
