@@ -7,9 +7,12 @@ goes away. What must hold: what ended is at head office, once, with the same byt
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -23,11 +26,14 @@ from cloud.access.log import Actor
 from cloud.store import orders
 from cloud.store.database import open_engine, write
 from cloud.store.orders import Wanted
+from cloud.webhooks.signing import SIGNATURE, SignatureRefused, check_signature
 from edge.part import read_blocks
 from hw.virtual.ring import Ring
+from sync.mask import mask_number
 from sync.moment import from_text, to_text
 from sync.orders import DELETE
 from sync.transport import utc_now
+from tests.cloud.webhooks.receiver import Receiver, receiving
 from tests.fakes import wait_for
 from tests.world import USER, World
 
@@ -67,13 +73,36 @@ steps = [
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     (folder / "script.toml").write_text(SCRIPT, encoding="utf-8")
-    world = World(folder, folder / "script.toml", lines=2)
+    world = World(folder, folder / "script.toml", lines=2, hook_networks="127.0.0.0/8")
     world.prepare()
     try:
         world.start()
         yield world
     finally:
         world.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A receiver that head office's webhook tells of calls, and the secret it knows."""
+
+    receiver: Receiver
+    secret: str
+
+
+@pytest.fixture(scope="module")
+def told(world: World) -> Iterator[Told]:
+    """The administrator has head office tell a receiver of each call, over the API."""
+    with receiving() as receiver, closing(log_in(world.head_office_page, world)) as client:
+        (token, *_) = re.findall(r'name="csrf_token" value="([^"]+)"', client.get("/").text)
+        origin = world.head_office_page.rstrip("/")
+        made = client.post(
+            "/api/v1/webhooks",
+            json={"url": receiver.url, "kinds": ["call_ended"]},
+            headers={"X-CSRF-Token": token, "Origin": origin},
+        )
+        assert made.status_code == 201, made.text
+        yield Told(receiver, made.json()["secret"])
 
 
 def branch(world: World, query: str, *values: object) -> list[sqlite3.Row]:
@@ -149,7 +178,7 @@ def log_in(address: str, world: World) -> httpx.Client:
 # -- the plain story
 
 
-def test_a_call_is_heard_named_kept_and_sent(world: World) -> None:
+def test_a_call_is_heard_named_kept_and_sent(world: World, told: Told) -> None:
     wait_for(lambda: ended(world) >= 2, timeout_s=40, what="two calls")
     (wang, *_) = branch(world, "SELECT * FROM calls WHERE line = 1 AND state = 'ended' ORDER BY started_utc")
     assert (wang["caller_number"], wang["caller_name"], wang["outcome"]) == (
@@ -224,6 +253,28 @@ def test_an_order_of_head_office_reaches_the_branch_and_comes_back_signed(world:
     assert not (world.config.recordings_dir / there["file"]).exists()
     store = world.folder / "head-office" / "recordings"
     wait_for(lambda: not list(store.rglob(row["sha256"])), timeout_s=30, what="our own copy to go")
+
+
+def test_a_call_at_the_branch_is_told_to_a_webhook_signed_and_masked(world: World, told: Told) -> None:
+    """From the line to a receiver outside: what it is told is what the hook's owner may see."""
+    heard = "SELECT * FROM calls WHERE state = 'ended' AND caller_number IS NOT NULL"
+    branchs = {row["id"]: row for row in branch(world, heard)}
+
+    def letters() -> list[tuple[dict[str, str], bytes]]:
+        return [one for one in told.receiver.came if json.loads(one[1])["data"]["id"] in branchs]
+
+    wait_for(lambda: len(letters()) >= 2, timeout_s=20, what="two calls being told")
+    for headers, body in letters():
+        signed_s = int(headers[SIGNATURE].split(",")[0].removeprefix("t="))
+        check_signature(told.secret, body, headers[SIGNATURE], signed_s)
+        assert abs(signed_s - time.time()) < 300
+        with pytest.raises(SignatureRefused):
+            check_signature(told.secret, body + b" ", headers[SIGNATURE], signed_s)
+        call = json.loads(body)["data"]
+        row = branchs[call["id"]]
+        assert call["caller_number"] == mask_number(row["caller_number"]) != row["caller_number"]
+        assert row["caller_number"].encode() not in body and "王芳".encode() not in body
+        assert (call["started_utc"], call["outcome"]) == (row["started_utc"], row["outcome"])
 
 
 # -- kills

@@ -70,6 +70,7 @@ bulk_key = "{folder}/box/certificates/{box_id}.b-key.pem"
 
 HEAD_OFFICE_TOML = """\
 data = "{folder}/head-office"
+hook_networks = "{hook_networks}"
 organisation = "{organisation}"
 language = "{language}"
 
@@ -107,6 +108,7 @@ class World:
     language: str = "zh"
     name: str = "城南门店"
     line_names: tuple[str, ...] = ()
+    hook_networks: str = ""  # that head office may tell webhooks in
     ports: Ports = field(default_factory=lambda: Ports(*free_ports(3)))
     programs: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -137,6 +139,7 @@ class World:
             "box_id": BOX_ID,
             "name": self.name,
             "organisation": "Branchline",
+            "hook_networks": self.hook_networks,
             "language": self.language,
             "lines": self.lines,
             "line_tables": tables,
