@@ -28,7 +28,12 @@ from cloud.store.database import read
 from cloud.store.grants import count_fresh
 
 Rows = TypeVar("Rows")
+Tell = Callable[[int, int], None]  # how many rows are done, of how many
 BATCH = 500
+
+
+def untold(_done: int, _total: int) -> None:
+    """Nobody watches."""
 
 
 class TooMany(ValueError):
@@ -59,6 +64,7 @@ class Taken:
     shown: list[tuple[str, Place]] = field(default_factory=list)
     grants: set[str] = field(default_factory=set)
     audit_id: str = ""
+    total: int = 0  # of what is asked for; 0: not counted yet
     _branches: dict[str | None, Place] = field(default_factory=dict)  # one place for all rows of a branch
 
     def add(self, row_id: str, place: Place, verdict: Verdict) -> None:
@@ -78,6 +84,7 @@ def take(
     """
     try:
         verdicts, ids = _bounds(desk, asks, wanted)
+        taken.total = len(ids)
         for batch in _batches(ids):
             with read(desk.engine) as db:
                 found = wanted.rows(db, batch)

@@ -21,8 +21,18 @@ from cloud.config import Settings
 from cloud.field_keys import KeyFile
 from cloud.orders import erasing, keeping
 from cloud.releases import files
+from cloud.releases.rules import BROKE_OFF
 from cloud.s3 import open_objects
-from cloud.store import answered, deletions, findings, happenings, reported_calls, webhooks, write_ahead
+from cloud.store import (
+    answered,
+    deletions,
+    export_jobs,
+    findings,
+    happenings,
+    reported_calls,
+    webhooks,
+    write_ahead,
+)
 from cloud.store.customer_imports import undo_stale
 from cloud.store.customer_tags import apply_rules
 from cloud.store.customer_writes import KEPT_FOR, purge
@@ -122,6 +132,8 @@ def let_audio_go(works: Works, now: datetime) -> None:
 def remove_releases(works: Works, now: datetime) -> None:
     """Remove files that lay aside for a review and that nobody may open any more."""
     files.remove_old(works.engine, works.settings.data, to_text(now))
+    with write(works.engine) as db:
+        export_jobs.forget_old(db, now, BROKE_OFF)
 
 
 def remove_objects(works: Works, now: datetime) -> None:

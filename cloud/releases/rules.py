@@ -47,6 +47,7 @@ WHY: dict[str, str] = {
 }
 
 
+BROKE_OFF = marked("The export broke off. Nothing was kept of it; ask for it again.")
 QUICKER = marked("Somebody else was quicker. Load the page again.")
 
 

@@ -34,3 +34,20 @@ releases = Table(
     Index("releases_by_state", "state", "id"),
     Index("releases_by_person", "by_id", "id"),
 )
+
+export_jobs = Table(  # exports that take long (`cloud.store.export_jobs`)
+    "export_jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("by_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # of the records
+    Column("form", Text, nullable=False),
+    Column("state", Text, nullable=False),  # making | ready | failed | cancelled
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),  # 0: not counted yet
+    Column("begun_utc", Text, nullable=False),
+    Column("beat_utc", Text, nullable=False),  # when something was last heard of it
+    Column("code", Text, nullable=False, server_default=""),  # why it failed, a marked sentence
+    Column("release_id", Text),  # its file
+    Index("export_jobs_by_person", "by_id", "id"),
+)

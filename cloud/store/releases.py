@@ -46,6 +46,8 @@ def keep(db: Connection, one: Lying, by: Actor, now_utc: str) -> None:
     }
     row = asdict(one) | texts
     who = {"by_id": by.user_id, "by_name": by.name, "made_utc": now_utc, "state": WAITING}
+    if not one.why:  # nobody has to look at it
+        who |= {"state": RELEASED, "decided_utc": now_utc}
     db.execute(releases.insert().values(row | who))
 
 
@@ -114,6 +116,11 @@ def to_remove(db: Connection, now: datetime) -> list[str]:
         (releases.c.state == WAITING) & (releases.c.made_utc < before_utc),
     )
     return list(db.execute(select(releases.c.id).where(releases.c.gone_utc.is_(None), over)).scalars())
+
+
+def drop(db: Connection, release_id: str) -> None:
+    """Nobody wants this file any more, and nobody has seen it."""
+    db.execute(releases.delete().where(releases.c.id == release_id))
 
 
 def note_gone(db: Connection, release_id: str, now_utc: str) -> None:

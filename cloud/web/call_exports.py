@@ -14,15 +14,15 @@ from cloud.access.log import Action
 from cloud.exporting import TooMany
 from cloud.reading import Look, NothingThere
 from cloud.reading import NotGiven as NotGivenThere
-from cloud.web.answers import language_of, see_other, translate
+from cloud.web.answers import language_of, translate
 from cloud.web.asking import NotGiven, desk_of
 from cloud.web.call_files import FORMS, MOST_RECORDINGS, MOST_ROWS, Export, make
 from cloud.web.call_query import ask_for, check_number, query_of
 from cloud.web.customer_form import Sent
-from cloud.web.export_file import handed_over
+from cloud.web.long_exports import given_file
 from cloud.web.parts import parts_of
 from cloud.web.query import QUESTIONS, SENTENCES, FilterRefused
-from cloud.web.releases import Laid, held_back
+from cloud.web.releases import Laid
 from sync.locale import marked
 
 MOST_TICKED = 500
@@ -36,10 +36,9 @@ def export_calls(request: Request, sent: Sent) -> Response:
     """The file, complete; the page on which it waits for a review; or a sentence why there is none."""
     export = _read(request, sent)
     try:
-        made = make(parts_of(request), desk_of(request), export)
-        taken = Laid("calls", export.form, export.asked, export.ask.reason)
-        waits = held_back(request, taken, made)
-        return see_other(f"/releases/{waits}") if waits else handed_over(made)
+        laid = Laid("calls", export.form, export.asked, export.ask.reason)
+        parts, desk = parts_of(request), desk_of(request)
+        return given_file(request, laid, lambda tell: make(parts, desk, export, tell))
     except NotGivenThere as refused:
         raise NotGiven(refused.refusal) from refused
     except NothingThere as missing:

@@ -22,7 +22,7 @@ from cloud.access.log import Action
 from cloud.access.purposes import PURPOSES
 from cloud.access.shape import Call
 from cloud.access.subjects import call_place
-from cloud.exporting import BATCH, Taken, TooMany, Wanted, take
+from cloud.exporting import BATCH, Taken, Tell, TooMany, Wanted, take, untold
 from cloud.reading import Desk, Found, Look, NothingThere
 from cloud.store import call_notes, calls
 from cloud.store.call_search import CallFilter, Position
@@ -84,6 +84,7 @@ class _Making:
     desk: Desk
     export: Export
     taken: Taken
+    tell: Tell
 
     def text(self, marked_text: str, **values: object) -> str:
         return self.parts.views.translate(marked_text, self.export.language, **values)
@@ -103,8 +104,11 @@ class _Making:
         ticked = {"ticked": str(len(self.export.ticked)), "form": self.export.form}
         asked = {**self.export.asked, **(ticked if self.export.ticked else {"form": self.export.form})}
         look = Look(action=Action.DOWNLOAD if is_audio else Action.EXPORT, query=asked)
+        done = 0
         for rows, verdict in take(self.desk, asks, look, _wanted(self.export), self.taken):
             for row in rows.calls:
+                self.tell(done, self.taken.total)
+                done += 1
                 line = _line(row, rows, verdict)
                 if line is not None:
                     yield line
@@ -140,12 +144,12 @@ class _Making:
         yield (self.signature(),)
 
 
-def make(parts: Parts, desk: Desk, export: Export) -> ExportFile:
+def make(parts: Parts, desk: Desk, export: Export, tell: Tell = untold) -> ExportFile:
     """The file, whole; NotGiven, NothingThere, or TooMany when it would hold more than one file may.
 
     Whoever gets it may have it: its audit row is written.
     """
-    making = _Making(parts, desk, export, Taken())
+    making = _Making(parts, desk, export, Taken(), tell)
     fill, suffix, media_type = FORMS[export.form]
     with ExitStack() as unless_whole:
         file: IO[bytes] = unless_whole.enter_context(spooled(parts.settings.data))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from cloud.access.decision import Ask, Verdict
 from cloud.access.log import Action
 from cloud.access.shapes.customers import Customer
-from cloud.exporting import BATCH, Taken, Wanted, take
+from cloud.exporting import BATCH, Taken, Tell, Wanted, take, untold
 from cloud.reading import Desk, Found
 from cloud.store import customers as store
 from cloud.web.customer_query import CustomerQuery
@@ -38,12 +38,14 @@ class CustomerExport:
     language: str = "zh"
 
 
-def make(parts: Parts, desk: Desk, export: CustomerExport) -> ExportFile:
+def make(parts: Parts, desk: Desk, export: CustomerExport, tell: Tell = untold) -> ExportFile:
     """The sheet, whole; NotGiven, or TooMany when it would hold more than one file may."""
     taken = Taken()
     with ExitStack() as unless_whole:
         file = unless_whole.enter_context(spooled(parts.settings.data))
-        write_sheet_into(file, CUSTOMERS, _rows(parts, desk, export, taken), export.language)
+        write_sheet_into(
+            file, CUSTOMERS, _told(_rows(parts, desk, export, taken), taken, tell), export.language
+        )
         unless_whole.pop_all()  # whoever hands it over closes it
     return _file(parts, desk, file, taken)
 
@@ -61,6 +63,12 @@ def _rows(parts: Parts, desk: Desk, export: CustomerExport, taken: Taken) -> Ite
     for gathered, verdict in take(desk, [export.ask], look, _wanted(export.query), taken):
         for one in shape_all(gathered, verdict, parts.ring):
             yield cells_of(one)
+
+
+def _told(rows: Iterator[Cells], taken: Taken, tell: Tell) -> Iterator[Cells]:
+    for done, row in enumerate(rows):
+        tell(done, taken.total)
+        yield row
 
 
 def _wanted(query: CustomerQuery) -> Wanted[Gathered]:

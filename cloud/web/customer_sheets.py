@@ -34,9 +34,10 @@ from cloud.web.customer_form import Sent
 from cloud.web.customer_query import SENTENCES, FilterRefused, read_query
 from cloud.web.customer_reading import bounds, look_of, note, stamp_of
 from cloud.web.door import person_of
-from cloud.web.export_file import XLSX, handed_over
+from cloud.web.export_file import XLSX
+from cloud.web.long_exports import given_file
 from cloud.web.parts import parts_of
-from cloud.web.releases import Laid, held_back
+from cloud.web.releases import Laid
 from sync import sheets
 from sync.ids import new_id
 from sync.locale import marked
@@ -60,15 +61,13 @@ def export(request: Request) -> Response:
     chosen = frozenset({query.wanted.box_id}) if query.wanted.box_id else None
     ask = ask_of(request, Verb.EXPORT, "customers", box_ids=chosen)
     try:
-        made = make(
-            parts, desk_of(request), CustomerExport(ask=ask, query=query, language=language_of(request))
-        )
+        export = CustomerExport(ask=ask, query=query, language=language_of(request))
+        laid, desk = Laid("customers", FORM, look_of(query).query, ask.reason), desk_of(request)
+        return given_file(request, laid, lambda tell: make(parts, desk, export, tell))
     except reading.NotGiven as refused:
         raise NotGiven(refused.refusal) from refused
     except TooMany as many:
         raise HTTPException(422, translate(request, TOO_MANY, most=f"{many.most:,}")) from many
-    waits = held_back(request, Laid("customers", FORM, look_of(query).query, ask.reason), made)
-    return see_other(f"/releases/{waits}") if waits else handed_over(made)
 
 
 def template(request: Request) -> Response:

@@ -40,6 +40,7 @@ class Parts:
     views: Views
     clock: Clock
     keys: KeyFile
+    patience_s: float = 2.0  # how long a request waits for an export; 0: not at all
     throttle: Throttle = field(default_factory=Throttle)
     throttle_lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -32,7 +32,7 @@ from cloud.releases.rules import (
     may_open,
     why_review,
 )
-from cloud.store import calls, customers, releases, trail
+from cloud.store import calls, customers, export_jobs, releases, trail
 from cloud.store.database import read, write
 from cloud.store.releases import Lying
 from cloud.web.answers import page, see_other
@@ -73,13 +73,26 @@ class Whole:
 
 def held_back(request: Request, laid: Laid, made: ExportFile) -> str | None:
     """Lay a file aside if it has to be reviewed; its id, None when it may be handed over."""
-    parts, release_id = parts_of(request), new_id()
-    with read(parts.engine) as db:
-        why = why_review(laid.form, made.rows, releases.clearest(db, made.grants))
+    why = _why(request, laid, made)
     if not why:
         return None
+    with made.file:
+        return _lay(request, laid, made, why)
+
+
+def lay(request: Request, laid: Laid, made: ExportFile) -> str:
+    """Lay a file aside for who asked, to be opened at once unless it has to be reviewed; its id."""
+    return _lay(request, laid, made, _why(request, laid, made))
+
+
+def _why(request: Request, laid: Laid, made: ExportFile) -> tuple[str, ...]:
+    with read(parts_of(request).engine) as db:
+        return why_review(laid.form, made.rows, releases.clearest(db, made.grants))
+
+
+def _lay(request: Request, laid: Laid, made: ExportFile, why: tuple[str, ...]) -> str:
+    parts, release_id = parts_of(request), new_id()
     size_bytes, sha256 = lay_aside(parts.settings.data, release_id, made.file)
-    made.file.close()
     one = Lying(
         id=release_id, kind=laid.kind, form=laid.form, name=made.name, media_type=made.media_type,
         size_bytes=size_bytes, sha256=sha256, rows=made.rows, why=why, asked=dict(laid.asked),
@@ -97,6 +110,8 @@ def releases_page(request: Request) -> Response:
     if state not in ("", *STATES):
         raise HTTPException(422, marked("There is no such page."))
     person = person_of(request)
+    with read(parts_of(request).engine) as db:
+        making = export_jobs.of_person(db, person.user_id)
 
     def fetch(db: Connection, _verdict: Verdict) -> Found[Sequence[RowMapping]]:
         return Found(releases.newest(db, person.user_id, _reviews(request), state, MOST), [])
@@ -106,7 +121,7 @@ def releases_page(request: Request) -> Response:
 
     look = Look(query={"page": KIND, "state": state})
     items = given(request, ask_of(request, Verb.VIEW, KIND), look, fetch, shaped)
-    return page(request, "releases.html", items=items, state=state, most=MOST)
+    return page(request, "releases.html", items=items, making=making, state=state, most=MOST)
 
 
 def release_page(request: Request, release_id: str) -> Response:
@@ -217,7 +232,8 @@ def _theirs(request: Request, db: Connection, release_id: str) -> RowMapping | N
 
 
 def _opens(request: Request, row: RowMapping) -> bool:
-    own = row["by_id"] == person_of(request).user_id
+    person = person_of(request)
+    own = row["by_id"] == person.user_id and person.may(Right.EXPORT)
     return may_open(row["state"], own, row["decided_utc"], parts_of(request).clock.now())
 
 

@@ -269,6 +269,7 @@ def open_house(
     clock = FakeClock(NOON)
     settings = replace(make_settings(folder, url, objects, **web), s3=s3 or S3Settings())
     parts = open_parts(settings, Clock(now=clock.utc, monotonic_s=clock.monotonic_s))
+    parts = replace(parts, patience_s=60.0)  # exports are handed over at once, however busy the machine
     return House(parts, _application(parts), clock)
 
 

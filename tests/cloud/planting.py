@@ -13,7 +13,7 @@ from cloud.access.log import Action, Actor, Deed
 from cloud.access.patterns import Suspicion
 from cloud.access.units import NATIONAL
 from cloud.releases.files import lay_aside
-from cloud.store import applications, findings, orders, releases, trail
+from cloud.store import applications, export_jobs, findings, orders, releases, trail
 from cloud.store.database import write
 from cloud.store.orders import Wanted
 from cloud.store.releases import Lying
@@ -78,6 +78,15 @@ def order_id(house: House) -> str:
         return orders.make(db, wanted, somebody, house.parts.clock.now_utc())
 
 
+def export_id(house: House) -> str:
+    """An export that somebody else has asked for."""
+    made = new_id()
+    job = {"id": made, "by_id": "somebody else", "kind": "calls", "form": "csv"}
+    with write(house.parts.engine) as db:
+        export_jobs.begin(db, job, house.parts.clock.now_utc())
+    return made
+
+
 def release_id(house: House) -> str:
     """A file of somebody else that waits for a review, with secrets in it and in what was asked for."""
     made, now_utc, kept = new_id(), house.parts.clock.now_utc(), call_id(house)
@@ -121,6 +130,7 @@ PARAMETERS: dict[str, Callable[[House], str]] = {
     "row_id": trail_row_id,
     "order_id": order_id,
     "release_id": release_id,
+    "export_id": export_id,
     "finding_id": finding_id,
     "item_id": lambda house: house.set_aside(detail="caller 13976412853, id 530102198803127716"),
     "customer_id": customer_id,

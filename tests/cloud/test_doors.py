@@ -72,6 +72,7 @@ OWN_THINGS = {  # each shows or ends only what the same person made: tokens and 
     "POST /integrations/webhooks/{hook_id}/end", "POST /integrations/deliveries/{delivery_id}/again",
     "GET /api/v1/tokens", "POST /api/v1/tokens", "DELETE /api/v1/tokens/{token_id}",
     "GET /api/v1/webhooks", "POST /api/v1/webhooks", "DELETE /api/v1/webhooks/{hook_id}",
+    "GET /exports/{export_id}", "GET /exports/{export_id}/progress", "POST /exports/{export_id}/cancel",
     "POST /calls/filters", "POST /calls/filters/{filter_id}/delete",
     "GET /api/v1/webhooks/{hook_id}/deliveries", "POST /api/v1/webhook-deliveries/{delivery_id}/again",
 }  # fmt: skip

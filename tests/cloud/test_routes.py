@@ -45,7 +45,10 @@ FORMS_LEFT_EMPTY = (
 SAID_WHY = {address: (422,) for address in FORMS_LEFT_EMPTY} | {
     address: (404,)
     for address in ROUTES
-    if any(name in address for name in ("token_id", "hook_id", "delivery_id", "release_id", "filter_id"))
+    if any(
+        name in address
+        for name in ("token_id", "hook_id", "delivery_id", "release_id", "filter_id", "export_id")
+    )
 }  # there is none of theirs
 SAID_WHY["POST /orders/{order_id}"] = (422,)  # who reads orders does not approve them
 SAID_WHY["PUT /api/v1/calls/{call_id}/notes/{note_id}"] = (403,)  # a note that is masked is written by nobody

@@ -100,7 +100,9 @@ def lay_aside(office: Office, name: str, *calls: str) -> None:
     with write(office.engine) as db:
         deed = Deed(actor=WANG, action=Action.EXPORT, kind="calls", ids=calls)
         audit_id = trail.append(db, deed, at_utc)
-        one = Lying(name, "calls", "csv", name, "text/csv", 1, "ab", 1, (), {}, "quality", (), audit_id)
+        one = Lying(
+            name, "calls", "csv", name, "text/csv", 1, "ab", 1, ("many",), {}, "quality", (), audit_id
+        )
         releases.keep(db, one, WANG, at_utc)
 
 
