@@ -82,6 +82,24 @@ def test_nobody_sees_a_private_value_clear_without_a_grant(role: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("scope", "sha256"),
+    [
+        (None, "ab" * 32),
+        (frozenset({Right.READ_CALLS, Right.PLAY_RECORDINGS}), "ab" * 32),
+        (frozenset({Right.READ_CALLS}), None),
+    ],
+)
+def test_a_token_that_may_play_nothing_is_told_nothing_to_compare_audio_with(
+    scope: frozenset[Right] | None, sha256: str | None
+) -> None:
+    row = {**call_row(id="c1"), "branch": "Dali"}
+    shaped = shape.call(row, [RECORDING], [], verdict_for("admin", person=person("admin", scope=scope)))
+    assert shaped is not None
+    (recording,) = shaped.recordings
+    assert recording.sha256 == sha256 and (recording.audio is None) is (sha256 is None)
+
+
+@pytest.mark.parametrize(
     ("grade", "clear"),
     [(2, set()), (3, {"caller_number", "caller_name", "dialled"}), (4, set(PRIVATE))],
 )

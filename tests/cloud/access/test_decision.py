@@ -300,6 +300,20 @@ def test_every_refusal_says_how_to_apply(role: str) -> None:
     assert refused > 50
 
 
+@pytest.mark.parametrize("channel", ["hotline", "counter"])
+def test_at_a_hotline_no_grant_shows_anybody_but_who_was_checked(channel: str) -> None:
+    """A row of somebody else is refused by itself, even one that was counted against a grant for all."""
+    more = {"channel": channel, "checked": SEEN}
+    verdict = verdict_for("agent", [make_grant("agent")], **more)
+    theirs, of_another = (place_of(one, "box-01", days_ago(1)) for one in (MINE, OTHER))
+    assert verdict.admits(theirs) and verdict.reveals(3, theirs)
+    assert not verdict.admits(of_another) and not verdict.reveals(3, of_another)
+    assert verdict.charged_to(of_another) is None
+    refused = verdict.refusal_of(of_another)
+    assert refused is not None and refused.code == "identity"
+    assert verdict_for("agent", [make_grant("agent")]).admits(of_another), "on the pages the grant is enough"
+
+
 def test_the_tables_name_each_other() -> None:
     assert set(CLEAR_GRADES) == set(HIGHEST_BY_GRANT) == set(PURPOSES_OF) == set(ROLES)
     assert {role for role, _ in WINDOWS} | set(STANDING) | OWN_ONLY <= set(ROLES)
