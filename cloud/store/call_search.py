@@ -13,7 +13,8 @@ at once if the rows of the index itself know all that is asked.
                                    calls_by_box_facet (box-01, 49, newest ...)  51 rows  --+-- newest 51
 
 SQLite, which serves small installations and has no LATERAL, gets the same conditions in one plain statement
-that walks the calls in their order; what would find nothing that way is known before, from a smaller index.
+that walks the calls in their order; what would find nothing that way is known before, from a smaller index:
+a facet that no call has, the calls of several branches or of a line of theirs when they are few.
 """
 
 from __future__ import annotations
@@ -40,13 +41,22 @@ from sqlalchemy import (
     true,
     tuple_,
 )
-from sqlalchemy.sql.selectable import LateralFromClause
 
 from cloud.access.decision import Verdict
-from cloud.calls.facets import LENGTHS_MS, Wish, facets_for
+from cloud.calls.facets import Wish, facets_for
 from cloud.calls.numbers import NumberWish, digits_of, whole_number
 from cloud.store import facets
-from cloud.store.call_conditions import ends_so, has_facet, id_of, is_number, one_of
+from cloud.store.call_conditions import (
+    call_of,
+    conditions_of_flags,
+    ends_so,
+    id_of,
+    in_rows,
+    is_number,
+    one_of,
+    rows_of,
+    without_index,
+)
 from cloud.store.call_tables import call_flags
 from cloud.store.database import in_order
 from cloud.store.schema import boxes, calls
@@ -155,7 +165,7 @@ def find_calls(
     """Up to `limit` calls with their `branch`, in order of time, from `after` on."""
     search = _Search(connection, wanted, after, limit, bounds.most_keys)
     if connection.dialect.name != "postgresql":
-        return search.rows(search.in_order())
+        return search.rows(search.in_order(bounds.look))
     first, second = search.drivers()
     if second is None:
         return search.rows(search.plain() if first is None else search.driven(first))
@@ -191,13 +201,13 @@ class _Search:
         with in_order(self.connection):
             return self.connection.execute(statement).mappings().all()
 
-    def plain(self) -> Select[tuple[object, ...]]:
+    def plain(self, **instead: ColumnElement[bool]) -> Select[tuple[object, ...]]:
         """All conditions in one WHERE."""
-        conditions = self._conditions(calls.c)
+        conditions = self._conditions(calls.c) | instead
         every = with_branch().where(*conditions.values(), *_span(self.wanted, self.after, calls.c))
         return self._page(every, calls.c)
 
-    def in_order(self) -> Select[tuple[object, ...]]:
+    def in_order(self, look: int) -> Select[tuple[object, ...]]:
         """The plain statement with what SQLite would not see: that no call has such facets, which end so."""
         wanted = self.wanted
         fitting = facets_for(wanted.wish)
@@ -205,7 +215,13 @@ class _Search:
             return with_branch().where(false())
         if wanted.numbers and any(one.by_last4 for one in wanted.numbers):
             return self.plain().where(ends_so(wanted.numbers))
-        return self.plain()
+        if wanted.box_ids is None or len(wanted.box_ids) < 2:  # one branch has an index in order of time
+            return self.plain()
+        # Of several, SQLite would read and sort all calls.
+        rows = rows_of(self.connection, wanted.box_ids, wanted.line, look)
+        if len(rows) < look:
+            return self.plain().where(in_rows(rows))
+        return self.plain(box=without_index(wanted.box_ids))
 
     def driven(self, driver: _Driver, look: int | None = None) -> Select[tuple[object, ...]]:
         """The first page of the driver's rows that fit; of its first `look` rows, if that is given."""
@@ -214,7 +230,7 @@ class _Search:
         found = self._looked_at(driver, look) if look else self._pages(driver)
         ids = self._page(found, found.selected_columns).subquery("found")
         # One by one: joined, all months' parts may be read for some rows.
-        call = _call_of(ids.c.id)
+        call = call_of(ids.c.id)
         branch = func.coalesce(boxes.c.name, call.c.box_id).label("branch")
         there = ids.join(call, true()).outerjoin(boxes, boxes.c.id == call.c.box_id)
         return self._page(select(call, branch).select_from(there), call.c)
@@ -283,9 +299,9 @@ class _Search:
         found = select(id_of(rows.c).label("id"), rows.c.started_utc)
         if driver.columns[0].table is calls:
             return found.where(*self._rest(driver, rows.c))
-        known = _conditions_of_flags(self.wanted, rows.c, arrays=True)
+        known = conditions_of_flags(self.wanted, rows.c, arrays=True)
         found = found.where(*known.values())
-        call = _call_of(id_of(rows.c))
+        call = call_of(id_of(rows.c))
         rest = self._rest(driver, call.c)
         return found.join_from(rows, call, true()).where(*rest) if rest else found
 
@@ -342,11 +358,6 @@ class _Search:
         return _Driver((calls.c.box_id,), keys, frozenset({"box"}))
 
 
-def _call_of(id_: ColumnElement[Any]) -> LateralFromClause:
-    """The whole call, by its id alone."""
-    return select(calls).where(calls.c.id == id_).limit(1).lateral("call")
-
-
 def _order(wanted: CallFilter, columns: Any) -> tuple[ColumnElement[Any], ...]:
     key = (columns.started_utc, id_of(columns))
     return tuple(column.asc() if wanted.oldest_first else column.desc() for column in key)
@@ -354,7 +365,7 @@ def _order(wanted: CallFilter, columns: Any) -> tuple[ColumnElement[Any], ...]:
 
 def _conditions(wanted: CallFilter, columns: Any, arrays: bool) -> Conditions:
     """What a row must fulfil, by the name that drivers know it by; `arrays` if the database has those."""
-    found = _conditions_of_flags(wanted, columns, arrays)
+    found = conditions_of_flags(wanted, columns, arrays)
     if wanted.line is not None:
         found["line"] = columns.line == wanted.line
     if wanted.numbers is not None:
@@ -369,20 +380,6 @@ def _conditions(wanted: CallFilter, columns: Any, arrays: bool) -> Conditions:
         found[flag] = exists(
             marks.correlate_except(call_flags).offset(0)
         )  # OFFSET: asked for a row at a time
-    return found
-
-
-def _conditions_of_flags(wanted: CallFilter, columns: Any, arrays: bool) -> Conditions:
-    """Those that the rows of flags answer as well as calls."""
-    found: Conditions = {}
-    if wanted.box_ids is not None:
-        found["box"] = one_of(columns.box_id, wanted.box_ids, arrays)
-    if not wanted.wish.is_any:
-        found["facet"] = has_facet(columns.facet, wanted.wish)
-    if wanted.wish.shortest_ms is not None and wanted.wish.shortest_ms not in LENGTHS_MS:
-        found["shortest"] = columns.duration_ms >= wanted.wish.shortest_ms
-    if wanted.wish.longest_ms is not None:
-        found["longest"] = columns.duration_ms <= wanted.wish.longest_ms
     return found
 
 

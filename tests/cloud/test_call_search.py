@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.event import listen
 
 from cloud.apply import APPLY, audio_stored
 from cloud.calls.facets import AUDIO, GAP, Wish
@@ -171,6 +172,24 @@ def test_what_is_found_does_not_depend_on_how_far_is_looked(
     assert found_any > 30
 
 
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [("branches", "calls_in_order"), ("lines", "calls_in_order"), ("a line", "calls_of_box")],
+)
+def test_sqlite_sorts_no_calls_of_several_branches(
+    house: House, some: dict[str, dict[str, Any]], name: str, index: str
+) -> None:
+    engine, said = house.parts.engine, list[tuple[str, Any]]()
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has other indexes")
+    listen(engine, "before_cursor_execute", lambda _db, _cursor, sql, given, *_: said.append((sql, given)))
+    with read(engine) as db:
+        find_calls(db, FILTERS[name], None, 60, Bounds(look=1))
+        plan = [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {said[-1][0]}", said[-1][1])]
+    assert index in plan[0]
+    assert [line for line in plan if "TEMP B-TREE" in line] == ["USE TEMP B-TREE FOR RIGHT PART OF ORDER BY"]
+
+
 def found_by_hand(some: dict[str, dict[str, Any]], wanted: CallFilter) -> list[str]:
     """The ids of the wanted calls, in the wanted order."""
     rows = [row for row in some.values() if wanted_by_hand(row, wanted)]
@@ -197,7 +216,7 @@ def test_more_keys_than_are_asked_one_by_one(house: House, some: dict[str, dict[
 
 def test_sqlite_finds_an_ending_in_one_index_and_then_the_calls_alone(tmp_path: Path) -> None:
     with read(open_engine(new_sqlite(tmp_path / "ho.db"))) as db:
-        statement = _Search(db, FILTERS["last four"], None, 50, 1).in_order()
+        statement = _Search(db, FILTERS["last four"], None, 50, 1).in_order(BOUNDS.look)
         said = statement.compile(db.engine, compile_kwargs={"literal_binds": True})
         plan = [str(row[-1]) for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}")]
     assert "SCAN other USING COVERING INDEX calls_by_ending" in plan
