@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +15,7 @@ from cloud.store.database import read, write
 from sync.moment import from_text
 
 BLOCK = 1 << 20
+UNNAMED_FOR = timedelta(hours=1)  # between a file and its row lies a moment, or a crash
 FOLDER = "releases"
 
 
@@ -38,11 +40,23 @@ def lay_aside(data: Path, release_id: str, file: IO[bytes]) -> tuple[int, str]:
 
 
 def remove_old(engine: Engine, data: Path, now_utc: str) -> int:
-    """Remove the files that nobody may open any more; how many."""
+    """Remove the files that nobody may open any more, and those no row names; how many of the former."""
     with read(engine) as db:
         over = releases.to_remove(db, from_text(now_utc))
+    _remove_nameless(engine, data, from_text(now_utc))
     for release_id in over:
         path_of(data, release_id).unlink(missing_ok=True)
         with write(engine) as db:
             releases.note_gone(db, release_id, now_utc)
     return len(over)
+
+
+def _remove_nameless(engine: Engine, data: Path, now: datetime) -> None:
+    """Remove what a crash left: the process died before the row of the file was written."""
+    folder = data / FOLDER
+    before_s = (now - UNNAMED_FOR).timestamp()
+    old = [path for path in folder.glob("*") if path.stat().st_mtime < before_s]
+    with read(engine) as db:
+        nameless = [path for path in old if releases.find(db, path.name) is None]
+    for path in nameless:
+        path.unlink(missing_ok=True)

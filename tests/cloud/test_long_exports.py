@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -101,6 +102,19 @@ def test_its_file_lapses_by_itself(house: House) -> None:
     house.clock.advance((KEPT_FOR + timedelta(hours=1)).total_seconds())
     assert remove_old(house.parts.engine, house.parts.settings.data, house.parts.clock.now_utc()) == 1
     assert laid_aside(house) == []
+
+
+def test_what_a_crash_left_without_a_row_goes(house: House) -> None:
+    client = may_take(house)
+    settled(client, export(house, client).headers["location"])
+    (named,) = laid_aside(house)
+    fresh, left = named.with_name("fresh"), named.with_name("left")
+    now_s = house.parts.clock.now().timestamp()
+    for path, age_s in ((named, 7200), (fresh, 60), (left, 7200)):
+        path.touch()
+        os.utime(path, (now_s - age_s, now_s - age_s))
+    assert remove_old(house.parts.engine, house.parts.settings.data, house.parts.clock.now_utc()) == 0
+    assert sorted(laid_aside(house)) == sorted([named, fresh])
 
 
 def test_a_large_clear_one_waits_for_its_review(house: House) -> None:
