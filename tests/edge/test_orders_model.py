@@ -35,7 +35,7 @@ from sync.envelope import read_event, unpack_entry
 from sync.inbox import Told
 from sync.moment import to_text
 from sync.order_signing import OrderKey
-from sync.orders import DELETE, HOLD, RELEASE
+from sync.orders import DELETE, DELETE_CALL, HOLD, RELEASE
 from sync.transport import Arrived, Link
 from tests.databases import empty_sqlite
 from tests.edge.sealed_box import SealedBox
@@ -71,6 +71,7 @@ class Installation:
         for call, recording in FILES.items():
             branch.call(call)
             branch.recording(recording, call)
+        branch.db.execute("UPDATE outbox SET state = 'acked'")  # head office was told of the calls
         branch.close()
         (self.folder / "office").mkdir()
         (self.folder / "office" / "office.db").write_bytes(empty_sqlite())
@@ -151,7 +152,7 @@ class AnyWeather(RuleBasedStateMachine):
 
     # -- what happens
 
-    @rule(kind=st.sampled_from([HOLD, RELEASE, DELETE]), call=st.sampled_from(CALLS))
+    @rule(kind=st.sampled_from([HOLD, RELEASE, DELETE, DELETE_CALL]), call=st.sampled_from(CALLS))
     def order(self, kind: str, call: str) -> None:
         try:
             with write(self.engine) as db:
@@ -220,8 +221,9 @@ class AnyWeather(RuleBasedStateMachine):
     @invariant()
     def nothing_is_deleted_twice(self) -> None:
         if hasattr(self, "branch"):
-            twice = "SELECT subject FROM seal_links WHERE header LIKE '%\"deletion\"%' GROUP BY subject"
-            assert self.branch.db.execute(f"{twice} HAVING count(*) > 1").fetchall() == []
+            for kind in ("deletion", "erasure"):
+                twice = f"SELECT subject FROM seal_links WHERE header LIKE '%\"{kind}\"%' GROUP BY subject"
+                assert self.branch.db.execute(f"{twice} HAVING count(*) > 1").fetchall() == []
 
     def hear(self, payload: bytes) -> None:
         with write(self.engine) as db:
@@ -256,7 +258,10 @@ class AnyWeather(RuleBasedStateMachine):
             if row["state"] == "done":
                 last[f"{row['kind']} {row['call_id']}"] = row["state"]
         for call, recording in FILES.items():
-            if f"{DELETE} {call}" in last:
+            if f"{DELETE_CALL} {call}" in last:
+                known = "SELECT caller_number FROM calls WHERE id = ?"
+                assert self.branch.db.execute(known, (call,)).fetchone()[0] is None, "it says who spoke"
+            if f"{DELETE} {call}" in last or f"{DELETE_CALL} {call}" in last:
                 assert recording not in self.audio(), "deleted by a receipt, and there again"
         numbers = [row["n"] for row in orders]
         assert len(set(numbers)) == len(numbers)
