@@ -41,3 +41,18 @@ def test_the_strip_names_the_disk_and_the_backup(
     staff.post("/language", {"language": "en", "form_token": staff.form_token()})
     text = staff.get("/calls").text
     assert says in text and "91 % full" in text
+
+
+def test_a_call_deleted_by_head_office_says_so_and_nothing_else(branch: Branch, staff: Browser) -> None:
+    call = branch.call("call-1")
+    staff.post("/language", {"language": "en", "form_token": staff.form_token()})
+    before = staff.get(f"/calls/{call}").text
+    branch.insert(
+        "call_erasures",
+        call_id=call,
+        order_id="o",
+        user_name="head office: li",
+        at_utc="2026-11-22T06:00:00.000Z",
+    )
+    says = "Deleted by order of head office"
+    assert says in staff.get(f"/calls/{call}").text and says not in before
