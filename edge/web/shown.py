@@ -67,6 +67,7 @@ RECORDING_STATES: dict[str, Word] = {
     "deleted_unconfirmed": Word(
         marked("Audio deleted, the disk was full; it is nowhere else"), "warning", "alarm"
     ),
+    "deleted_ordered": Word(marked("Audio deleted by order of head office"), "gap", "quiet"),
     "deleted_erased": Word(marked("Audio deleted by a person"), "gap", "quiet"),
 }
 PROOFS: dict[str, Word] = {

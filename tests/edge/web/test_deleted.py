@@ -16,6 +16,7 @@ from tests.edge.web.conftest import Branch, Browser
         ("space", "to make room"),
         ("unconfirmed", "it is nowhere else"),
         ("erased", "by a person"),
+        ("ordered", "by order of head office"),
         (None, "by a person"),
     ],
 )
