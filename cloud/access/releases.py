@@ -10,6 +10,7 @@ from cloud.access.decision import Verdict
 from cloud.access.grades import INTERNAL, PERSONAL, PUBLIC, Graded, Grades
 from cloud.access.grants import Place
 from cloud.access.shape import seen
+from cloud.access.trail_shape import masked_question
 
 Row = Mapping[Any, Any]
 _PUBLIC, _INTERNAL, _TEXT = Graded(PUBLIC), Graded(INTERNAL), Graded(PERSONAL, "text")
@@ -37,8 +38,9 @@ RELEASE_GRADES: Grades = {
 
 
 def release(row: Row, verdict: Verdict) -> dict[str, Any]:
-    """A row of releases; what was typed to find its rows is masked like a note."""
-    asked = json.loads(row["asked"])
-    typed = " · ".join(f"{name}: {value}" for name, value in asked.items() if value)
-    plain = dict(row) | {"asked": typed}
-    return seen(plain, RELEASE_GRADES, Place(frozenset(), ""), verdict) | {"why": json.loads(row["why"])}
+    """A row of releases; what was typed to find its rows is masked as in the trail."""
+    place = Place(frozenset(), "")
+    clear, asked = verdict.reveals(PERSONAL, place), json.loads(row["asked"])
+    said = {name: value if clear else masked_question(name, value) for name, value in asked.items() if value}
+    plain = dict(row) | {"asked": " · ".join(f"{name}: {value}" for name, value in said.items())}
+    return seen(plain, RELEASE_GRADES, place, verdict) | {"why": json.loads(row["why"])}

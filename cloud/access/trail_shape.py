@@ -99,18 +99,19 @@ def trail_row(row: Mapping[Any, Any], verdict: Verdict) -> TrailRow | None:
     if not verdict.admits(place):
         return None
     clear = verdict.reveals(PERSONAL, place)
-    asked = json.loads(row["query"])
+    asked = json.loads(row["query"]).items()
     changes = json.loads(row["changes"])
     return TrailRow(
         **shape.seen(row, TRAIL_GRADES, place, verdict),
-        query=tuple((name, value if clear else _masked(name, value)) for name, value in asked.items()),
+        query=tuple((name, value if clear else masked_question(name, value)) for name, value in asked),
         fields=tuple(json.loads(row["fields"])),
         grants=tuple(json.loads(row["grants"])),
         changes=tuple(_change(row["kind"], name, pair, verdict, place) for name, pair in changes.items()),
     )
 
 
-def _masked(name: str, value: str) -> str:
+def masked_question(name: str, value: str) -> str:
+    """What somebody asked for under `name`, for who may not know of whom: a number's or a name's mask."""
     if name not in SEARCHED:
         return mask_text(value)
     digits = sum(one.isdigit() for one in value)

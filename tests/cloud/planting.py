@@ -32,7 +32,7 @@ def trail_row_id(house: House) -> str:
         actor=Actor(name="planted", role="agent", channel="web"),
         action=Action.SEARCH_NUMBER,
         kind="calls",
-        query={"party": "13976412853", "note": "id 530102198803127716"},
+        query={"party": "13976412853", "q": "祝雪莲", "note": "id 530102198803127716"},
         changes=changes,
     )
     with write(house.parts.engine) as db:
@@ -95,8 +95,8 @@ def release_id(house: House) -> str:
     with write(house.parts.engine) as db:
         one = Lying(
             id=made, kind="calls", form="csv", name="calls.csv", media_type="text/csv", size_bytes=size,
-            sha256=sha256, rows=1, why=("many",), asked={"party": "13976412853"}, purpose="service",
-            grants=(), audit_id=trail.append(db, deed, now_utc),
+            sha256=sha256, rows=1, why=("many",), asked={"party": "祝雪莲", "q": "13976412853"},
+            purpose="service", grants=(), audit_id=trail.append(db, deed, now_utc),
         )  # fmt: skip
         releases.keep(db, one, Actor(user_id="somebody else", name="X"), now_utc)
     return made

@@ -314,6 +314,13 @@ def test_at_a_hotline_no_grant_shows_anybody_but_who_was_checked(channel: str) -
     assert verdict_for("agent", [make_grant("agent")]).admits(of_another), "on the pages the grant is enough"
 
 
+@pytest.mark.parametrize("role", ["manager", "senior_agent", "regulator"])
+def test_a_question_about_somebody_admits_no_row_about_another(role: str) -> None:
+    verdict = verdict_for(role, subjects=frozenset({MINE}))
+    places = [place_of(one, "box-01", days_ago(1)) for one in (MINE, OTHER)]
+    assert [verdict.admits(place) for place in places] == [verdict.admitted, False]
+
+
 def test_the_tables_name_each_other() -> None:
     assert set(CLEAR_GRADES) == set(HIGHEST_BY_GRANT) == set(PURPOSES_OF) == set(ROLES)
     assert {role for role, _ in WINDOWS} | set(STANDING) | OWN_ONLY <= set(ROLES)
