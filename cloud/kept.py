@@ -53,7 +53,7 @@ def held(db: Connection, box_id: str, epoch: str, part: Part) -> Held:
         .order_by(table.c.seq, table.c.eid)
     )
     found = Held()
-    for row in db.execute(query).mappings():
+    for row in db.execute(query).mappings().all():
         found.rows.setdefault(row["seq"], []).append(row)
         leaf = leaf_of(row)
         if leaf is None:

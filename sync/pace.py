@@ -17,6 +17,7 @@ FORGET_S = 60.0  # the line's own delay is measured anew after this
 RECENT = 8  # round trips: the shortest and the best rate of them count, for jitter is no queue
 PROBE = 1.25  # a line without a queue may carry more than was seen
 CHUNKS = 4  # in a window
+MOST_CHUNKS = 8  # of the largest size: both ends then take several at a time, and more only fills memory
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ class Pace:
         wanted = max(self._rates) * (self._base_s + QUEUE_S)
         if min(self._recent) - self._base_s < QUEUE_S / 2:
             wanted = min(self.window + bytes_, PROBE * wanted)
-        self.window = float(max(2 * self.least, min(CHUNKS * self.most, wanted)))
+        self.window = float(max(2 * self.least, min(MOST_CHUNKS * self.most, wanted)))
         if now_s - self._base_from_s > FORGET_S:
             self.window = float(2 * self.least)
             self._base_s, self._base_from_s = float("inf"), now_s

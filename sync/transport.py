@@ -35,7 +35,7 @@ from sync.records import RecordSocket
 KEEPALIVE_S = 30
 ADMIT_S = 10.0  # for the broker to answer once hands are shaken
 MAX_IN_FLIGHT = 100
-ENOUGH_BYTES = 500_000  # that have arrived: the rest waits for the next step
+ENOUGH_BYTES = 1_000_000  # that have arrived: the rest waits for the next step
 DEFAULT_MAX_PACKET = 300_000
 PACKET_OVERHEAD = 16  # fixed header, lengths, packet id, properties of a PUBLISH
 

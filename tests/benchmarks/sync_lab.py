@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import ssl
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,6 +28,7 @@ from tests.sync.station import BOX, Station
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_S = 60.0
 MIXED_CHUNK = 128 * 1024
+KEPT_BYTES = 18 * 256 * 1024  # of a file: ten minutes of a call
 
 
 @contextmanager
@@ -103,25 +105,30 @@ def cheapest(turns: Sequence[Flow]) -> float:
     return min(one.cpu_each for one in turns)
 
 
-def plain_flow(at: Station, payload_bytes: int, count: int, in_flight: int) -> Flow:
-    """Plain paho at QoS 1 as one would write it: no database, no acknowledgement but the broker's."""
+def plain_flow(
+    at: Station, payload_bytes: int, count: int, in_flight: int, reader: str = "subscribe"
+) -> Flow:
+    """Plain paho at QoS 1 as one would write it: no database, no acknowledgement but the broker's.
+
+    A reader that is to `keep` what it hears writes files, hashes them and makes them durable.
+    """
     assert at.mosquitto is not None
     numbers = (payload_bytes, count, in_flight)
-    with running(plain(at, "subscribe", numbers=numbers)) as reader:
-        assert reader.stdout is not None
-        assert reader.stdout.readline() == b"ready\n"
+    with running(plain(at, reader, numbers=numbers)) as hears:
+        assert hears.stdout is not None
+        assert hears.stdout.readline() == b"ready\n"
         with running(plain(at, "publish", numbers=numbers)) as writer:
-            pids = (reader.pid, writer.pid, at.mosquitto.pid)
-            assert reader.stdout.readline() == b"first\n"
+            pids = (hears.pid, writer.pid, at.mosquitto.pid)
+            assert hears.stdout.readline() == b"first\n"
             begun_s, begun_cpu_s = time.monotonic(), cpu_s(*pids)
-            arrived = int(reader.stdout.readline())
+            arrived = int(hears.stdout.readline())
             return Flow(arrived, time.monotonic() - begun_s, cpu_s(*pids) - begun_cpu_s)
 
 
 def plain(
     at: Station, way: str, inside: Sequence[str] = (), numbers: Sequence[int] = (0, 0, 4)
 ) -> subprocess.Popen[bytes]:
-    """One end of plain MQTT: subscribe, publish, mix or hear, with (bytes, messages, in flight)."""
+    """One end of plain MQTT: subscribe, keep, publish, mix or hear, with (bytes, messages, in flight)."""
     words = [at.host, at.port, *numbers]
     command = [sys.executable, "-m", "tests.benchmarks.sync_lab", way, str(at.folder), *map(str, words)]
     return subprocess.Popen([*inside, *command], stdout=subprocess.PIPE)
@@ -149,13 +156,14 @@ def _no_delay(_client: mqtt.Client, _userdata: object, sock: socket.socket) -> N
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _subscribe(client: mqtt.Client, count: int) -> None:
+def _subscribe(client: mqtt.Client, count: int, take: Callable[[bytes], None]) -> None:
     """Say `first` with the first message and how many came when the last is in, or none come any more."""
     arrived = 0
     last_s = time.monotonic()
 
-    def heard(*_: object) -> None:
+    def heard(_client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
         nonlocal arrived, last_s
+        take(message.payload)
         arrived, last_s = arrived + 1, time.monotonic()
         if arrived == 1:
             say("first")
@@ -167,6 +175,35 @@ def _subscribe(client: mqtt.Client, count: int) -> None:
         client.loop(0.1)
     say(str(arrived))
     threading.Event().wait()
+
+
+@dataclass(slots=True)
+class Keeping:
+    """Files of what was heard, each whole, hashed, and durable with its name before the next begins."""
+
+    folder: Path
+    _handle: int = -1
+    _written: int = 0
+    _sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def take(self, data: bytes) -> None:
+        """The next bytes."""
+        if self._handle < 0:
+            self.folder.mkdir(exist_ok=True)
+            self._handle = os.open(self.folder / ".part", os.O_CREAT | os.O_WRONLY)
+        self._sha256.update(data)
+        self._written += os.write(self._handle, data)
+        if self._written >= KEPT_BYTES:
+            self._end()
+
+    def _end(self) -> None:
+        os.fsync(self._handle)
+        os.close(self._handle)
+        (self.folder / ".part").rename(self.folder / self._sha256.hexdigest())
+        names = os.open(self.folder, os.O_RDONLY)
+        os.fsync(names)
+        os.close(names)
+        self._handle, self._written, self._sha256 = -1, 0, hashlib.sha256()
 
 
 def _publish(client: mqtt.Client, payload_bytes: int, count: int, in_flight: int) -> None:
@@ -221,10 +258,12 @@ def _mix(client: mqtt.Client, in_flight: int) -> None:
 
 def main(way: str, folder: str, host: str, port: str, payload_bytes: str, count: str, in_flight: str) -> None:
     """One end of plain MQTT, until killed."""
-    name = "head-office" if way in ("subscribe", "hear") else BOX
+    name = "head-office" if way in ("subscribe", "keep", "hear") else BOX
     client = _client(Path(folder), name, host, int(port), max(20, int(in_flight)))
     if way == "subscribe":
-        _subscribe(client, int(count))
+        _subscribe(client, int(count), lambda _: None)
+    elif way == "keep":
+        _subscribe(client, int(count), Keeping(Path(folder) / "kept").take)
     elif way == "hear":
         _hear(client)
     elif way == "mix":
