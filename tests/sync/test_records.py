@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -86,9 +87,7 @@ def test_small_packets_wait_and_go_as_one_record(pair: Pair) -> None:
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    sizes=st.lists(st.sampled_from([1, 4, 300, RECORD_BYTES - 1, RECORD_BYTES, RECORD_BYTES + 1, 300_000]))
-)
+@given(sizes=st.lists(st.sampled_from(SIZES)))
 def test_whatever_the_sizes_all_arrives_in_order(certificates: Path, sizes: list[int]) -> None:
     client, server = connected(certificates)
     sent = arrived = b""
@@ -130,6 +129,63 @@ def test_what_is_held_goes_out_before_the_goodbye(pair: Pair) -> None:
     client.send(b"disconnect")
     client.close()
     assert heard(server) == b"disconnect"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sizes=st.lists(st.sampled_from(SIZES)),
+    asks=st.lists(st.sampled_from([1, 2, 300, RECORD_BYTES, 70_000, 500_000]), min_size=1, max_size=5),
+)
+def test_however_much_is_asked_for_all_is_read_in_order(
+    certificates: Path, sizes: list[int], asks: list[int]
+) -> None:
+    client, server = connected(certificates)
+    sent = arrived = b""
+    ask = cycle(asks)
+    for size in sizes:
+        packet = os.urandom(size)
+        sent += packet
+        while packet:
+            try:
+                packet = packet[server.send(packet) :]
+            except ssl.SSLWantWriteError:
+                arrived += read(client, 1 << 16)
+    server.close()
+    while len(arrived) < len(sent):
+        most = next(ask)
+        data = client.recv(most)
+        assert 0 < len(data) <= most
+        arrived += data
+    assert arrived == sent
+    client.close()
+
+
+def read(client: RecordSocket, most: int) -> bytes:
+    """What has arrived, up to so much."""
+    try:
+        return client.recv(most)
+    except ssl.SSLWantReadError:
+        return b""
+
+
+def test_what_was_read_ahead_is_not_forgotten(pair: Pair) -> None:
+    client, server = pair
+    server.send(b"0123456789")
+    assert select.select([client], [], [], 5)[0]
+    assert client.recv(1) == b"0"
+    assert not select.select([client], [], [], 0)[0]  # poll knows nothing of it
+    assert client.pending() == 9
+    assert client.recv(300_000) == b"123456789"
+    assert client.pending() == 0
+    with pytest.raises(ssl.SSLWantReadError):
+        client.recv(300_000)
+
+
+def test_several_records_are_read_at_once(pair: Pair) -> None:
+    client, server = pair
+    server.send(bytes(RECORD_BYTES) + b"more")
+    assert select.select([client], [], [], 5)[0]
+    assert client.recv(2 * RECORD_BYTES) == bytes(RECORD_BYTES) + b"more"
 
 
 def test_an_error_is_told_to_who_reads(pair: Pair) -> None:
