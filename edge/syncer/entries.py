@@ -55,6 +55,11 @@ class EntriesEnd:
         return self._sender.welcome
 
     @property
+    def idle(self) -> bool:
+        """Whether no entry is on its way."""
+        return self._sender.idle
+
+    @property
     def failure(self) -> str | None:
         """Why head office takes nothing though the broker is reached; "" well, None not known yet."""
         if self._sender.refusal:

@@ -168,7 +168,7 @@ class Syncer:
         if self.entries.marked:
             self.entries.marked = False
             self.manifests.woken()
-        self.manifests.step(welcome, now_s, to_text(now))
+        self.manifests.step(welcome, now_s, to_text(now), clear=self.entries.idle)
         self.orders.step(welcome, now_s, now)
         self.presence.step(welcome, now_s, now)
         exchanged, self.entries.exchanged = self.entries.exchanged, None

@@ -1,7 +1,8 @@
 """The box's side of channel `m`: makes manifests when an hour is over and sees each one closed.
 
-It speaks only when nothing of an hour is on its way any more, one manifest at a time. What head office lost
-is owed again and goes the usual way; what this box lost is asked for and put back.
+It speaks only when nothing of an hour is on its way any more, one manifest at a time, and lets call records
+that wait go first: after days without a line nobody wants to see those later for a proof of the others. What
+head office lost is owed again and goes the usual way; what this box lost is asked for and put back.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ LOOK_EVERY_S = 60.0  # whether an hour is over, or rows are damaged
 PATIENCE_S = 15.0
 TRY_EVERY_S = 0.5  # while some manifest is not closed: its entries may have been confirmed
 ASK_AGAIN_S = 120.0  # about a manifest that waits for audio which this box has sent or cannot send
+ENTRIES_FIRST_S = 300.0  # entries on their way go before manifests, but not for longer than this
 AUDIO_FIRST = timedelta(minutes=5)  # a fresh manifest lets its recordings go before it
 MOST_WANTED = MOST_RANGES
 AUDIT_MANIFESTS = 4  # of the closed ones, per look
@@ -64,6 +66,7 @@ class ManifestsEnd:
     _look_s: float = 0.0
     _ask_s: float = 0.0
     _try_s: float = 0.0
+    _clear_s: float = 0.0  # when no entry was on its way, or we last spoke all the same
     _may_send: bool = True
     _hour: str = ""
     _audited: tuple[str, int] = ("", 0)
@@ -77,8 +80,11 @@ class ManifestsEnd:
         """Keep an answer until `step`."""
         self._inbox.append(arrived)
 
-    def step(self, welcome: bool, now_s: float, now_utc: str) -> None:
-        """Make what is due; handle what has arrived; send one thing if nothing is awaited."""
+    def step(self, welcome: bool, now_s: float, now_utc: str, *, clear: bool = True) -> None:
+        """Make what is due; handle what has arrived; send one thing if nothing is awaited.
+
+        `clear` says that no entry is on its way.
+        """
         if now_s >= self._look_s or now_utc[:HOUR] != self._hour:
             if now_utc[:HOUR] != self._hour:
                 self._purge(now_utc)
@@ -95,6 +101,9 @@ class ManifestsEnd:
             self._handle(one, now_utc)
         if self._flight is not None and now_s < self._flight_until_s:
             return
+        if not clear and now_s - self._clear_s < ENTRIES_FIRST_S:
+            return
+        self._clear_s = now_s
         if self._flight is not None or self._may_send or now_s >= self._ask_s or self._is_time(now_s):
             self._flight = None
             self._send(now_s, now_utc)

@@ -14,13 +14,14 @@ from cloud.store import late_hours, troubles
 from cloud.store.database import read, write
 from edge.store import manifests
 from edge.store.unreconciled import purge, unreconciled
+from edge.syncer.manifests import ManifestsEnd
 from sync import db as sqlite_db
 from sync import outbox
 from sync.keys import DeviceKey
 from sync.manifest import WITNESS, holds
 from sync.moment import to_text
 from sync.transport import utc_now
-from tests.sync.station import BOX, Box, Office, Station, call_ended, until
+from tests.sync.station import AT, BOX, Box, Office, Station, call_ended, until
 
 
 def rows(db: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
@@ -61,6 +62,31 @@ def ask_anew(box: Box) -> Box:
 def harm(office: Office, statement: str) -> None:
     with write(office.engine) as db:
         assert db.exec_driver_sql(statement).rowcount > 0
+
+
+class Said:
+    """A link that keeps what is published."""
+
+    def __init__(self) -> None:
+        self.payloads: list[bytes] = []
+
+    def publish(self, _topic: str, payload: bytes) -> None:
+        self.payloads.append(payload)
+
+
+def test_call_records_that_wait_go_before_manifests_for_five_minutes_at_most(box: Box) -> None:
+    said = Said()
+    end = ManifestsEnd(BOX, box.db, said, lambda: None)  # type: ignore[arg-type]
+    for now_s, clear, spoken in [
+        (1000.0, True, 1),  # where it stands
+        (1100.0, False, 1),  # nobody answered, but now entries are on their way
+        (1299.0, False, 1),
+        (1301.0, False, 2),
+        (1400.0, False, 2),
+        (1500.0, True, 3),
+    ]:
+        end.step(True, now_s, AT, clear=clear)
+        assert len(said.payloads) == spoken, now_s
 
 
 def test_an_hour_is_closed_and_countersigned(box: Box, office: Office) -> None:
