@@ -138,8 +138,11 @@ class FileSender:
         if not (answers or self._agreed):
             return False  # to a chunk from before we (re)opened
         before, self._there = self._there, there
-        settled = at.asked and isinstance(self._said, SendSums) and spans.holds(there, *self.span)
-        if answers:
+        whole = at.asked and spans.holds(there, *self.span)
+        settled = whole and isinstance(self._said, SendSums)
+        if whole and isinstance(self._said, SendFin):
+            self._reopen()  # it has all of it and does not close it: our open was lost to it
+        elif answers:
             self._start_over(at)
         elif there != before:
             self._came_through(now_s)

@@ -170,7 +170,11 @@ def test_a_file_encoded_anew_is_repaired_from_what_it_has_in_common(box: Box, of
     """An encoder of another version: what left early is of no use from its first other block on."""
     call = Call(box)
     call.goes_on(200)
-    until(lambda: early_bytes(office, call) > 150 * BYTES_A_SECOND, box, office)
+    until(
+        lambda: early_bytes(office, call) > 150 * BYTES_A_SECOND and box.syncer.files.on_the_way == 0,
+        box,
+        office,
+    )
     before_end = sent_bytes(box)
     flac = call.ends(encoded_anew=True)
     until(lambda: box.owes == 0, box, office)

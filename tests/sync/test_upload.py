@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sync.chunks import MAX_CHUNK, MIN_CHUNK, Chunk, FileReceiver
@@ -114,6 +114,13 @@ def test_a_word_about_chunks_that_is_lost_is_in_the_next_or_asked_for() -> None:
     first = sender.next(20.1)
     assert isinstance(first, SendChunk)
     assert first.offset == reached
+
+
+def test_a_receiver_that_has_all_and_does_not_close_is_told_of_the_file_again() -> None:
+    sender = opened(20 * KB, At(rid=RID, offset=20 * KB, asked=True))  # to a question before, said twice
+    assert send_all(sender, 0.1) == [SendFin()]
+    sender.at(At(rid=RID, offset=20 * KB, asked=True), 0.2)
+    assert sender.next(0.2) == SendOpen()
 
 
 def test_a_wrong_hash_is_narrowed_down_by_sums() -> None:
@@ -349,6 +356,7 @@ class Upload:
             self.deliver(fate)
 
 
+@example(bytes(50), ["arrives", "twice", "arrives", "arrives", "office crashes"], False, 0)
 @settings(max_examples=60)
 @given(
     st.binary(min_size=1, max_size=400),
