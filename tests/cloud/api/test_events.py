@@ -9,11 +9,14 @@ from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from cloud.access.log import Actor
+from cloud.access.units import Unit
 from cloud.apply import audio_stored, call_ended
 from cloud.store import call_reports, happenings
+from cloud.store.customer_tables import customers
 from cloud.store.database import read, write
 from cloud.store.happenings import At
 from cloud.store.schema import access_log
+from cloud.store.units import add_unit, place_box
 from cloud.webhooks.events import TOLD
 from cloud.webhooks.kinds import CALL_ENDED, CUSTOMER_SAVED, RECORDING_STORED, REPORT_SETTLED
 from sync.arriving import Origin
@@ -21,6 +24,7 @@ from sync.inbox import Told
 from sync.moment import to_text
 from tests.cloud.api_bodies import CUSTOMER
 from tests.cloud.house import NOON, House
+from tests.cloud.test_bench import put_in_unit
 from tests.sync.station import call_ended as ended
 
 NOW_UTC = to_text(NOON)
@@ -105,6 +109,26 @@ def test_the_reader_sees_what_the_role_may(house: House, role: str, kinds: set[s
     assert "13800138000" not in answer.text and "王小明" not in answer.text
     assert (answer.status_code == 403) == (kinds is None)
     assert kinds is None or {one["kind"] for one in answer.json()["events"]} == kinds
+
+
+def test_of_another_branch_nothing_is_told_not_even_that_it_happened(house: House) -> None:
+    for box_id in ("box-01", "box-02"):
+        house.add_box(box_id, box_id)
+    client = house.visitor("manager")
+    with write(house.parts.engine) as db:
+        add_unit(db, Unit("dl", "大理州", "city", "national"))
+        place_box(db, "box-01", "dl")
+    put_in_unit(house, client, "dl")
+    made = {}
+    for box_id in ("box-01", "box-02"):
+        call_id, customer_id = house.add_call(box_id=box_id), house.add_customer()
+        with write(house.parts.engine) as db:
+            db.execute(customers.update().where(customers.c.id == customer_id).values(box_id=box_id))
+        happens(house, call_id)
+        happens(house, customer_id, kind=CUSTOMER_SAVED)
+        made[box_id] = [call_id, customer_id]
+    assert ids(feed(client)) == made["box-01"]
+    assert ids(feed(house.visitor("manager"))) == made["box-01"] + made["box-02"]
 
 
 def test_what_is_passed_over_is_passed_over_for_good(house: House) -> None:
