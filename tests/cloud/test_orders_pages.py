@@ -254,3 +254,14 @@ def test_a_cursor_of_another_list_is_refused(house: House, call: str) -> None:
     assert manager.get(path).status_code == 200
     for other in (path.replace("kind=retention", "kind="), path[:-1], "/orders?cursor=x", path + "x"):
         assert manager.get(other).status_code == 422, other
+
+
+def test_the_reason_of_a_hold_tells_no_number(house: House) -> None:
+    house.add_box("box-01", "Dali")
+    call_id = house.add_call()
+    with write(house.parts.engine) as db:
+        wanted = Wanted(HOLD, "box-01", "asked by 13976412853", call_id)
+        orders.make(db, wanted, Actor(user_id="u", name="X"), house.parts.clock.now_utc())
+    for path in (f"/calls/{call_id}", f"/calls/{call_id}/drawer"):
+        text = house.visitor("manager").get(path).text
+        assert "139****2853" in text and "13976412853" not in text, path
