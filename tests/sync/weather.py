@@ -349,6 +349,8 @@ class World:
 
     def close(self) -> None:
         self.db.close()
+        with write(self.engine) as db:
+            facts.drop(db, checkfirst=True)  # the database is others' next
         self.engine.dispose()
         shutil.rmtree(self.folder)
 
