@@ -58,6 +58,7 @@ def test_a_day_at_the_keyboard(served: Served, chromium: Browser) -> None:
     page.fill("[name=text]", "回访")
     page.click("button[value=tag]")
     expect(page.locator("[role=status]")).to_contain_text("已处理 2 条通话")
+    page.wait_for_load_state()  # the page's keys work once its scripts have run
     page.keyboard.press("Control+k")
     page.keyboard.type("网点")
     expect(page.locator("#quick-found a")).to_have_count(1)
