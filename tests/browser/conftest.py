@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from edge.web.server import serve
 from edge.web.settings import WebSettings
@@ -20,6 +20,8 @@ PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--no-first-run", "--autoplay-policy=no-user-gesture-required")  # fmt: skip
+
+expect.set_options(timeout=20_000)  # others use the machine, too; what never comes is still missed
 
 
 @dataclass

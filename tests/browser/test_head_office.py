@@ -167,7 +167,7 @@ def test_a_call_appears_by_itself_opens_and_plays(office: Office, browser: Brows
 
     call_id = office.receive_call()
     row = page.locator(f"tr:has(#call-{call_id})")
-    expect(row).to_be_visible(timeout=3000)
+    expect(row).to_be_visible()
     expect(row).to_contain_text("138****8000")
     expect(row.locator("bdi")).to_have_text("<**")
 
@@ -175,10 +175,10 @@ def test_a_call_appears_by_itself_opens_and_plays(office: Office, browser: Brows
     page.locator("#drawer").get_by_text("查看详情").click()
     page.wait_for_url(f"**/calls/{call_id}")
     recording_id = office.receive_recording(call_id)
-    expect(page.locator("#recordings")).to_contain_text("录音正在从网点传输", timeout=3000)
+    expect(page.locator("#recordings")).to_contain_text("录音正在从网点传输")
     office.receive_audio(recording_id)
     audio = page.locator("audio")
-    expect(audio).to_be_visible(timeout=3000)
+    expect(audio).to_be_visible()
 
     audio.click(position={"x": 20, "y": 20})
     audio.evaluate(PLAYED_UP_TO, 0.3)
