@@ -48,7 +48,7 @@ class AtOnce(Executor):
         return future
 
 
-def wait_for(fact: Callable[[], Fact], timeout_s: float = 10.0, what: str = "the fact") -> Fact:
+def wait_for(fact: Callable[[], Fact], timeout_s: float = 30.0, what: str = "the fact") -> Fact:
     """Ask until `fact()` is true and return it; fail the test when it never is."""
     pause = threading.Event()
     deadline = time.monotonic() + timeout_s

@@ -19,8 +19,9 @@ def register(connection: Connection, box_id: str, name: str) -> None:
 
 
 def list_boxes(connection: Connection) -> Sequence[RowMapping]:
-    """Id and name of every box, by name."""
-    return connection.execute(select(boxes.c.id, boxes.c.name).order_by(boxes.c.name)).mappings().all()
+    """Id and name of every box, by name, then by id."""
+    query = select(boxes.c.id, boxes.c.name).order_by(boxes.c.name, boxes.c.id)
+    return connection.execute(query).mappings().all()
 
 
 def list_branches(connection: Connection, today_utc: str) -> Sequence[RowMapping]:

@@ -139,7 +139,7 @@ def _hours(db: Connection, since_span: str, *within: ColumnElement[bool]) -> dic
 def _troubles(db: Connection) -> dict[str, list[RowMapping]]:
     table = schema.box_troubles
     found: dict[str, list[RowMapping]] = {}
-    query = select(table).where(table.c.until_utc.is_(None)).order_by(table.c.since_utc)
+    query = select(table).where(table.c.until_utc.is_(None)).order_by(table.c.since_utc, table.c.id)
     for row in db.execute(query).mappings():
         found.setdefault(row["box_id"], []).append(row)
     return found

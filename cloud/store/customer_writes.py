@@ -146,7 +146,8 @@ def bin_rows(db: Connection, since_utc: str, limit: int) -> Sequence[RowMapping]
     statement = select(customers, blank.label("branch"), blank.label("class_name")).where(
         customers.c.deleted_utc >= since_utc, customers.c.merged_into.is_(None)
     )
-    return db.execute(statement.order_by(customers.c.deleted_utc.desc()).limit(limit)).mappings().all()
+    last_first = (customers.c.deleted_utc.desc(), customers.c.no.desc())
+    return db.execute(statement.order_by(*last_first).limit(limit)).mappings().all()
 
 
 def restore_customers(

@@ -190,13 +190,13 @@ def of_call(db: Connection, call_id: str) -> Sequence[RowMapping]:
 def receipts_of(db: Connection, order_id: str) -> Sequence[RowMapping]:
     """What the box answered, in the order in which it arrived."""
     query = select(order_receipts).where(order_receipts.c.order_id == order_id)
-    return db.execute(query.order_by(order_receipts.c.received_utc)).mappings().all()
+    return db.execute(query.order_by(order_receipts.c.received_utc, order_receipts.c.seq)).mappings().all()
 
 
 def hold_of(db: Connection, call_id: str) -> RowMapping | None:
     """Head office's hold on a call, None if there is none."""
     query = select(call_holds).where(call_holds.c.call_id == call_id, call_holds.c.until_utc.is_(None))
-    return db.execute(query.order_by(call_holds.c.since_utc)).mappings().first()
+    return db.execute(query.order_by(call_holds.c.since_utc, call_holds.c.order_id)).mappings().first()
 
 
 # -- on the way

@@ -46,7 +46,7 @@ from tests.fakes import AtOnce
 
 BOX = "branch-1"
 AT = "2026-11-22T04:05:06.789Z"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 LOOPBACK = "127.0.0.1"
 
 

@@ -15,7 +15,7 @@ from sync.dial import ADDRESS_S, LOOKUP_S, UNANSWERED_MS, Address, Dial, Lookup
 from sync.transport import LinkSettings, tls_context, wait
 from tests.sync.station import Station, free_port
 
-NO_WAIT_S = 0.25  # a step takes microseconds; this is for a machine that is busy elsewhere
+NO_WAIT_S = 2.0  # a step takes microseconds; this is for a machine that is busy elsewhere
 
 
 @pytest.fixture(scope="module")

@@ -209,7 +209,7 @@ def test_result_comes_within_150_ms_of_the_last_bit_and_little_cpu() -> None:
         if found:
             break
     assert found and at + 160 - last_bit <= 0.15 * RATE_HZ
-    assert slowest_s < 0.03
+    assert slowest_s < 0.06
 
 
 def test_eight_lines_at_once() -> None:
