@@ -33,7 +33,8 @@ MORE_FIELDS = (  # of forms that are read as they come
     "query", "rule", "parent", "version", "kind", "from", "until", "subject",
 )  # fmt: skip
 HOSTILE = {
-    "markup, template": "=1+1<svg onload=alert(1)>\"'onfocus=alert(1) '{{ 7*191 }}{% for x in y %}${7*191}",
+    "markup, template": "=1+1<svg onload=alert(1)>\"'onfocus=alert(1) '"
+    "{{ 999983*999979 }}{% for x in y %}${999983*999979}",  # no id holds the product by chance
     "sql": "'); DROP TABLE calls; --",
     "nul and controls": "a\0b\r\nX-Injected: 1\x1b[2J\u202e",
     "long": "9" * 5000,
@@ -85,4 +86,4 @@ def test_no_form_breaks_or_does_half(house: House, client: TestClient, kind: str
 def look_at(address: str, answer: Response) -> None:
     """What holds of every answer."""
     check(answer.status_code, answer.headers, answer.text)
-    assert "1337" not in answer.text, f"{address} carried a template out"
+    assert "999962000357" not in answer.text, f"{address} carried a template out"
