@@ -83,10 +83,15 @@ def decide(db: Connection, row: RowMapping, step: str, remark: str, by: Actor, n
     return state
 
 
-def is_revoked(db: Connection, row: RowMapping) -> bool:
-    """Whether one of the grants that showed some of it was taken back since."""
+def is_barred(db: Connection, row: RowMapping, now_utc: str) -> bool:
+    """Whether a grant that showed some of it was taken back, or has lapsed and nobody reviewed the file.
+
+    A review may take longer than a grant lives: what a reviewer has let go may be opened afterwards.
+    """
     table, ids = access_grants, json.loads(row["grants"])
-    query = select(table.c.id).where(table.c.id.in_(ids), table.c.revoked_utc.is_not(None))
+    revoked, lapsed = table.c.revoked_utc.is_not(None), table.c.valid_until_utc <= now_utc
+    ended = revoked if row["decided_by"] else or_(revoked, lapsed)
+    query = select(table.c.id).where(table.c.id.in_(ids), ended)
     return bool(ids) and db.execute(query).first() is not None
 
 

@@ -195,16 +195,17 @@ def decide(request: Request, release_id: str, step: Text = "", remark: Text = ""
 def open_file(request: Request, release_id: str) -> Response:
     """The file, for who asked for it, once it was released."""
     parts = parts_of(request)
+    now_utc = parts.clock.now_utc()
     with read(parts.engine) as db:
         row = _theirs(request, db, release_id)
-        opens = row is not None and _opens(request, row) and not releases.is_revoked(db, row)
+        opens = row is not None and _opens(request, row) and not releases.is_barred(db, row, now_utc)
     path = path_of(parts.settings.data, release_id)
     if row is None or not opens or not path.is_file():
         ask, look = ask_of(request, Verb.VIEW, KIND), Look(action=Action.DOWNLOAD, object_id=release_id)
         reading.note(desk_of(request), ask, look, Outcome(refused=NOT_THERE))
         raise HTTPException(404, NOT_OPEN)
     with write(parts.engine) as db:
-        releases.note_opened(db, release_id, parts.clock.now_utc())
+        releases.note_opened(db, release_id, now_utc)
         _audit(request, db, Action.DOWNLOAD, release_id, {"name": row["name"]})
     headers = {
         "Content-Disposition": f'attachment; filename="{row["name"]}"',

@@ -90,9 +90,14 @@ def test_it_is_made_beside_the_request_and_fetched_by_who_asked(house: House) ->
     assert len(csv_rows(file)) == 5  # header, three calls, signature
     assert (last(house)["action"], last(house)["kind"]) == ("download", "releases")
     assert house.visitor("manager").get(f"{path}/file").status_code == 404
-    with write(house.parts.engine) as db:
-        db.execute(access_grants.update().values(revoked_utc=house.parts.clock.now_utc()))
-    assert client.get(f"{path}/file").status_code == 404, "the grant was taken back"
+    for column in ("revoked_utc", "valid_until_utc"):
+        with write(house.parts.engine) as db:
+            before = db.execute(select(access_grants.c[column])).scalar()
+            db.execute(access_grants.update().values({column: house.parts.clock.now_utc()}))
+        assert client.get(f"{path}/file").status_code == 404, f"the grant has ended: {column}"
+        with write(house.parts.engine) as db:
+            db.execute(access_grants.update().values({column: before}))
+    assert client.get(f"{path}/file").status_code == 200
 
 
 def test_its_file_lapses_by_itself(house: House) -> None:

@@ -128,7 +128,10 @@ def test_released_is_not_for_ever(house: House) -> None:
         db.execute(access_grants.update().values(revoked_utc=house.parts.clock.now_utc()))
     assert client.get(f"{path}/file").status_code == 404, "the grant was taken back"
     with write(house.parts.engine) as db:
-        db.execute(access_grants.update().values(revoked_utc=None))
+        lapsed = house.parts.clock.now_utc()
+        db.execute(access_grants.update().values(revoked_utc=None, valid_until_utc=lapsed))
+    assert client.get(f"{path}/file").status_code == 200, "a review may take longer than a grant lives"
+    with write(house.parts.engine) as db:
         db.execute(releases.update().values(decided_utc="2026-02-23T03:59:00.000Z"))
     assert client.get(f"{path}/file").status_code == 404, "7 days are over"
     assert remove_old(house.parts.engine, house.parts.settings.data, house.parts.clock.now_utc()) == 1
