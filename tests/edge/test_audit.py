@@ -108,7 +108,7 @@ HARMS = {
     "DELETE FROM recordings WHERE state = 'lost'": "row",
     "INSERT INTO gaps SELECT id, 5, 5, 'overrun' FROM recordings": "row",
     "UPDATE inbox SET body = CAST(replace(body, '\"3\"', '\"4\"') AS BLOB) WHERE seq = 4": "entries",
-    "UPDATE inbox SET h = replace(h, 'a', 'b') WHERE seq = 4": "entries",
+    "UPDATE inbox SET h = substr(h, 2) || substr(h, 1, 1) WHERE seq = 4": "entries",
     "UPDATE inbox SET received_utc = '2026-11-22T04:05:06.788Z' WHERE stream = 'meta'": "row entries",
     "DELETE FROM inbox WHERE seq = 4": "entries stray",
     "UPDATE manifests SET span = '2026-11-22T05'": "manifest",
@@ -119,7 +119,7 @@ HARMS = {
     "UPDATE transfers SET failures = 1": "entries",
     "UPDATE transfers SET opened_utc = '2026-11-22T04:05:06.788Z'": "entries",
     "UPDATE transfers SET done_utc = '2026-11-22T04:05:06.788Z'": "entries row",
-    "UPDATE transfers SET sha256 = replace(sha256, 'a', 'b')": "audio row",
+    "UPDATE transfers SET sha256 = substr(sha256, 2) || substr(sha256, 1, 1)": "audio row",
     "UPDATE transfers SET state = 'refused'": "audio row",
 }  # fmt: skip
 
