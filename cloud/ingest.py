@@ -1,7 +1,7 @@
 """Head office's door for the boxes: what arrives by MQTT is committed, then acknowledged.
 
     broker -- Link --> EntriesDesk  batches  -> inbox + APPLY, one transaction     -> ack
-                       Later        manifests, a few once the batches are taken    -> verdict
+                       Deferred     manifests, a few once the batches are taken    -> verdict
                        FilesDesk    chunks   -> temporary file -> object store     -> at, stored
 
 One process serves all boxes unless there are several workers, which then share them by shard (cloud.shards).
@@ -26,9 +26,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud.apply import APPLY
 from cloud.arrivals import FilesDesk
+from cloud.deferred import Deferred, may_wait
 from cloud.entries import EntriesDesk, Message, Outgoing
 from cloud.incoming import Incoming
-from cloud.later import Later, may_wait
 from cloud.objects import Objects
 from cloud.orders.dispatch import OrdersDesk
 from cloud.reconcile import Reconciler
@@ -89,7 +89,7 @@ class Ingest:
         self._reach = Reach(link, chance)
         self._entries = entries
         self._files = files
-        self._later = Later()
+        self._deferred = Deferred()
         self._told = "not reached yet"
 
     @property
@@ -100,7 +100,7 @@ class Ingest:
     @property
     def wait_s(self) -> float:
         """How long nothing but a message can make anything happen."""
-        return 0.0 if self._later and self.ready else WAIT_S
+        return 0.0 if self._deferred and self.ready else WAIT_S
 
     def step(self, now_s: float, now: datetime) -> None:
         """Take what has arrived and answer it."""
@@ -115,8 +115,8 @@ class Ingest:
         for message in arrived:
             link.done(message)
         link.flush()
-        if self._later and link.up:  # by now the batches are acknowledged
-            self._answer(lambda: self._entries.handle(self._later.take(), to_text(now)))
+        if self._deferred and link.up:  # by now the batches are acknowledged
+            self._answer(lambda: self._entries.handle(self._deferred.take(), to_text(now)))
             link.flush()
 
     def _answer(self, work: Callable[[], list[Outgoing]], *, certain: bool = True) -> None:
@@ -126,7 +126,7 @@ class Ingest:
                 self._reach.link.publish(topic, payload, at_once=False, certain=certain)
         except (OperationalError, InterfaceError) as error:  # locked, full or gone: the boxes send again
             log.warning("the database cannot be used now: %s", error)
-            self._later.keep(())  # it may ask about batches that were not taken
+            self._deferred.keep(())  # it may ask about batches that were not taken
         except Fenced as error:  # paused for too long: another worker has these boxes, they send again
             log.warning("%s", error)
             self._serve()
@@ -148,7 +148,7 @@ class Ingest:
         assert self._leases is not None
         self._reach.link.listen(f"x/1/{shard}/+/up/#" for shard in self._leases.held)
         self._files.forget_all_but(self._leases.held)
-        self._later.keep(self._leases.held)
+        self._deferred.keep(self._leases.held)
 
     def _handle(self, arrived: list[Arrived], now_utc: str) -> list[Outgoing]:
         entries: list[Message] = []
@@ -162,7 +162,7 @@ class Ingest:
             if self._leases is not None and shard_of(topic.box_id) not in self._leases.held:
                 continue  # on its way when the shard was given up
             if may_wait(topic):
-                self._later.put((topic, message.payload))
+                self._deferred.put((topic, message.payload))
             else:
                 (files if topic.bulk else entries).append((topic, message.payload))
         answers = self._entries.handle(entries, now_utc) if entries else []

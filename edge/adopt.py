@@ -20,7 +20,7 @@ from edge.part import SUFFIX, part_name, samples_in
 from edge.store import recordings as recording_rows
 from edge.store import seals
 from edge.store.calls import CallRow, end_call, open_calls
-from edge.store.health import begin_trouble, end_trouble
+from edge.store.health import tell_trouble
 from edge.store.recordings import RecordingRow
 from edge.store.retention import named_files
 from sync.db import write
@@ -111,7 +111,5 @@ def _tell_orphans(db: sqlite3.Connection, folder: Path, now_utc: str) -> None:
     """The page names files put aside for as long as there are any."""
     quarantine = folder / "quarantine"
     waiting = len(list(quarantine.iterdir())) if quarantine.exists() else 0
-    if waiting:
-        begin_trouble(db, "quarantine", f"{waiting} audio files that no call knows", now_utc)
-    else:
-        end_trouble(db, "quarantine", now_utc)
+    says = f"{waiting} audio files that no call knows" if waiting else ""
+    tell_trouble(db, "quarantine", says, now_utc)

@@ -1,7 +1,7 @@
 """Says when a reader that never ends makes SQLite's log grow, by the same rule at both ends.
 
 What is written goes to the log file beside the database first and is brought back from there, but for what
-an old reader still has to see in its place. He holds up no writer: the log grows until he ends, or the disk
+an old reader still has to see in its place. It holds up no writer: the log grows until it ends, or the disk
 is full.
 """
 

@@ -26,7 +26,7 @@ from edge.storage.packing import Packing
 from edge.storage.policy import Doomed
 from edge.storage.survey import Question, Survey, audio_in, survey
 from edge.storage.write_ahead import WriteAhead
-from edge.store.health import begin_trouble, end_trouble
+from edge.store.health import begin_trouble, tell_trouble
 from edge.store.operations import Operation, add_operation
 from edge.store.retention import THE_BOX, delete_audio, last_backup, note_removed, removals
 from sync.db import write
@@ -216,10 +216,7 @@ class StorageKeeper:
         if says == self._said:
             return
         with write(self.db):
-            if says:
-                begin_trouble(self.db, PART, says, now_utc)
-            else:
-                end_trouble(self.db, PART, now_utc)
+            tell_trouble(self.db, PART, says, now_utc)
         self._said = says
 
 

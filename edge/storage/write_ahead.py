@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.store.health import begin_trouble, end_trouble, open_troubles
+from edge.store.health import open_troubles, tell_trouble
 from sync.db import write
 from sync.wal import complaint, look_at
 
@@ -29,8 +29,5 @@ class WriteAhead:
         if says == self.said:
             return
         with write(self.db):
-            if says:
-                begin_trouble(self.db, PART, says, now_utc)
-            else:
-                end_trouble(self.db, PART, now_utc)
+            tell_trouble(self.db, PART, says, now_utc)
         self.said = says

@@ -20,6 +20,14 @@ def end_trouble(db: sqlite3.Connection, part: str, now_utc: str) -> None:
     db.execute("UPDATE health SET until_utc = ? WHERE part = ? AND until_utc IS NULL", (now_utc, part))
 
 
+def tell_trouble(db: sqlite3.Connection, part: str, says: str, now_utc: str) -> None:
+    """`part` is lost as `says` has it; "" is well again. Inside `sync.db.write`."""
+    if says:
+        begin_trouble(db, part, says, now_utc)
+    else:
+        end_trouble(db, part, now_utc)
+
+
 def open_troubles(db: sqlite3.Connection, words: tuple[str, ...]) -> dict[str, str]:
     """part -> detail of all that is lost now whose part begins with one of `words` (before a colon)."""
     rows = db.execute("SELECT part, detail FROM health WHERE until_utc IS NULL")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
-from edge.store.health import begin_trouble, end_trouble
+from edge.store.health import tell_trouble
 from edge.store.schema import open_store
 from edge.syncer.allowance import Allowance, CapAt
 from edge.syncer.early import EarlyAudio
@@ -184,10 +184,7 @@ class Syncer:
         if failure is None or failure == self._troubles[part]:
             return
         with write(self._db):
-            if failure:
-                begin_trouble(self._db, part, failure, to_text(now))
-            else:
-                end_trouble(self._db, part, to_text(now))
+            tell_trouble(self._db, part, failure, to_text(now))
         self._troubles[part] = failure
         log.info("%s: %s", part, failure or "well")
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from edge.store import stretches
-from edge.store.health import begin_trouble, end_trouble
+from edge.store.health import tell_trouble
 from sync import outbox, topics
 from sync.db import write
 from sync.moment import from_text, to_text
@@ -68,11 +68,8 @@ class PresenceEnd:
         self._wrong, now_utc = wrong, to_text(answered)
         with write(self.db):
             stretches.tell(self.db, found, now_utc)
-            if wrong:
-                says = f"this clock is {-offset.ms / 1000:+.1f} s off head office's"
-                begin_trouble(self.db, CLOCK, says, now_utc)
-            else:
-                end_trouble(self.db, CLOCK, now_utc)
+            says = f"this clock is {-offset.ms / 1000:+.1f} s off head office's" if wrong else ""
+            tell_trouble(self.db, CLOCK, says, now_utc)
         return bool(found)
 
     def close(self) -> None:

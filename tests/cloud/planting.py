@@ -20,8 +20,8 @@ from cloud.store.releases import Lying
 from sync.ids import new_id
 from sync.orders import DELETE
 from tests.cloud.access.test_applications import wish_of
+from tests.cloud.belongings import OfOthers, of_others, past_of
 from tests.cloud.house import NOON, House
-from tests.cloud.lying_about import OfOthers, of_others, past_of
 from tests.cloud.verdicts import person
 
 

@@ -32,9 +32,9 @@ from cloud.web.app import API, ROUTES
 from cloud.web.routes import Route
 from sync.moment import to_text
 from tests.cloud.api_bodies import BODIES, headers_for
+from tests.cloud.belongings import OfOthers, binned, happened, of_others, untouched
 from tests.cloud.granting import grant_to
 from tests.cloud.house import NOON, House, open_house
-from tests.cloud.lying_about import OfOthers, binned, happened, of_others, untouched
 from tests.cloud.planting import PARAMETERS, path_of
 from tests.cloud.test_routes import built_routes
 from tests.cloud.verdicts import make_grant, person, place_of, verdict_for

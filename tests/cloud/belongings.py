@@ -1,4 +1,4 @@
-"""What lies about in a head office: things that others made for themselves, and what happened before.
+"""What belongs to others in a head office: things that they made for themselves, and what happened before.
 
 All of it holds what the one who looks may not know: the sheet that somebody uploaded, the address of a
 webhook, a filter, the name of a token; the history of a customer, what was said with them, what has happened.

@@ -1,4 +1,4 @@
-"""What boxes say that may wait: manifests stand behind every batch that has arrived, a few at a time.
+"""What boxes say that is taken later: manifests stand behind every batch that has arrived, a few at a time.
 
 The hour ends for all branches in the same second, and a call record is worth more at once than a closed hour.
 They wait in memory alone and within bounds: what finds no room here, or is lost, its box says again.
@@ -26,7 +26,7 @@ def may_wait(topic: Topic) -> bool:
 
 
 @dataclass(slots=True)
-class Later:
+class Deferred:
     """Messages in the order they came; the same one only once, however often its box asked meanwhile."""
 
     most_bytes: int = MOST_BYTES

@@ -13,10 +13,10 @@ from sqlalchemy.exc import OperationalError
 
 from cloud.apply import APPLY
 from cloud.arrivals import FilesDesk
+from cloud.deferred import AT_ONCE, Deferred, may_wait
 from cloud.entries import EntriesDesk
 from cloud.incoming import Incoming
 from cloud.ingest import WAIT_S, Ingest
-from cloud.later import AT_ONCE, Later, may_wait
 from cloud.objects import FolderObjects
 from cloud.reconcile import Reconciler
 from cloud.shards import Leases
@@ -177,14 +177,14 @@ def test_after_an_outage_their_boxes_are_to_ask_again(office: Office) -> None:
 
 
 def test_what_finds_no_room_is_dropped_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    later = Later(most_bytes=10)
+    deferred = Deferred(most_bytes=10)
     messages = [(Topic("branch-1", False, "up", "m"), bytes([number]) * 4) for number in range(4)]
     for message in messages:
-        later.put(message)
-    assert later.take(9) == messages[:2]
+        deferred.put(message)
+    assert deferred.take(9) == messages[:2]
     assert [record.args for record in caplog.records] == [(2,)]
-    later.put(messages[3])
-    assert later.take() == [messages[3]]
+    deferred.put(messages[3])
+    assert deferred.take() == [messages[3]]
 
 
 @pytest.mark.parametrize(
