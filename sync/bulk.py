@@ -2,7 +2,8 @@
 
 A statement per row is what a busy ingest spends its time on. PostgreSQL takes rows that may be there already
 by COPY into a temporary table and one INSERT ... SELECT ... ON CONFLICT from there; those that hardly ever
-are by COPY alone, which is half the work, and the other way when that fails.
+are by COPY alone, which is half the work, and the other way when that fails. So it is on SQLite, which makes
+a savepoint of its own for each row that may write over one with a trigger on changes.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ def upsert(
         if new and _all_new(db, table.name, columns, rows):
             return len(rows)
         return _merge(db, table.name, columns, rows, merge)
-    return db.exec_driver_sql(_insert(table.name, columns, db.dialect.name) + merge, list(rows)).rowcount
+    insert = _insert(table.name, columns, db.dialect.name)
+    if new and db.exec_driver_sql(insert + " ON CONFLICT DO NOTHING", list(rows)).rowcount == len(rows):
+        return len(rows)
+    return db.exec_driver_sql(insert + merge, list(rows)).rowcount
 
 
 def select_in(
