@@ -275,6 +275,11 @@ def _storage_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParse
     ask = audio.add_mutually_exclusive_group()
     for word in ("pause", "resume"):
         ask.add_argument(f"--{word}", dest="ask", action="store_const", const=word, default="show")
+    aside = commands.add_parser("quarantine", help=quarantine.__doc__)
+    settle = aside.add_mutually_exclusive_group()
+    settle.add_argument("--retry", metavar="ID", help="send this again (all: everything that is listed)")
+    settle.add_argument("--dismiss", metavar="ID", help="it is of no use to anybody")
+    aside.add_argument("--reason", default="", help="why it is dismissed")
     copy = commands.add_parser("backup", help=backup.__doc__)
     copy.add_argument("--to", type=Path, help="another folder than [storage] backup_dir")
     copy.add_argument(
@@ -286,7 +291,7 @@ def _storage_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParse
     back.add_argument(
         "--partial", action="store_true", help="leave out audio that is missing or damaged there"
     )
-    for command in (room, audio, copy, back):
+    for command in (room, audio, aside, copy, back):
         command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the box's settings file")
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from edge.__main__ import COMMANDS
 from edge.callerid import CallerId, mdmf
 from edge.dsp.fsk import fsk_signal
+from edge.store.schema import open_store
+from sync import outbox
+from sync.db import write
+from tests.sync.station import AT, call_ended
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -62,6 +69,32 @@ def test_wrong_settings_stop_every_service_with_all_faults(tmp_path: Path, comma
 def test_wrong_command_lines(arguments: list[str]) -> None:
     done = edge(*arguments)
     assert done.returncode == 2 and done.stderr and "Traceback" not in done.stderr
+
+
+def test_every_command_of_the_table_can_be_typed() -> None:
+    usage = edge("--help").stdout
+    (typed,) = re.findall(r"\{(.+?)\}", usage.partition("positional")[0].replace("\n", ""))
+    assert set(COMMANDS) | {"replay", "decode"} == set(typed.replace(" ", "").split(","))
+
+
+def test_what_is_set_aside_is_listed_sent_again_and_dismissed(tmp_path: Path) -> None:
+    path = config_in(tmp_path)
+    (tmp_path / "data").mkdir()
+    with closing(open_store(tmp_path / "data" / "branch.db")) as db:
+        with write(db):
+            for _ in range(2):
+                outbox.put(db, call_ended(), AT)
+            outbox.mark_acked(db, outbox.epoch_of(db), "evt", 2, (), [(1, "unknown_kind"), (2, "too_large")])
+        first, second = (row[0] for row in db.execute("SELECT eid FROM outbox ORDER BY seq"))
+    listed = edge("quarantine", "--config", path)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "2 set aside" in listed.stdout and first in listed.stdout and "too_large" in listed.stdout
+    again = edge("quarantine", "--retry", first, "--config", path)
+    assert (again.returncode, again.stdout) == (0, "1 will be sent again\n")
+    unsaid = edge("quarantine", "--dismiss", second, "--config", path)
+    assert (unsaid.returncode, unsaid.stdout) == (2, "") and "needs a reason" in unsaid.stderr
+    gone = edge("quarantine", "--dismiss", second, "--reason", "a test", "--config", path)
+    assert gone.returncode == 0 and "0 set aside" in edge("quarantine", "--config", path).stdout
 
 
 @pytest.mark.parametrize(
