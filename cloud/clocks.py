@@ -62,6 +62,8 @@ def corrections(db: Connection, told: Sequence[Told]) -> list[Correction]:
     boxes = sorted({one.origin.box_id for one in told})
     query = select(table).where(table.c.box_id.in_(boxes)).order_by(table.c.after_seq.desc())
     stretches = db.execute(query).mappings().all()
+    if not stretches:
+        return [(None, None)] * len(told)
     return [
         _correction(stretches, one.origin.box_id, one.epoch, one.seq, one.event.started_utc) for one in told
     ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from sync import ranges as spans
+from sync.entry_runs import read_run
 from sync.envelope import Batch, Entry, EnvelopeError, unpack_entry
 from sync.ranges import Ranges
 
@@ -24,7 +27,7 @@ class Origin:
     received_utc: str
 
 
-class Arrival(msgspec.Struct):
+class Arrival(msgspec.Struct, gc=False):
     """One entry of a batch; a struct, because a busy ingest makes hundreds of thousands."""
 
     origin: Origin
@@ -33,7 +36,10 @@ class Arrival(msgspec.Struct):
     body: bytes
     h: str
     key: EntryKey
-    entry: Entry | None
+    kind: str = ""  # this and the next as the entry says
+    at: str = ""
+    event: Any = None  # what it tells, when that was read
+    entry: Entry | None = None  # when it was not yet
     code: str | None = None  # why it is set aside
     detail: str = ""
 
@@ -99,16 +105,25 @@ def widen(streams: dict[StreamKey, Stream], origin: Origin, batch: Batch) -> Tak
 
 def _arrivals(origin: Origin, batch: Batch) -> list[Arrival]:
     said = zip(batch.entries, batch.chain, strict=True)
-    return [_arrival(origin, batch, seq, body, h) for seq, (body, h) in enumerate(said, start=batch.first)]
+    run, box_id = read_run(batch.entries, batch.first), origin.box_id
+    if run is None:
+        return [
+            _arrival(origin, batch, seq, body, h) for seq, (body, h) in enumerate(said, start=batch.first)
+        ]
+    return [
+        Arrival(origin, batch, one.seq, body, h, (one.eid, box_id), one.kind, one.at, one.data)
+        for one, (body, h) in zip(run, said, strict=True)
+    ]
 
 
 def _arrival(origin: Origin, batch: Batch, seq: int, body: bytes, h: str) -> Arrival:
     """What one entry says of itself; one that says nothing usable is known by its chain value."""
+    unusable = Arrival(origin, batch, seq, body, h, (h, origin.box_id))
     try:
         entry = unpack_entry(body)
     except EnvelopeError as error:
-        return Arrival(origin, batch, seq, body, h, (h, origin.box_id), None, error.code, str(error))
+        return replace(unusable, code=error.code, detail=str(error))
+    said = replace(unusable, kind=entry.kind, at=entry.at, entry=entry)
     if entry.seq != seq:
-        wrong = f"entry {seq} of its batch says it is {entry.seq}"
-        return Arrival(origin, batch, seq, body, h, (h, origin.box_id), entry, "wrong_seq", wrong)
-    return Arrival(origin, batch, seq, body, h, (entry.eid, origin.box_id), entry)
+        return replace(said, code="wrong_seq", detail=f"entry {seq} of its batch says it is {entry.seq}")
+    return replace(said, key=(entry.eid, origin.box_id))

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -39,7 +40,7 @@ from sync.session import Accepted
 MAX_DETAIL = 500
 
 
-class Told(msgspec.Struct, frozen=True):
+class Told(msgspec.Struct, frozen=True, gc=False):
     """A sync event and where it came from."""
 
     origin: Origin
@@ -76,11 +77,14 @@ class Inbox:
         self._take(db, list(fresh.values()))
         moved = [arrival for arrival in arrivals if arrival.key in seen and seen[arrival.key].other(arrival)]
         self._note(db, [*fresh.values(), *self._moved(db, moved)])
-        codes = {key: one.code for key, one in (seen | fresh).items()}
+        codes = {key: one.code for key, one in (seen | fresh).items() if one.code}
+        unseen = len(fresh) == len(arrivals)
         accepted = []
         for one in taken:
-            nacks = tuple((arrival.seq, code) for arrival in one.arrivals if (code := codes[arrival.key]))
-            count = sum(fresh.pop(arrival.key, None) is not None for arrival in one.arrivals)
+            nacks = tuple((a.seq, codes[a.key]) for a in one.arrivals if a.key in codes) if codes else ()
+            count = (
+                len(one.arrivals) if unseen else sum(fresh.pop(a.key, None) is not None for a in one.arrivals)
+            )
             accepted.append(self._join(db, streams[one.stream], one, nacks, count))
         self._save_streams(db, {one.stream: streams[one.stream] for one in taken if one.arrivals})
         return accepted
@@ -180,13 +184,12 @@ class Inbox:
 
         Streams do not wait for each other, so entries of one kind meet in long runs.
         """
-        fresh.sort(key=lambda arrival: arrival.batch.stream)
-        told = [(arrival, event) for arrival in fresh if (event := self._event(arrival)) is not None]
-        for kind, run in groupby(told, key=lambda pair: pair[0].entry and pair[0].entry.kind):
-            self._apply(db, str(kind), list(run))
+        fresh.sort(key=attrgetter("batch.stream"))
+        told = [arrival for arrival in fresh if self._tells(arrival)]
+        for kind, run in groupby(told, key=attrgetter("kind")):
+            self._apply(db, kind, list(run))
         for arrival in fresh:
             if arrival.code:
-                kind = arrival.entry.kind if arrival.entry else None
                 self.quarantine(
                     db,
                     arrival.origin,
@@ -195,31 +198,30 @@ class Inbox:
                     arrival.code,
                     arrival.detail,
                     arrival.eid,
-                    kind,
+                    arrival.kind or None,
                 )
 
-    def _event(self, arrival: Arrival) -> Any:
-        """What an entry tells; None if it is to be set aside."""
-        entry = arrival.entry
-        if entry is None or arrival.code:
-            return None
-        if entry.kind not in self.apply or entry.kind not in EVENT_TYPES or entry.kv != KIND_VERSION:
+    def _tells(self, arrival: Arrival) -> bool:
+        """Whether an entry tells something that is known here; else it is to be set aside."""
+        kind, entry = arrival.kind, arrival.entry
+        if arrival.code:
+            return False
+        if kind not in self.apply or kind not in EVENT_TYPES or (entry and entry.kv != KIND_VERSION):
             arrival.code = "unknown_kind"
-            arrival.detail = f"kind {entry.kind} version {entry.kv} is not known here"
-            return None
+            arrival.detail = f"kind {kind} version {entry.kv if entry else KIND_VERSION} is not known here"
+            return False
         try:
-            return read_event(entry)
+            arrival.event = read_event(entry) if entry else arrival.event
         except msgspec.DecodeError as error:
             arrival.code, arrival.detail = "not_as_agreed", str(error)
-            return None
+            return False
+        return True
 
-    def _apply(self, db: Connection, kind: str, run: list[tuple[Arrival, Any]]) -> None:
+    def _apply(self, db: Connection, kind: str, run: list[Arrival]) -> None:
         """Apply a run of entries of one kind, by halves if it fails: only the culprit is set aside."""
         try:
             with db.begin_nested():
-                self.apply[kind](
-                    db, [Told(one.origin, event, one.batch.epoch, one.seq) for one, event in run]
-                )
+                self.apply[kind](db, [Told(one.origin, one.event, one.batch.epoch, one.seq) for one in run])
         except Exception as error:  # the door: whatever one entry provokes must not stop its stream
             if bulk.is_outage(error):
                 raise  # no fault of these entries
@@ -227,7 +229,7 @@ class Inbox:
                 self._apply(db, kind, run[: len(run) // 2])
                 self._apply(db, kind, run[len(run) // 2 :])
             else:
-                culprit = run[0][0]
+                culprit = run[0]
                 culprit.code, culprit.detail = "apply_failed", f"{type(error).__name__}: {error}"
 
     def _note(self, db: Connection, fresh: list[Arrival]) -> None:
@@ -237,8 +239,8 @@ class Inbox:
                 arrival.batch.epoch,
                 arrival.batch.stream,
                 arrival.seq,
-                arrival.entry.kind if arrival.entry else "",
-                arrival.entry.at if arrival.entry else "",
+                arrival.kind,
+                arrival.at,
                 arrival.origin.received_utc,
                 arrival.h,
                 arrival.code,

@@ -94,7 +94,7 @@ def _lengths(wish: Wish) -> tuple[int, int]:
 
 
 def _length_class(duration_ms: int) -> int:
-    return bisect_right(LENGTHS_MS, max(0, duration_ms))
+    return bisect_right(LENGTHS_MS, duration_ms)
 
 
 def _place(known: tuple[object, ...], value: object) -> int:
