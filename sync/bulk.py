@@ -1,4 +1,4 @@
-"""Many rows into one of head office's tables at once: executemany on SQLite, COPY on PostgreSQL.
+"""Many rows into one of head office's tables at once: statements of 50 on SQLite, COPY on PostgreSQL.
 
 A statement per row is what a busy ingest spends its time on. PostgreSQL takes rows that may be there already
 by COPY into a temporary table and one INSERT ... SELECT ... ON CONFLICT from there; those that hardly ever
@@ -12,12 +12,14 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 COPY_FROM = 16  # rows; fewer are quicker as statements
+AT_ONCE = 50  # rows to a statement of SQLite, which opens the table and all its indexes anew for each
 
 Rows = Sequence[tuple[Any, ...]]
 Columns = tuple[str, ...]
@@ -27,8 +29,8 @@ def insert(db: Connection, table: Table, columns: Columns, rows: Rows) -> None:
     """Insert rows whose keys are new; no text has a NUL."""
     if db.dialect.name == "postgresql" and len(rows) >= COPY_FROM:
         _copy(db, table.name, columns, rows, plain=True)
-    elif rows:
-        db.exec_driver_sql(_insert(table.name, columns, db.dialect.name), list(rows))
+    else:
+        _execute(db, "INSERT", table.name, columns, rows)
 
 
 def upsert(
@@ -47,10 +49,11 @@ def upsert(
         if new and _all_new(db, table.name, columns, rows):
             return len(rows)
         return _merge(db, table.name, columns, rows, merge)
-    insert = _insert(table.name, columns, db.dialect.name)
-    if new and db.exec_driver_sql(insert + " ON CONFLICT DO NOTHING", list(rows)).rowcount == len(rows):
-        return len(rows)
-    return db.exec_driver_sql(insert + merge, list(rows)).rowcount
+    if new and db.dialect.name == "sqlite":
+        taken = _execute(db, "INSERT OR IGNORE", table.name, columns, rows)
+        if taken == len(rows):
+            return taken
+    return _execute(db, "INSERT", table.name, columns, rows, merge)
 
 
 def select_in(
@@ -83,10 +86,25 @@ def is_outage(error: Exception) -> bool:
     return not state.startswith("54")
 
 
+def _execute(db: Connection, verb: str, table: str, columns: Columns, rows: Rows, merge: str = "") -> int:
+    """Insert rows by statements, AT_ONCE by each as far as they go; how many it took."""
+    dialect = db.dialect.name
+    at_once = AT_ONCE if dialect == "sqlite" else 1
+    whole = len(rows) - len(rows) % at_once
+    runs = [tuple(chain.from_iterable(rows[at : at + at_once])) for at in range(0, whole, at_once)]
+    taken = 0
+    for count, given in ((at_once, runs), (1, list(rows[whole:]))):
+        if given:
+            statement = _insert(verb, table, columns, dialect, count) + merge
+            taken += db.exec_driver_sql(statement, given).rowcount
+    return taken
+
+
 @lru_cache
-def _insert(table: str, columns: Columns, dialect: str) -> str:
+def _insert(verb: str, table: str, columns: Columns, dialect: str, count: int = 1) -> str:
     mark = "%s" if dialect == "postgresql" else "?"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join([mark] * len(columns))})"
+    row = f"({', '.join([mark] * len(columns))})"
+    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * count)}"
 
 
 @lru_cache

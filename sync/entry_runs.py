@@ -40,7 +40,12 @@ def read_run(bodies: Sequence[bytes], first: int) -> list[Known] | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     said = "".join([f"{one.eid} {one.at}\n" for one in run])
-    if not _SAID.fullmatch(said) or [one.seq for one in run] != list(range(first, first + len(bodies))):
+    seqs = list(range(first, first + len(bodies)))
+    if (
+        len(said) != len(bodies) * _SAID_CHARS
+        or not _SAID.fullmatch(said)
+        or [one.seq for one in run] != seqs
+    ):
         return None
     return run
 
@@ -68,3 +73,4 @@ _known_kinds: Any = reduce(
 )
 _read: msgspec.json.Decoder[list[Known]] = msgspec.json.Decoder(list[_known_kinds])
 _SAID = re.compile(f"(?:{EID} {AT}\n)*")
+_SAID_CHARS = 62  # of one

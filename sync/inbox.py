@@ -44,7 +44,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     """A sync event and where it came from."""
 
     origin: Origin
-    event: Any
+    event: Any  # of sync.events, or what has its fields (sync.entry_runs)
     epoch: str = ""  # of its entry, and its number
     seq: int = 0
 

@@ -12,7 +12,7 @@ from cloud.store.database import open_engine, read, write
 from sync import bulk
 
 COLUMNS = ("id", "owner", "count", "body")
-SIZES = (1, bulk.COPY_FROM - 1, bulk.COPY_FROM, 300)
+SIZES = (1, bulk.COPY_FROM - 1, bulk.COPY_FROM, 2 * bulk.AT_ONCE, 6 * bulk.AT_ONCE + 1)
 
 things = Table(
     "things",
@@ -58,6 +58,13 @@ def test_rows_that_should_be_new_and_are_not_are_written_over(engine: Engine, co
         assert bulk.upsert(db, things, COLUMNS, rows(count, "b", 3), "owner", new=True) == 0
     with read(engine) as db:
         assert stored(db) == sorted(rows(count, value=2))
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_a_row_that_lacks_something_is_not_passed_over(engine: Engine, count: int) -> None:
+    lacking = [*rows(count - 1), ("last", None, 1, b"")]
+    with pytest.raises(IntegrityError), write(engine) as db:
+        bulk.upsert(db, things, COLUMNS, lacking, "owner", new=True)
 
 
 @pytest.mark.parametrize("count", SIZES)

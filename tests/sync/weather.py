@@ -32,7 +32,7 @@ from edge.syncer.entries import EntriesEnd
 from edge.syncer.manifests import ManifestsEnd
 from sync import db as sqlite_db
 from sync import envelope, outbox
-from sync.events import CallEnded, SyncEvent
+from sync.events import SyncEvent
 from sync.inbox import Inbox, Told
 from sync.keys import DeviceKey
 from sync.moment import from_text, to_text
@@ -162,7 +162,7 @@ class World:
             self.dies_at -= 1
             if self.dies_at == 0:
                 raise PowerCut
-            if isinstance(one, CallEnded) and one.line == POISON_LINE:
+            if kind == "call_ended" and one.line == POISON_LINE:
                 raise ValueError("poison")
 
     def _within_credit(self, topic: str) -> None:
