@@ -43,18 +43,20 @@ def items(db: sqlite3.Connection) -> list[SetAside]:
     return [SetAside(*row) for row in (*entries, *files)]
 
 
-def send_again(db: sqlite3.Connection, item_id: str, user: str, now_utc: str) -> None:
+def send_again(db: sqlite3.Connection, item_id: str, user: str, now_utc: str, address: str = "") -> None:
     """Owe it again, as after head office was upgraded or a file was put right. Inside `write`."""
     _change(db, item_id, "new", "new")
-    add_operation(db, Operation("send_again", "done", "", user, item_id), now_utc)
+    add_operation(db, Operation("send_again", "done", address, user, item_id), now_utc)
 
 
-def dismiss(db: sqlite3.Connection, item_id: str, reason: str, user: str, now_utc: str) -> None:
+def dismiss(
+    db: sqlite3.Connection, item_id: str, reason: str, user: str, now_utc: str, address: str = ""
+) -> None:
     """It is of no use to anybody; head office keeps its bytes. Inside `write`."""
     if not reason.strip():
         raise SetAsideError("dismissing needs a reason")
     _change(db, item_id, "dismissed", "deleted")
-    add_operation(db, Operation("dismiss", "done", "", user, item_id, reason.strip()), now_utc)
+    add_operation(db, Operation("dismiss", "done", address, user, item_id, reason.strip()), now_utc)
 
 
 def _change(db: sqlite3.Connection, item_id: str, entry_state: str, file_state: str) -> None:

@@ -74,6 +74,8 @@ OPERATIONS = {
     "number_settings": marked("Numbers and pop-up"),
     "pause_uploads": marked("Uploads paused"),
     "resume_uploads": marked("Uploads resumed"),
+    "send_again": marked("What was set aside sent again"),
+    "dismiss": marked("What was set aside dismissed"),
     "group_made": marked("Group made"),
     "group_renamed": marked("Group renamed"),
     "group_removed": marked("Group removed"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,10 +21,14 @@ from playwright.sync_api import Browser, Page, expect
 from edge.web.app import PAGES
 from edge.web.authority import Authority
 from edge.web.settings import UploadRules, UploadWindow
+from sync import outbox
+from sync.db import write
+from sync.ids import new_id
 from sync.sheets import CUSTOMERS, write_sheet
 from tests.browser.a_days_work import AFTERNOON, fill, ring
 from tests.browser.conftest import AXE, PICTURES, log_in, served_page
 from tests.edge.web.conftest import Branch
+from tests.sync.station import AT, call_ended
 
 pytestmark = pytest.mark.browser
 
@@ -59,6 +64,10 @@ def deleting(page: Page) -> None:
 def pausing(page: Page) -> None:
     page.click("main button[value=pause]")
     page.wait_for_selector("main button[value=resume]")
+
+
+def dismissing(page: Page) -> None:
+    page.click(".set-aside summary >> nth=0")
 
 
 def clearing(page: Page) -> None:
@@ -153,6 +162,7 @@ OF_STAFF = {
     "refused": State("/calls/nothing"),
     "upload-settings-paused": State("/settings/uploads", pausing),
 }
+OF_WHAT_IS_SET_ASIDE = {"upload-settings-set-aside": State("/settings/uploads", dismissing)}
 OF_NOBODY = {
     "log-in": State("/log-in"),
     "log-in-wrong": State("/log-in", guessing),
@@ -191,6 +201,17 @@ def box(tmp_path: Path) -> Iterator[Branch]:
     )
     yield made
     made.db.close()
+
+
+def set_aside(db: sqlite3.Connection) -> None:
+    """What head office could not use: two messages and a recording."""
+    with write(db):
+        for code in ("unknown_kind", "apply_failed"):
+            seq = outbox.put(db, call_ended(), AT)
+            outbox.mark_acked(db, outbox.epoch_of(db), "evt", 0, (), [(seq, code)])
+        outbox.put_file(db, new_id(), f"2026/11/22/{new_id()}.flac", 9, "ab" * 32)
+        (refused,) = db.execute("SELECT max(recording_id) FROM outbox_files").fetchone()
+        outbox.mark_file(db, refused, "refused", "wrong_hash")
 
 
 @contextmanager
@@ -250,6 +271,8 @@ def test_pages_of_staff(box: Branch, chromium: Browser, language: str) -> None:
     with opened(box, chromium, language) as (page, address):
         log_in(page, address, "root", "/lines")
         look_at(page, address, language, OF_STAFF, CUSTOMER=customers[1], USER=user)
+        set_aside(box.db)
+        look_at(page, address, language, OF_WHAT_IS_SET_ASIDE)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

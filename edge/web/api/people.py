@@ -160,7 +160,7 @@ def uploads(visit: Visit) -> dict[str, Any]:
 
 
 def uploads_changed(visit: Visit) -> dict[str, Any]:
-    """`act`: pause or resume."""
+    """`act`: pause or resume; again or dismiss (with a `reason`) what was set aside under `id`."""
     upload_page.changed(visit)
     return uploads(visit)
 

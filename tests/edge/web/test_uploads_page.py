@@ -13,12 +13,16 @@ import pytest
 
 from edge.config import Config
 from edge.services import web_settings
+from edge.store import set_aside
 from edge.store.rights import LEVEL_RIGHTS
 from edge.web.settings import UploadRules, UploadWindow
+from edge.web.uploads import SHOWN
+from sync import outbox
 from sync.db import write
 from sync.uploads import note_month, pause_of
 from tests.edge.test_allowance import NOON, config_of
-from tests.edge.web.conftest import Branch, Browser
+from tests.edge.web.conftest import Answer, Branch, Browser
+from tests.sync.station import AT, call_ended
 
 NIGHT = UploadWindow("daily 00:00-06:00", 0, lambda local: local.hour < 6)
 RULES = UploadRules(512, 2.0, (NIGHT,))
@@ -132,6 +136,68 @@ def test_programs_are_told_the_same(branch: Branch) -> None:
     fields = {"act": "pause", "form_token": chief.form_token()}
     answer = json.loads(chief.post("/api/settings/uploads", fields).text)
     assert answer["uploads"]["paused"]["by"] == "chief"
+
+
+def aside(branch: Branch, count: int = 2) -> list[str]:
+    """So many entries that head office could not use, and one recording; their ids as listed."""
+    with write(branch.db):
+        for _ in range(count):
+            outbox.put(branch.db, call_ended(), AT)
+        nacks = [(number, "unknown_kind") for number in range(1, count + 1)]
+        outbox.mark_acked(branch.db, outbox.epoch_of(branch.db), "evt", count, (), nacks)
+        outbox.put_file(branch.db, "rec-1", "<b>.flac", 9, "ab" * 32)
+        outbox.mark_file(branch.db, "rec-1", "refused", "<i>odd</i>")
+    return [one.id for one in set_aside.items(branch.db)]
+
+
+def settle(browser: Browser, item_id: str, act: str, reason: str = "") -> Answer:
+    token = browser.form_token("/settings/uploads")
+    fields = {"act": act, "id": item_id, "reason": reason, "form_token": token}
+    return browser.post("/settings/uploads", fields)
+
+
+def test_what_was_set_aside_is_listed_with_its_reason(branch: Branch) -> None:
+    chief = logged_in(branch)
+    assert "Nothing was set aside" in chief.get("/settings/uploads").text
+    ids = aside(branch)
+    page = chief.get("/settings/uploads").text
+    assert "Nothing was set aside" not in page and page.count('value="again"') == 3
+    assert all(f'value="{one}"' in page for one in ids)
+    assert "older version" in page
+    assert "<b>" not in page and "<i>odd" not in page and "&lt;b&gt;.flac" in page
+    told = json.loads(chief.get("/api/settings/uploads").text)["uploads"]
+    assert [one["id"] for one in told["set_aside"]] == ids and told["set_aside_count"] == 3
+
+
+def test_a_long_list_says_that_it_is_cut(branch: Branch) -> None:
+    aside(branch, SHOWN + 5)
+    page = logged_in(branch).get("/settings/uploads").text
+    assert page.count('value="again"') == SHOWN and f"{SHOWN} of {SHOWN + 6} are shown" in page
+
+
+def test_it_is_sent_again_or_dismissed_by_somebody_who_is_named(branch: Branch) -> None:
+    first, second, recording = aside(branch)
+    chief = logged_in(branch)
+    assert settle(chief, first, "again").status == 303
+    assert settle(chief, second, "dismiss", "a test").status == 303
+    assert [one.id for one in set_aside.items(branch.db)] == [recording]
+    assert outbox.waiting(branch.db).entries == 1
+    query = "SELECT operation, user_name, subject, reason FROM operation_log WHERE subject IN (?, ?)"
+    assert sorted(map(tuple, branch.db.execute(query, (first, second)))) == [
+        ("dismiss", "chief", second, "a test"),
+        ("send_again", "chief", first, ""),
+    ]
+    late = settle(chief, first, "again")
+    assert late.status == 303 and "settled before" in chief.get(late.headers["Location"]).text
+    log = chief.get("/log").text
+    assert "What was set aside sent again" in log and "What was set aside dismissed" in log
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 201])
+def test_dismissing_takes_a_reason(branch: Branch, reason: str) -> None:
+    first, *_ = aside(branch)
+    assert settle(logged_in(branch), first, "dismiss", reason).status == 400
+    assert len(set_aside.items(branch.db)) == 3
 
 
 @pytest.mark.parametrize(
