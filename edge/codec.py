@@ -24,12 +24,15 @@ from edge.samples import Samples
 
 BLOCK_SAMPLES = 1 << 16
 NICENESS = 15
+KILLED_BEFORE = 500  # of -1000 to 1000: who goes first when memory runs out; what it did is done again
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def settle_worker() -> None:
-    """Called once in the worker process: it yields to the recorder, and does not outlive it."""
+    """Called once in the worker process: it yields to the recorder, of memory too, and dies with it."""
     os.nice(NICENESS)
+    with suppress(OSError):  # it was started with more than that
+        Path("/proc/self/oom_score_adj").write_text(str(KILLED_BEFORE))
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     recorder = parent_process()
     if recorder is not None and os.getppid() != recorder.pid:  # it was killed while we were being started

@@ -126,6 +126,17 @@ def test_units_are_valid_and_start_what_exists() -> None:
         assert ("Type=oneshot" if timer.exists() else "Restart=always") in unit.read_text()
 
 
+def test_the_units_put_the_recorder_first() -> None:
+    killed: dict[str, int] = {}
+    for unit in (ROOT / "edge" / "systemd").glob("*.service"):
+        says = dict(re.findall(r"^(\w+)=(.*)$", unit.read_text(), re.MULTILINE))
+        killed[unit.stem] = int(says.get("OOMScoreAdjust", "0"))
+        assert (says.get("CPUSchedulingPolicy") == "fifo") == (unit.stem == "branchline-record")
+    assert sorted(killed, key=killed.__getitem__) == [
+        "branchline-record", "branchline-web", "branchline-sync", "branchline-backup"
+    ]  # fmt: skip
+
+
 def test_no_lock_file_names_a_registry() -> None:
     locks = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "package-lock.json"]
     for lock in locks:
