@@ -110,6 +110,7 @@ class World:
     line_names: tuple[str, ...] = ()
     hook_networks: str = ""  # that head office may tell webhooks in
     ports: Ports = field(default_factory=lambda: Ports(*free_ports(3)))
+    before: dict[str, list[str]] = field(default_factory=dict)  # what a program's command begins with
     programs: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     # -- made once
@@ -223,13 +224,14 @@ class World:
         hat = [sys.executable, "-m", "hw.virtual", "--script", str(self.script), "--ring", str(self.ring)]
         hat += ["--readings", str(self.folder / "hat0.port"), "--speed", str(self.speed)]
         hat += ["--lines", str(self.lines), "--story", str(self.folder / "story.jsonl")]
-        return {
+        command = {
             "broker": [str(find_mosquitto()), "-c", str(self.folder / "broker" / "mosquitto.conf")],
             "ingest": [*cloud, "ingest"],
             "hq-web": [*cloud, "web"],
             "hq-worker": [*cloud, "worker"],
             "hat": hat,
         }.get(program, edge)
+        return [*self.before.get(program, ()), *command]
 
     def start(self, *programs: str) -> None:
         """Start programs and wait until each says it is ready."""
