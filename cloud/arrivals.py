@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,6 +20,7 @@ from cloud.sealing import Sealed, Sealing
 from cloud.shards import Fenced, Leases
 from cloud.store import allowed
 from cloud.store.database import read, write
+from cloud.store.jotting import jot
 from cloud.transfers import GROWING, OPEN, REFUSED, STORED, Key
 from sync import spans, topics
 from sync.arriving import Origin
@@ -48,6 +49,7 @@ MOST_OPEN = 256  # files kept in memory; one that was forgotten is read from the
 log = logging.getLogger(__name__)
 
 Answers = list[tuple[str, AnyMessage]]  # to which box, what
+Transaction = Callable[[Engine], AbstractContextManager[Connection]]
 
 
 @dataclass(slots=True)
@@ -98,9 +100,9 @@ class FilesDesk:
         return _outgoing([(key[0], self._files[key].at(key[1])) for key in moved if key in self._files])
 
     @contextmanager
-    def _write(self, *box_ids: str) -> Iterator[Connection]:
+    def _write(self, *box_ids: str, how: Transaction = write) -> Iterator[Connection]:
         """A transaction for boxes that are still ours."""
-        with write(self.engine) as db:
+        with how(self.engine) as db:
             if self.leases is not None:
                 self.leases.fence(db, {shard_of(box_id) for box_id in box_ids})
             yield db
@@ -142,7 +144,7 @@ class FilesDesk:
 
     def _open(self, origin: Origin, opened: Open) -> AnyMessage | None:
         key = (origin.box_id, opened.rid)
-        with self._write(origin.box_id) as db:
+        with self._write(origin.box_id, how=jot) as db:
             if not transfers.may_send(db, origin):
                 return None  # it learns that on its events connection; its file is not refused for it
             row = transfers.find(db, key)
@@ -161,7 +163,7 @@ class FilesDesk:
     def _grow(self, origin: Origin, rid: str) -> AnyMessage | None:
         """A recording that still goes on; what is here of one that was lost meanwhile goes."""
         key = (origin.box_id, rid)
-        with self._write(origin.box_id) as db:
+        with self._write(origin.box_id, how=jot) as db:
             if not transfers.may_send(db, origin):
                 return None
             row = transfers.find(db, key)

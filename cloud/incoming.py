@@ -1,10 +1,11 @@
-"""Recordings that are still arriving: one file each, and a map of the bytes it has. Always a local folder.
+"""Recordings that are still arriving: one file each. Always a local folder.
 
-The map is appended to after the data, so it never names bytes that were not written; what a power cut takes
-from either shows in the sums of the pieces, and only those come again.
+Bytes come in order, and what the file holds is there. Only when some are missing before others does it get a
+map of what has come, which is appended to after the data, so that it never names bytes that were not written.
+What a power cut takes from either shows in the sums of the pieces, and only those come again.
 
     <box>.<recording>        bytes where they belong, holes where none have come
-    <box>.<recording>.map    start u64, end u64 little-endian, for every chunk in the order they came
+    <box>.<recording>.map    start u64, end u64 little-endian, for what was there and every chunk since
 """
 
 from __future__ import annotations
@@ -14,15 +15,37 @@ import os
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sync import spans
 from sync.spans import Span, Spans
 
 MAP = ".map"
+MOST_OPEN = 64  # files kept open between two chunks
 _SPAN = struct.Struct("<QQ")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An unfinished file that is being written; closed when nobody has it any more."""
+
+    path: Path
+    map: Path
+    handle: int
+
+    def size(self) -> int | None:
+        """Bytes of it; None if it is no longer the file of that name: another worker has stored it."""
+        ours = os.fstat(self.handle)
+        try:
+            return ours.st_size if os.path.samestat(os.stat(self.path), ours) else None
+        except FileNotFoundError:
+            return None
+
+    def __del__(self) -> None:
+        os.close(self.handle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +53,7 @@ class Incoming:
     """The unfinished files in `folder`, by names the caller chooses."""
 
     folder: Path
+    _written: dict[str, _Written] = field(default_factory=dict, compare=False)  # the last one used is last
 
     def path(self, name: str) -> Path:
         """Where the bytes are; ValueError for what is no name."""
@@ -40,9 +64,10 @@ class Incoming:
     def held(self, name: str) -> Spans:
         """The bytes that have come."""
         path, noted = self.path(name), self._map(name)
-        if not path.exists() or not noted.exists():
-            return ()
-        size, found = path.stat().st_size, noted.read_bytes()
+        size = path.stat().st_size if path.exists() else 0
+        if not noted.exists():
+            return spans.add((), 0, size)
+        found = noted.read_bytes()
         held: Spans = ()
         for start, end in _SPAN.iter_unpack(found[: len(found) // _SPAN.size * _SPAN.size]):
             held = spans.add(held, start, min(end, size))
@@ -50,20 +75,22 @@ class Incoming:
 
     def put(self, name: str, offset: int, data: bytes | memoryview) -> None:
         """Write `data` where it belongs."""
-        path = self.path(name)
-        _write_at(path, offset, data)
-        handle = os.open(f"{path}{MAP}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-        try:
-            os.write(handle, _SPAN.pack(offset, offset + len(data)))
-        finally:
-            os.close(handle)
+        written, size = self._open(name)
+        mapped = written.map.exists()
+        if not mapped and offset > size:  # a hole: from now on there is a map
+            written.map.write_bytes(_SPAN.pack(0, size))
+            mapped = True
+        _write_at(written.handle, offset, data)
+        if mapped:
+            with open(written.map, "ab", buffering=0) as file:
+                file.write(_SPAN.pack(offset, offset + len(data)))
 
     def keep(self, name: str, held: Spans) -> None:
         """From now on only these bytes count; what is beyond them is cut off."""
         path = self.path(name)
         if path.exists():
-            os.truncate(path, held[-1][1] if held else 0)
             self._map(name).write_bytes(b"".join(_SPAN.pack(*span) for span in held))
+            os.truncate(path, held[-1][1] if held else 0)
 
     def sums(self, name: str, pieces: Sequence[Span]) -> list[str]:
         """The SHA-256 of each piece; first everything written so far is made durable."""
@@ -82,29 +109,46 @@ class Incoming:
             file.seek(0)
             return path, hashlib.file_digest(file, "sha256").hexdigest()
 
+    def cool(self, name: str) -> None:
+        """The file is durable and not read again soon: its memory is for what comes next."""
+        with suppress(FileNotFoundError), open(self.path(name), "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
     def drop(self, name: str) -> None:
-        """Remove the file, if it is there."""
-        self._map(name).unlink(missing_ok=True)
+        """Remove the file, if it is there; its map last, or it would seem to have no holes."""
+        self._written.pop(name, None)
         self.path(name).unlink(missing_ok=True)
+        self._map(name).unlink(missing_ok=True)
+
+    def _open(self, name: str) -> tuple[_Written, int]:
+        """The file, open, and how many bytes it has."""
+        written = self._written.pop(name, None)
+        size = written.size() if written else None
+        if written is None or size is None:
+            written, size = self._begin(name)
+        self._written[name] = written
+        if len(self._written) > MOST_OPEN:
+            del self._written[next(iter(self._written))]
+        return written, size
+
+    def _begin(self, name: str) -> tuple[_Written, int]:
+        path, noted = self.path(name), self._map(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            noted.unlink(missing_ok=True)  # of a file that is gone
+        written = _Written(path, noted, os.open(path, os.O_WRONLY | os.O_CREAT, 0o640))
+        return written, os.fstat(written.handle).st_size
 
     def _map(self, name: str) -> Path:
         path = self.path(name)
         return path.with_name(path.name + MAP)
 
 
-def _write_at(path: Path, offset: int, data: bytes | memoryview) -> None:
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o640)
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o640)
-    try:
-        view = memoryview(data)
-        while view:
-            written = os.pwrite(handle, view, offset)
-            offset, view = offset + written, view[written:]
-    finally:
-        os.close(handle)
+def _write_at(handle: int, offset: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(handle, view, offset)
+        offset, view = offset + written, view[written:]
 
 
 def _sum(handle: int, start: int, end: int) -> str:

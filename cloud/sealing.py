@@ -76,4 +76,8 @@ class Sealing:
 
     def _seal(self, name: str, wanted: str) -> Sealed:
         file, found = self.incoming.whole(name)
-        return Sealed(found, self.objects.take(file, found) if found == wanted else None)
+        if found != wanted:
+            return Sealed(found, None)
+        sealed = Sealed(found, self.objects.take(file, found))
+        self.incoming.cool(name)
+        return sealed

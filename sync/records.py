@@ -21,6 +21,7 @@ ROOM_BYTES = 20 * RECORD_BYTES  # a chunk of audio, and what is around it
 class RecordSocket(ssl.SSLSocket):
     """A non-blocking TLS socket. What `send` took `flush` sends; what then fails is raised by `recv`."""
 
+    dry = False  # the last `recv` found the line empty: only poll knows when there is more
     _held = b""
     _ahead = memoryview(b"")  # read, and not yet asked for
     _room = memoryview(b"")
@@ -67,9 +68,11 @@ class RecordSocket(ssl.SSLSocket):
         if self._error is not None:
             raise self._error
         if not self._ahead:
+            self.dry = True  # unless bytes come
             if buflen >= RECORD_BYTES:
                 return self._gathered(min(buflen, ROOM_BYTES))
             self._ahead = memoryview(self.read(RECORD_BYTES))
+            self.dry = False
         given, self._ahead = self._ahead[:buflen], self._ahead[buflen:]
         return bytes(given)
 
@@ -77,10 +80,12 @@ class RecordSocket(ssl.SSLSocket):
         """As many whole records as are there."""
         room = self._room = self._room or memoryview(bytearray(ROOM_BYTES))
         filled = self.recv_into(room, RECORD_BYTES)
+        self.dry = False
         while 0 < filled < most:
             try:
                 more = self.recv_into(room[filled:], min(RECORD_BYTES, most - filled))
             except ssl.SSLWantReadError:
+                self.dry = True
                 break
             if not more:
                 break  # the end, which the next one meets again

@@ -107,6 +107,8 @@ class Link:
     _admit_by_s: float = 0.0
     _client: mqtt.Client | None = None
     _arrived: deque[Arrived] = field(default_factory=deque)
+    _arrived_bytes: int = 0
+    _polled: tuple[bool, bool] | None = None  # can be read, can be written: as `wait` found it, used once
     _failure: LinkError | None = None
     _unacked: set[int] = field(default_factory=set)
     _wanted: int = 0  # mid of the SUBSCRIBE
@@ -142,8 +144,9 @@ class Link:
         """Say goodbye if there is anyone to say it to."""
         client, self._client = self._client, None
         dial, self._dial = self._dial, None
-        self.up = False
+        self.up, self._polled = False, None
         self._arrived.clear()
+        self._arrived_bytes = 0
         self._unacked.clear()
         if dial is not None:
             dial.close()
@@ -159,7 +162,10 @@ class Link:
         client = self._client
         if client is None:
             return []
-        readable, writable, _ = _ready([self], 0.0)
+        if self._polled is None:
+            wait([self], 0.0)
+        readable, writable = self._polled or (False, False)
+        self._polled = None
         if writable:
             client.loop_write()
         if readable or self._has_more(client):
@@ -173,6 +179,7 @@ class Link:
             raise failure
         arrived = list(self._arrived)
         self._arrived.clear()
+        self._arrived_bytes = 0
         return arrived
 
     def publish(
@@ -248,10 +255,7 @@ class Link:
         sock = client.socket()
         while client.socket() is sock and len(self._arrived) < MAX_IN_FLIGHT:
             client.loop_read()
-            if self._has_more(client):
-                continue
-            taken = sum(len(one.payload) for one in self._arrived)
-            if taken > ENOUGH_BYTES or client.socket() is None or not _ready([self], 0.0)[0]:
+            if self._arrived_bytes > ENOUGH_BYTES or (isinstance(sock, RecordSocket) and sock.dry):
                 break
 
     def _has_more(self, client: mqtt.Client) -> bool:
@@ -318,6 +322,7 @@ class Link:
 
     def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         self._arrived.append(Arrived(message.topic, bytes(message.payload), message.mid))
+        self._arrived_bytes += len(message.payload)
 
     def _on_publish(
         self,
@@ -346,7 +351,25 @@ class Link:
 
 def wait(links: Iterable[Link], timeout_s: float, also: Iterable[int] = ()) -> None:
     """Sleep until a link's socket is ready, or `also` a file descriptor can be read, at most `timeout_s`."""
-    _ready(links, timeout_s, also)
+    poll = select.poll()
+    for descriptor in also:
+        poll.register(descriptor, select.POLLIN)
+    polled: dict[int, Link] = {}
+    for link in links:
+        sock = link._client.socket() if link._client else None
+        if link._client is not None and isinstance(sock, RecordSocket):
+            sock.flush()
+            wants_write = link._client.want_write() or sock.holds
+            poll.register(sock, select.POLLIN | (select.POLLOUT if wants_write else 0))
+            polled[sock.fileno()] = link
+            link._polled = (False, False)
+            if sock.broken or sock.pending():
+                timeout_s = 0.0
+        elif link._dial is not None and link._dial.waits_on is not None:
+            poll.register(*link._dial.waits_on)
+    for descriptor, event in poll.poll(timeout_s * 1000):
+        if descriptor in polled:
+            polled[descriptor]._polled = (bool(event & ~select.POLLOUT), bool(event & select.POLLOUT))
 
 
 def tls_context(settings: LinkSettings, address: str) -> ssl.SSLContext:
@@ -364,25 +387,6 @@ def tls_context(settings: LinkSettings, address: str) -> ssl.SSLContext:
 def utc_now() -> datetime:
     """The wall clock, with its zone."""
     return datetime.now(UTC)
-
-
-def _ready(links: Iterable[Link], timeout_s: float, also: Iterable[int] = ()) -> tuple[bool, bool, bool]:
-    poll = select.poll()
-    for descriptor in also:
-        poll.register(descriptor, select.POLLIN)
-    for link in links:
-        sock = link._client.socket() if link._client else None
-        if link._client is not None and isinstance(sock, RecordSocket):
-            sock.flush()
-            wants_write = link._client.want_write() or sock.holds
-            poll.register(sock, select.POLLIN | (select.POLLOUT if wants_write else 0))
-            if sock.broken or sock.pending():
-                timeout_s = 0.0
-        elif link._dial is not None and link._dial.waits_on is not None:
-            poll.register(*link._dial.waits_on)
-    events = [event for _, event in poll.poll(timeout_s * 1000)]
-    readable = any(event & ~select.POLLOUT for event in events)
-    return readable, any(event & select.POLLOUT for event in events), bool(events)
 
 
 def _session_ends_with_connection() -> Properties:

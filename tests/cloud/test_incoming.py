@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from cloud.incoming import Incoming
+from cloud.incoming import MOST_OPEN, Incoming
 
 NAME = "branch-1.0192f1de-7a3c-7000-8000-000000000001"
+
+
+def open_below(folder: Path) -> list[str]:
+    """Files in `folder` that this process has open."""
+    handles = [f"/proc/self/fd/{handle}" for handle in os.listdir("/proc/self/fd")]
+    return [file for handle in handles if (file := os.path.realpath(handle)).startswith(f"{folder}/")]
 
 
 @pytest.fixture
@@ -28,6 +35,35 @@ def test_bytes_stand_where_they_belong_in_any_order(incoming: Incoming) -> None:
     path, sha256 = incoming.whole(NAME)
     assert path.read_bytes() == b"hello world"
     assert sha256 == hashlib.sha256(b"hello world").hexdigest()
+
+
+def test_only_a_file_with_a_hole_has_a_map_and_nothing_remains_of_either(incoming: Incoming) -> None:
+    for offset in (0, 5, 3):  # what comes twice makes no hole
+        incoming.put(NAME, offset, b"hello")
+    assert [file.name for file in incoming.folder.iterdir()] == [NAME]
+    assert incoming.held(NAME) == ((0, 10),)
+    incoming.put(NAME, 11, b"world")
+    assert incoming.held(NAME) == ((0, 10), (11, 16))
+    assert Incoming(incoming.folder).held(NAME) == ((0, 10), (11, 16))
+    incoming.drop(NAME)
+    assert list(incoming.folder.iterdir()) == []
+
+
+def test_a_map_whose_file_is_gone_means_nothing(incoming: Incoming) -> None:
+    incoming.put(NAME, 9, b"hello")
+    incoming.path(NAME).unlink()
+    assert incoming.held(NAME) == ()
+    incoming.put(NAME, 0, b"hello world, here is another")
+    incoming.keep(NAME, ((0, 11),))
+    incoming.put(NAME, 20, b"!")
+    assert incoming.held(NAME) == ((0, 11), (20, 21))
+
+
+def test_what_is_cool_is_still_there(incoming: Incoming) -> None:
+    incoming.put(NAME, 0, b"hello")
+    incoming.cool(NAME)
+    incoming.cool("nothing")
+    assert incoming.whole(NAME)[0].read_bytes() == b"hello"
 
 
 def test_a_map_torn_by_a_crash_says_what_it_still_says(incoming: Incoming) -> None:
@@ -72,6 +108,33 @@ def test_dropped_is_gone(incoming: Incoming) -> None:
     for _ in range(2):
         incoming.drop(NAME)
     assert list(incoming.folder.iterdir()) == []
+
+
+def test_what_is_written_after_another_has_stored_the_file_is_not_written_into_the_store(
+    incoming: Incoming,
+) -> None:
+    incoming.put(NAME, 0, b"hello")
+    stored = incoming.folder / "stored"
+    stored.hardlink_to(incoming.path(NAME))
+    Incoming(incoming.folder).drop(NAME)
+    incoming.put(NAME, 0, b"HELLO")
+    assert (stored.read_bytes(), incoming.path(NAME).read_bytes()) == (b"hello", b"HELLO")
+    assert incoming.held(NAME) == ((0, 5),)
+
+
+def test_only_so_many_files_are_kept_open(incoming: Incoming) -> None:
+    def opened() -> int:
+        return len(open_below(incoming.folder))
+
+    names = [f"box.{number}" for number in range(MOST_OPEN + 3)]
+    for part in (b"hello", b"world"):
+        for name in names:
+            incoming.put(name, 5 * (part == b"world"), part)
+    assert opened() == MOST_OPEN
+    for name in names:
+        assert incoming.whole(name)[0].read_bytes() == b"helloworld"
+        incoming.drop(name)
+    assert opened() == 0
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "A", "x" * 101, "a\0b", "a\n", "x.map"])

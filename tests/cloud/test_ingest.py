@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.event import listen
 from sqlalchemy.exc import OperationalError
 
@@ -409,6 +409,18 @@ def test_what_came_early_of_a_lost_recording_goes(office: Office) -> None:
     office.file(Grow(rid=new_id()))
     assert [row["state"] for row in office.rows("transfers") if row["recording_id"] == rid] == ["refused"]
     assert not list(office.incoming.folder.glob(f"*{rid}*"))
+
+
+def test_an_open_that_a_power_cut_took_is_said_again(office: Office) -> None:
+    rid = new_id()
+    opened = Open(rid=rid, size=len(AUDIO), sha256=SHA256)
+    office.file(opened, Chunk(rid, 0, AUDIO[:4000]))
+    with write(office.engine) as db:
+        db.execute(delete(schema.inbox_tables.transfers))
+    office.files = FilesDesk(office.engine, office.objects, office.incoming, AtOnce())
+    assert office.file(Chunk(rid, 4000, AUDIO[4000:]), Fin(rid=rid)) == []  # of what, nobody knows
+    assert office.file(opened) == [At(rid=rid, offset=0, asked=True)]
+    assert office.file(Chunk(rid, 0, AUDIO), Fin(rid=rid))[0] == Stored(rid=rid, sha256=SHA256)
 
 
 def test_more_holes_than_can_be_told_are_not_made(office: Office) -> None:
