@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from cloud.store import schema, troubles
 from sync.arriving import Origin
@@ -19,6 +19,11 @@ ALARM_MS = 5_000
 
 
 COLUMNS = ("corrected_utc", "clock_error_ms")  # of calls
+_STRETCHES = (
+    select(schema.box_clocks)
+    .where(schema.box_clocks.c.box_id.in_(bindparam("boxes", expanding=True)))
+    .order_by(schema.box_clocks.c.after_seq.desc())
+)
 Correction = tuple[str | None, int | None]
 
 
@@ -58,10 +63,8 @@ def _measured(db: Connection, origin: Origin, event: ClockMeasured) -> None:
 
 def corrections(db: Connection, told: Sequence[Told]) -> list[Correction]:
     """COLUMNS of calls, from the stretches that their entries lie in."""
-    table = schema.box_clocks
     boxes = sorted({one.origin.box_id for one in told})
-    query = select(table).where(table.c.box_id.in_(boxes)).order_by(table.c.after_seq.desc())
-    stretches = db.execute(query).mappings().all()
+    stretches = db.execute(_STRETCHES, {"boxes": boxes}).mappings().all()
     if not stretches:
         return [(None, None)] * len(told)
     return [

@@ -8,13 +8,13 @@ a savepoint of its own for each row that may write over one with a trigger on ch
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 
@@ -69,8 +69,23 @@ def select_in(
         rows = db.exec_driver_sql(
             f"SELECT {names} FROM json_each(?) wanted CROSS JOIN {table.name} found"
             f" ON found.{column} = wanted.value",
-            (json.dumps(values),),
+            (msgspec.json.encode(values).decode(),),
         )
+    return [tuple(row) for row in rows]
+
+
+def select_keys(
+    db: Connection, table: Table, columns: Columns, keys: Sequence[tuple[str, ...]]
+) -> list[tuple[Any, ...]]:
+    """`columns` of the rows with these primary keys, in their order and held until the transaction ends."""
+    named = ", ".join(column.name for column in table.primary_key)
+    sqlite = db.dialect.name == "sqlite"  # whose transactions hold everything
+    one = f"({', '.join(['?' if sqlite else '%s'] * len(table.primary_key))})"
+    rows = db.exec_driver_sql(
+        f"SELECT {', '.join(columns)} FROM {table.name} WHERE ({named})"
+        f" IN (VALUES {', '.join([one] * len(keys))}) ORDER BY {named}{'' if sqlite else ' FOR UPDATE'}",
+        tuple(chain.from_iterable(keys)),
+    )
     return [tuple(row) for row in rows]
 
 

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, select, tuple_
+from sqlalchemy import Connection, RowMapping, select
 
 from sync import bulk
 from sync.arriving import (
@@ -155,15 +155,11 @@ class Inbox:
         """The streams of these batches, held until the transaction ends."""
         table = self.tables.streams
         keys = sorted({stream_key(origin, batch) for origin, batch in received})
-        query = select(table).where(tuple_(table.c.box_id, table.c.epoch, table.c.stream).in_(keys))
-        rows = db.execute(query.order_by(*table.primary_key).with_for_update()).mappings()
+        rows = bulk.select_keys(db, table, tuple(table.columns.keys()), keys)
         streams = {key: Stream(0, (), genesis(*key[1:])) for key in keys}
-        return streams | {
-            (row["box_id"], row["epoch"], row["stream"]): Stream(
-                row["upto"], _ranges(row), row["head"], row["broken_seq"], row["broken_utc"]
-            )
-            for row in rows
-        }
+        for box_id, epoch, stream, upto, head, ranges, broken_seq, broken_utc, _ in rows:
+            streams[box_id, epoch, stream] = Stream(upto, _ranges(ranges), head, broken_seq, broken_utc)
+        return streams
 
     def _seen(self, db: Connection, arrivals: Sequence[Arrival]) -> dict[EntryKey, Seen]:
         table, eids = self.tables.inbox, [arrival.eid for arrival in arrivals]
@@ -297,8 +293,8 @@ class Inbox:
 
 
 def _accepted(row: RowMapping) -> Accepted:
-    return Accepted(row["epoch"], row["stream"], row["upto"], row["head"], _ranges(row))
+    return Accepted(row["epoch"], row["stream"], row["upto"], row["head"], _ranges(row["ranges"]))
 
 
-def _ranges(row: RowMapping) -> Ranges:
-    return tuple((first, last) for first, last in json.loads(row["ranges"]))
+def _ranges(said: str) -> Ranges:
+    return tuple((first, last) for first, last in json.loads(said))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, literal_column, select, tuple_
 
 from cloud.store import webhooks
@@ -48,7 +49,11 @@ def note(db: Connection, kind: str, object_ids: Sequence[str], now_utc: str) -> 
     """It happened to these, in the transaction in which it did."""
     if not object_ids:
         return
-    row: dict[str, Any] = {"kind": kind, "at_utc": now_utc, "object_ids": json.dumps(list(object_ids))}
+    row: dict[str, Any] = {
+        "kind": kind,
+        "at_utc": now_utc,
+        "object_ids": msgspec.json.encode(object_ids).decode(),
+    }
     db.execute(_NOTE[db.dialect.name], row)
     webhooks.note(db, kind, object_ids, now_utc)
 

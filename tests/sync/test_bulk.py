@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, Table, Text, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from cloud.store import schema
 from cloud.store.database import open_engine, read, write
 from sync import bulk
+from tests.sync.station import AT
 
 COLUMNS = ("id", "owner", "count", "body")
 SIZES = (1, bulk.COPY_FROM - 1, bulk.COPY_FROM, 2 * bulk.AT_ONCE, 6 * bulk.AT_ONCE + 1)
@@ -122,6 +124,17 @@ def test_as_many_as_are_asked_for_are_found(engine: Engine, count: int) -> None:
             db, things, ("owner", "id"), "id", ["nothing", "'", *(f"id{n}" for n in range(count))]
         )
     assert sorted(found) == [("a", f"id{number}") for number in range(min(count, 5))]
+
+
+@pytest.mark.parametrize("count", [1, 2, 1000])
+def test_rows_are_found_by_their_whole_keys(engine: Engine, count: int) -> None:
+    table = schema.inbox_tables.streams
+    kept = [("box-1", f"{number}", "evt", number, "h", "[]", None, None, AT) for number in range(count)]
+    with write(engine) as db:
+        bulk.insert(db, table, tuple(table.columns.keys()), kept)
+        keys = [("box-1", "0", "meta"), ("box-2", "0", "evt"), *(row[:3] for row in reversed(kept))]
+        found = bulk.select_keys(db, table, ("epoch", "upto"), keys)
+    assert found == sorted((epoch, upto) for _, epoch, _, upto, *_ in kept)
 
 
 def test_a_nul_from_a_telephone_line_stops_nothing(engine: Engine) -> None:

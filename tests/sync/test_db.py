@@ -46,6 +46,14 @@ def names(db: sqlite3.Connection) -> list[tuple[str, ...]]:
     return [tuple(row) for row in db.execute(query)]
 
 
+def test_values_are_stored_as_they_are() -> None:
+    values = (None, b"\0\xff", b"", True, False, 0, -1.5, "", "\u738b\0", bytearray(b"x"), memoryview(b"y"))
+    kinds = ("null", "blob", "blob", *["integer"] * 3, "real", "text", "text", "blob", "blob")
+    db = connect(":memory:")
+    for value, kind in zip(values, kinds, strict=True):
+        assert tuple(db.execute("SELECT ?1, typeof(?1)", (value,)).fetchone()) == (value, kind)
+
+
 def test_each_step_is_done_once_and_in_order(tmp_path: Path) -> None:
     db = connect(tmp_path / "x.db")
     for migrations in (shop(), shop(), shop(m002_colour), shop(m002_colour)):
