@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
+import msgspec
+
 from sync.db import Migrations, run_script
 from sync.envelope import (
     MAX_BATCH_BYTES,
     MAX_BATCH_ENTRIES,
+    chain_of,
     chained,
     entry_bytes,
     genesis,
@@ -56,9 +59,8 @@ class Waiting:
     oldest_utc: str | None  # of the entries
 
 
-@dataclass(frozen=True, slots=True)
-class EntryRow:
-    """One unconfirmed entry as the syncer sends it."""
+class EntryRow(msgspec.Struct, frozen=True, gc=False):
+    """One unconfirmed entry as the syncer sends it; a struct, because a backlog has hundreds of thousands."""
 
     seq: int
     eid: str
@@ -72,6 +74,14 @@ class EntryRow:
     def whole(self) -> bool:
         """Whether the row still hashes to what it did when it was written."""
         return is_hash(self.prev) and chained(self.prev, self.body) == self.h
+
+
+def whole(run: Sequence[EntryRow]) -> bool:
+    """Whether all of consecutive rows are; looked at together that takes a third of the time."""
+    if not is_hash(run[0].prev):
+        return False
+    chain = chain_of(run[0].prev, [row.body for row in run])
+    return [row.h for row in run] == chain and [row.prev for row in run[1:]] == chain[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,19 +214,11 @@ def next_run(
     size = 0
     for seq, eid, at_utc, body, prev, h, kind in rows:
         # A damaged row may even have changed its type; it is sent wrapped, so it has to be readable here.
-        row = EntryRow(
-            seq,
-            eid,
-            at_utc,
-            body if isinstance(body, bytes) else str(body).encode(),
-            prev,
-            h,
-            str(kind),
-        )
-        size += len(row.body)
-        if run and (row.seq != run[-1].seq + 1 or size > MAX_BATCH_BYTES):
+        body = body if isinstance(body, bytes) else str(body).encode()
+        size += len(body)
+        if run and (seq != run[-1].seq + 1 or size > MAX_BATCH_BYTES):
             break
-        run.append(row)
+        run.append(EntryRow(seq, eid, at_utc, body, prev, h, str(kind)))
     return run
 
 

@@ -169,18 +169,25 @@ class EntriesEnd:
             else:
                 self._sender.nothing(read)
             return
-        if self._must_wrap(read, run[0]):
+        sound = self._sound(read, run)
+        if sound:
+            self._publish(read, run[:sound], now_s)
+        else:
             self._publish(read, run[:1], now_s, self._wrapped(run[0]))
-            return
-        sound = next((at for at, row in enumerate(run) if self._must_wrap(read, row)), len(run))
-        self._publish(read, run[:sound], now_s)
 
     def _owes_earlier(self, stream: str) -> bool:
         """Whether an entry that was confirmed is owed again, because somebody said so."""
         return bool(outbox.next_run(self._db, self._epoch, stream, 0, 1))
 
-    def _must_wrap(self, read: Read, row: EntryRow) -> bool:
-        return self._sender.wraps(read.stream, row.seq) or not row.whole
+    def _sound(self, read: Read, run: list[EntryRow]) -> int:
+        """How many rows may go before the first that has to be wrapped."""
+        whole = outbox.whole(run)
+        wrapped = (
+            at
+            for at, row in enumerate(run)
+            if self._sender.wraps(read.stream, row.seq) or not (whole or row.whole)
+        )
+        return next(wrapped, len(run))
 
     def _wrapped(self, row: EntryRow) -> EntryRow:
         room = min(MAX_ENTRY_BYTES, self._link.max_packet) // 2

@@ -114,7 +114,18 @@ def test_every_database_has_an_epoch_of_its_own() -> None:
 def test_a_damaged_row_is_known_as_such(db: sqlite3.Connection, change: str) -> None:
     put(db, 2)
     db.execute(f"UPDATE outbox SET {change} WHERE seq = 1")
-    assert [row.whole for row in outbox.next_run(db, outbox.epoch_of(db), "evt", 0)] == [False, True]
+    rows = outbox.next_run(db, outbox.epoch_of(db), "evt", 0)
+    assert [row.whole for row in rows] == [False, True]
+    assert [outbox.whole(rows), outbox.whole(rows[:1]), outbox.whole(rows[1:])] == [False, False, True]
+
+
+@pytest.mark.parametrize("seq", [1, 2, 3])
+@pytest.mark.parametrize("column", ["body", "prev", "h"])
+def test_a_run_is_whole_when_each_of_its_rows_is(db: sqlite3.Connection, seq: int, column: str) -> None:
+    put(db, 3)
+    assert outbox.whole(outbox.next_run(db, outbox.epoch_of(db), "evt", 0))
+    db.execute(f"UPDATE outbox SET {column} = replace({column}, 'a', 'b') WHERE seq = ?", (seq,))
+    assert not outbox.whole(outbox.next_run(db, outbox.epoch_of(db), "evt", 0))
 
 
 def test_a_run_ends_at_a_hole_at_100_entries_and_at_64_kb(db: sqlite3.Connection) -> None:
