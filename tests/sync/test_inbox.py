@@ -67,14 +67,14 @@ class Box:
             fields = json.loads(entry_bytes(call_ended(number), new_id(), AT, len(self.bodies) + 1)) | changes
             self.bodies.append(json.dumps(fields).encode())
 
-    def batch(self, first: int, last: int) -> Batch:
-        h = genesis(EPOCH, "evt")
+    def batch(self, first: int, last: int, epoch: str = EPOCH) -> Batch:
+        h = genesis(epoch, "evt")
         for body in self.bodies[: first - 1]:
             h = chained(h, body)
         prev, part = h, self.bodies[first - 1 : last]
         for body in part:
             h = chained(h, body)
-        return unpack_batch(pack_batch(BOX, EPOCH, "evt", first, prev, h, part))
+        return unpack_batch(pack_batch(BOX, epoch, "evt", first, prev, h, part))
 
 
 @pytest.fixture
@@ -233,6 +233,25 @@ def test_a_number_used_twice_loses_neither_entry(
         inbox.accept(db, ORIGIN, box.batch(1, 3))
         accepted = inbox.accept(db, ORIGIN, other.batch(1, 2))
     assert (accepted.fresh, applied.numbers) == (2, ["1", "2", "3", "x", "y"])
+
+
+def test_an_entry_that_comes_under_a_new_epoch_is_not_applied_again_and_takes_its_number(
+    engine: Engine, inbox: Inbox, box: Box, applied: Applied
+) -> None:
+    """A box restored from an old copy sends again, under other numbers, what had arrived before."""
+    again = Box()
+    again.bodies = [body.replace(f'"seq": {at + 2}'.encode(), f'"seq": {at}'.encode())
+                    for at, body in enumerate(box.bodies[2:5], 1)]  # fmt: skip
+    new = "f" * 16
+    with write(engine) as db:
+        inbox.accept(db, ORIGIN, box.batch(1, 4))
+    for fresh in (1, 0):  # only the last is new; and all of it comes twice
+        with write(engine) as db:
+            accepted = inbox.accept(db, ORIGIN, again.batch(1, 3, new))
+        assert (accepted.upto, accepted.fresh, accepted.nacks) == (3, fresh, ())
+    assert applied.numbers == ["1", "2", "3", "4", "5"]
+    here = [(row["seq"], bytes(row["body"])) for row in rows(engine, "inbox") if row["epoch"] == new]
+    assert here == list(enumerate(again.bodies, 1)), "or no manifest of the new epoch could be closed"
 
 
 def test_holes_are_counted_and_bounded(engine: Engine, inbox: Inbox, applied: Applied) -> None:

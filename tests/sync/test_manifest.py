@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.envelope import EnvelopeError, canonical
+from sync.envelope import MAX_SEQ, EnvelopeError, canonical
 from sync.keys import DeviceKey
 from sync.manifest import (
     BOX_KEY,
@@ -233,6 +233,11 @@ def test_every_entry_that_differs_is_found_in_a_few_rounds(count: int, spots: se
     found, rounds = search(box, office, 1, count)
     assert found == wrong
     assert rounds <= 3  # 16 x 16 x 16 entries
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, MOST_LEAVES + 1), (1, MAX_SEQ), (5, 3)])
+def test_a_range_that_no_part_can_have_is_passed_over(first: int, last: int) -> None:
+    assert compare(Stretch({}), [(first, last, "0" * 64)]) == ([], [])
 
 
 def test_nothing_is_found_where_nothing_differs() -> None:

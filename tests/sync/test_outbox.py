@@ -190,6 +190,32 @@ def test_agreement_is_about_the_entry_not_only_its_number(db: sqlite3.Connection
     assert not outbox.agrees(db, epoch, "evt", 4, rows[2].h)
 
 
+def test_what_was_purged_here_cannot_be_compared(db: sqlite3.Connection) -> None:
+    """Head office went back further than this box keeps entries: no other past, only a longer one."""
+    put(db, 5)
+    mark(db, 5)
+    with write(db):
+        db.execute("DELETE FROM outbox WHERE seq <= 3")
+    epoch = outbox.epoch_of(db)
+    assert outbox.agrees(db, epoch, "evt", 2, "0" * 64)
+    assert not outbox.agrees(db, epoch, "evt", 4, "0" * 64)
+    with write(db):
+        assert outbox.rewind(db, epoch, "evt", 2, ()) == 2
+    assert run(db) == [4, 5]
+
+
+@pytest.mark.parametrize("settled", ["acked", "dismissed"])
+def test_an_old_word_that_an_entry_was_set_aside_opens_it_no_more(
+    db: sqlite3.Connection, settled: str
+) -> None:
+    put(db, 2)
+    mark(db, 2, (), [(2, "unknown_kind")])
+    with write(db):
+        db.execute("UPDATE outbox SET state = ? WHERE seq = 2", (settled,))
+    mark(db, 2, (), [(2, "unknown_kind")])
+    assert db.execute("SELECT state FROM outbox WHERE seq = 2").fetchone()[0] == settled
+
+
 def test_a_new_epoch_takes_along_what_is_owed_under_its_old_name(db: sqlite3.Connection) -> None:
     put(db, 5)
     mark(db, 2)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from sync.session import WINDOW
+from sync.session import WIDEST
 from tests.sync.test_lossless import Weather
 from tests.sync.weather import POISON_LINE, World
 
@@ -121,8 +121,8 @@ class Restores(Weather):
             assert broken_seq is None or getattr(self, "box_went_back", True)
 
     @invariant()
-    def no_more_is_on_the_way_than_the_window(self) -> None:
-        assert len(self.world.box._sender._flights) <= WINDOW
+    def no_more_is_on_the_way_than_the_widest_window(self) -> None:
+        assert len(self.world.box._sender._flights) <= WIDEST
 
     def teardown(self) -> None:
         if hasattr(self, "world"):

@@ -65,6 +65,28 @@ def test_no_more_is_on_the_way_than_the_window() -> None:
     assert send_all(sender, 0.11)
 
 
+def test_what_is_on_the_way_of_other_files_counts() -> None:
+    """All files of a box share one line, so they share its window."""
+    sender = opened(10_000 * KB)
+    sender.elsewhere = int(sender.pace.window)
+    assert sender.next(0.1) is None
+    sender.elsewhere = 0
+    assert isinstance(sender.next(0.1), SendChunk)
+
+
+def test_a_line_that_fell_silent_is_filled_anew_from_little() -> None:
+    sender = opened(100_000 * KB)
+    reached = 0
+    for _ in range(30):
+        send_all(sender, 0.1)
+        reached += sender.on_the_way
+        sender.at(At(rid=RID, offset=reached), 0.101)
+    send_all(sender, 0.2)
+    before = sender.pace.window
+    assert sender.next(20.0) == SendOpen()
+    assert sender.pace.window <= before / 4
+
+
 def test_chunks_never_leave_their_limits() -> None:
     sender = opened(100_000 * KB)
     reached = 0
@@ -199,10 +221,14 @@ def test_a_word_about_a_chunk_from_before_is_not_the_answer_to_open() -> None:
     sender = opened(100 * KB)
     sender.begin(RID, 100 * KB)
     sender.opened(0.2)
-    sender.at(At(rid=RID, offset=8 * KB), 0.3)
-    assert sender.next(0.3) is None
-    sender.at(At(rid=RID, offset=64 * KB, asked=True), 0.3)
-    assert sender.next(0.3) == SendChunk(64 * KB, 8 * KB)
+    sender.at(At(rid=RID, offset=8 * KB), 2.0)
+    assert sender.next(2.0) is None
+    assert sender.next(2.5) == SendOpen(), "nor does it end the impatience"
+    sender.at(At(rid=RID, offset=64 * KB, asked=True), 2.6)
+    assert sender.next(2.6) == SendOpen()
+    sender.opened(2.6)
+    sender.at(At(rid=RID, offset=64 * KB, asked=True), 2.7)
+    assert sender.next(2.7) == SendChunk(64 * KB, 8 * KB)
 
 
 def test_files_are_picked_until_there_are_none() -> None:
