@@ -228,6 +228,31 @@ def test_a_row_whose_columns_belie_its_bytes_is_sent_again(branch: Branch) -> No
     assert branch.states() == ["open"]
 
 
+def test_a_stray_row_under_a_number_keeps_the_hour_open(branch: Branch) -> None:
+    """Every entry is there; and a row more, that says it is one of them."""
+    branch.sends(call_ended(), call_ended())
+    inbox = schema.inbox_tables.inbox
+    with write(branch.engine) as db:
+        row = dict(db.execute(inbox.select().where(inbox.c.seq == 1)).mappings().one())
+        db.execute(inbox.insert().values(row | {"eid": new_id(), "seq": 2}))
+    (answer,) = branch.says(manifest(branch.part("evt")))
+    assert isinstance(answer, Resend) and answer.ranges == ((2, 2),)
+
+
+@pytest.mark.parametrize("damaged", ["h", "body"])
+def test_a_manifest_that_was_damaged_here_is_taken_anew(branch: Branch, damaged: str) -> None:
+    branch.sends(call_ended())
+    said = manifest(branch.part("evt"))
+    branch.says(said)
+    with write(branch.engine) as db:
+        db.execute(update(schema.manifests).values({damaged: "f" * 64 if damaged == "h" else b"{}"}))
+    (verdict,) = branch.says(said)
+    assert verdict.state == "closed" and branch.troubles() == []
+    with read(branch.engine) as db:
+        row = db.execute(schema.manifests.select()).mappings().one()
+    assert (row["h"], bytes(row["body"])) == (hash_of(said), bytes(said.body))
+
+
 def test_a_hash_outside_of_its_part_asks_for_nothing(branch: Branch) -> None:
     """Or a box could have any of its rows set aside in the name of any manifest."""
     branch.sends(*(call_ended() for _ in range(6)))
