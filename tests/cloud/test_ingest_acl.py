@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -245,6 +245,30 @@ def test_who_has_no_certificate_of_ours_is_not_let_in(station: Station, tmp_path
             link.step()
             wait([link], 0.02)
     assert raised.value.code == "not_accepted"
+
+
+@pytest.mark.parametrize(("begins_in", "said"), [(-9, "not_accepted"), (2, "not_accepted"), (-3, "")])
+def test_who_has_a_certificate_of_another_time_is_not_let_in(
+    station: Station, tmp_path: Path, begins_in: int, said: str
+) -> None:
+    """The broker looks for itself, at a client that does not care for the dates of its own certificate."""
+    begins = datetime.now(UTC) + timedelta(days=begins_in)
+    for of_the_authority in station.pki.glob("ca*"):
+        (tmp_path / of_the_authority.name).write_bytes(of_the_authority.read_bytes())
+    pair = pki.make_box(tmp_path, BOX, pki.Validity.days(begins, 7))[0]
+    link = Link(
+        LinkSettings("localhost", station.port, station.pki / "ca.pem", pair.cert, pair.key, (down(BOX),))
+    )
+    link.connect(begins + timedelta(days=3))  # a date that suits it
+    deadline_s, code = time.monotonic() + 5, ""
+    while not link.up and not code and time.monotonic() < deadline_s:
+        try:
+            link.step()
+        except LinkError as error:
+            code = error.code
+        wait([link], 0.02)
+    assert (code, link.up) == (said, not said)
+    link.close()
 
 
 def _try(station: Station, name: str, topic: str) -> Client | None:

@@ -126,8 +126,10 @@ def branch(database_url: str, tmp_path: Path) -> Iterator[Branch]:
 
 
 def manifest(*parts: Part, n: int = 1, prev: str = GENESIS, key: DeviceKey = KEY, **changes: Any) -> Manifest:
-    said = {"box": BOX, "epoch": EPOCH, "n": n, "prev": prev, "span": HOUR, "made": AT, "parts": parts,
-            "files": NO_FILES, "chain": Chain(0, GENESIS), "key": key.public}  # fmt: skip
+    said: dict[str, Any] = {
+        "box": BOX, "epoch": EPOCH, "n": n, "prev": prev, "span": HOUR, "made": AT, "parts": parts,
+        "files": NO_FILES, "chain": Chain(0, GENESIS), "key": key.public,
+    }  # fmt: skip
     body = canonical(Statement(**(said | changes)))
     return Manifest(body=msgspec.Raw(body), sig=sign(key, BOX_KEY, digest(body)))
 
@@ -204,6 +206,47 @@ def test_audio_has_to_be_there_with_every_byte(branch: Branch, kept: bytes | Non
     with read(branch.engine) as db:
         transfers = db.execute(schema.inbox_tables.transfers.select()).mappings().all()
     assert [row["state"] for row in transfers] == ["stored" if state == "closed" else "open"], "comes again"
+
+
+@pytest.mark.parametrize(
+    ("transfer", "of_the_recording", "state"),
+    [(None, "announced", "waiting"), (None, "lost", "closed"), (None, "deleted", "closed"),
+     ("stored", "lost", "waiting"), ("of another box", "announced", "waiting")],
+)  # fmt: skip
+def test_audio_that_is_not_here_is_waited_for_unless_nobody_has_it(
+    branch: Branch, transfer: str | None, of_the_recording: str, state: str
+) -> None:
+    ready = recording_ready(new_id(), new_id(), AUDIO)
+    branch.sends(ready)
+    if transfer:
+        key = branch.has_stored(ready.recording_id, AUDIO, len(AUDIO))
+        table = schema.inbox_tables.transfers
+        with write(branch.engine) as db:
+            if transfer == "stored":  # and then it went
+                next((branch.folder / "objects").rglob(key)).unlink()
+            else:
+                boxes.register(db, "branch-2", "Beijing Road")
+                db.execute(update(table).values(box_id="branch-2"))
+    with write(branch.engine) as db:
+        db.execute(update(schema.recordings).values(state=of_the_recording))
+    leaf = file_leaf(ready.recording_id, ready.size_bytes, ready.sha256)
+    (verdict,) = branch.says(manifest(branch.part("meta"), files=Files(1, len(AUDIO), root_of([leaf]))))
+    assert verdict.state == state
+
+
+def test_a_verdict_names_the_older_ones_that_are_open(branch: Branch) -> None:
+    """So that a box hears of what an audit opened again with the next hour it closes."""
+    prev = GENESIS
+    for n in (1, 2, 3):
+        branch.sends(call_ended())
+        said = manifest(branch.part("evt", n), n=n, prev=prev)
+        (verdict,) = branch.says(said)
+        prev = hash_of(said)
+        assert verdict.open == ((1,) if n == 3 else ())
+        if n == 2:
+            with write(branch.engine) as db:
+                first = schema.manifests.c.n == 1
+                db.execute(update(schema.manifests).where(first).values(state="open"))
 
 
 @pytest.mark.parametrize(("of_the_day", "state"), [("right", "closed"), ("other", "open")])

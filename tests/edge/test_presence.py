@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -134,6 +134,44 @@ def test_calls_of_a_box_whose_clock_is_an_hour_fast_are_corrected_whenever_they_
         moment = from_text(begun(office, call_id)["corrected_utc"])
         assert abs(moment - utc_now()) < timedelta(seconds=10)
     assert "+3600." in box.troubles("clock_off")[0]
+
+
+JUMPS = (
+    timedelta(days=1),
+    timedelta(hours=-1),
+    BOOTED_1970 - datetime.now(UTC),
+    timedelta(days=1),
+    timedelta(),
+)
+
+
+def test_a_clock_that_jumps_costs_neither_the_line_nor_the_order_nor_many_words(
+    box: Box, office: Office
+) -> None:
+    """A day ahead, an hour back, 1970, and right again, while TLS is up: no timer runs wild."""
+    jump = timedelta()
+    turned = Turned(lambda: box.syncer.step(time.monotonic(), utc_now() + jump))
+    link = box.syncer._entries_reach.link
+    told = [stamped(box, utc_now())]
+    until(lambda: box.owes == 0, turned, office)
+    connection = link._client
+    for jump in JUMPS:
+        told.append(stamped(box, utc_now() + jump))
+        until(lambda: box.owes == 0, turned, office)
+        before = link.published_bytes
+        for _ in range(300):
+            turned.step()
+            office.step()
+        assert link.published_bytes - before < 10_000, f"after a jump of {jump}"
+    assert link._client is connection is not None, "the connection was kept"
+    rows = {str(row["id"]): row for row in office.rows("calls")}
+    assert set(rows) == set(told) and wrong(office) in ([], ["clock"])
+    entries = sorted(
+        (row["seq"], bytes(row["body"])) for row in office.rows("inbox") if row["kind"] == "call_ended"
+    )
+    assert [call in body.decode() for call, (_, body) in zip(told, entries, strict=True)] == [True] * len(
+        told
+    )
 
 
 class Turned(Steps):

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from sync import outbox
-from sync.events import CallEnded, RecordingLost
+from sync import envelope, outbox
+from sync.events import STREAMS, CallEnded, ClockMeasured, RecordingLost
 from sync.ids import new_id
 from tests.sync.station import AT, call_ended
 from tests.sync.weather import POISON_LINE, World
@@ -230,6 +230,39 @@ def weather(url: str, examples: int) -> Counter[str]:
 def test_nothing_is_lost_and_nothing_twice_in_any_weather(database_url: str) -> None:
     tally = weather(database_url, examples=8)
     assert tally["repeated"] > tally["delivered"] / 100
+
+
+def test_a_month_without_a_line_is_made_up_in_minutes_the_urgent_first() -> None:
+    """Thirty days of calls wait; then all of them get there, and every hour of the month is closed."""
+    world = World()
+    hours = 30 * 24
+    for hour in range(hours):
+        world.now_s += 3600.0
+        world.put(call_ended())
+        world.step()
+        if hour == hours // 2:
+            told = RecordingLost(new_id(), new_id(), "device_lost")
+            world.put(told, ClockMeasured(outbox.epoch_of(world.db), 1, None, 0, 20, "measured"))
+    assert outbox.waiting(world.db).entries == hours + 2
+    begun_s, world.up = world.now_s, True
+    world.step()
+    streams = []
+    while outbox.waiting(world.db).entries:
+        while world.link.sent:
+            topic, payload = world.link.sent[0]
+            if topic.endswith("/e"):
+                streams.append(envelope.unpack_batch(payload).stream)
+            world.deliver_up()
+        while world.down:
+            world.deliver_down()
+        world.now_s += 0.1
+        world.step()
+    assert world.now_s - begun_s < hours * 3600 / 10_000  # F6 wants ten times as fast as it came
+    assert streams == sorted(streams, key=STREAMS.index) and set(streams) == {"crit", "evt", "meta"}
+    world.clear_up()
+    mine, theirs = world.manifest_states()
+    assert len(mine) >= hours and {*mine, *theirs} == {"closed"}
+    world.close()
 
 
 def test_what_was_said_while_nothing_could_be_written_still_holds() -> None:
