@@ -64,10 +64,10 @@ def call_ended(db: Connection, told: Sequence[Told]) -> None:
     """The rows of calls."""
     corrections = clocks.corrections(db, told)
     searched = [found_by(one.event) for one in told]
-    rows = (
+    rows = [
         (*_call(one.event), one.origin.box_id, one.origin.received_utc, *corrected, *found)
         for one, corrected, found in zip(told, corrections, searched, strict=True)
-    )
+    ]
     columns = ("id", *CALL, "box_id", "received_utc", *clocks.COLUMNS, *FOUND_BY)
     _upsert(db, schema.calls, columns, rows, new=True)
     facets.note(db, ((one.origin.box_id, found[-1]) for one, found in zip(told, searched, strict=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ from msgspec.structs import replace
 
 from sync import ranges as spans
 from sync.entry_runs import read_run
-from sync.envelope import Batch, Entry, EnvelopeError, unpack_entry
+from sync.envelope import KIND_VERSION, Batch, Entry, EnvelopeError, read_event, unpack_entry
+from sync.events import EVENT_TYPES
 from sync.ranges import Ranges
 
 MAX_RANGES = 64  # runs of entries beyond a hole; a box sends at most a window of batches out of order
@@ -127,3 +129,25 @@ def _arrival(origin: Origin, batch: Batch, seq: int, body: bytes, h: str) -> Arr
     if entry.seq != seq:
         return replace(said, code="wrong_seq", detail=f"entry {seq} of its batch says it is {entry.seq}")
     return replace(said, key=(entry.eid, origin.box_id))
+
+
+def read(arrival: Arrival, kinds: Container[str]) -> bool:
+    """Read what an entry of one of `kinds` tells; False if of none, or not as agreed: to be set aside."""
+    entry = arrival.entry
+    if entry is None or arrival.code:
+        return False
+    if entry.kind not in kinds or entry.kind not in EVENT_TYPES or entry.kv != KIND_VERSION:
+        unknown(arrival)
+        return False
+    try:
+        arrival.event = read_event(entry)
+    except msgspec.DecodeError as error:
+        arrival.code, arrival.detail = "not_as_agreed", str(error)
+        return False
+    return True
+
+
+def unknown(arrival: Arrival) -> None:
+    """Set an entry aside of which nobody here knows what to do with its kind."""
+    kv = arrival.entry.kv if arrival.entry else KIND_VERSION
+    arrival.code, arrival.detail = "unknown_kind", f"kind {arrival.kind} version {kv} is not known here"

@@ -248,7 +248,7 @@ def _read_header(data: bytes) -> _Header:
 
     What consists of very many parts is asked for its version before room is made for all of them.
     """
-    if data.count(b",") > MANY_PARTS:
+    if len(data) > 2 * MANY_PARTS and data.count(b",") > MANY_PARTS:
         _read_version.decode(data)
     try:
         header = _read_batch.decode(data)

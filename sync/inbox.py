@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, RowMapping, select
 
-from sync import bulk
+from sync import arriving, bulk
 from sync.arriving import (
     Arrival,
     EntryKey,
@@ -181,9 +181,15 @@ class Inbox:
         Streams do not wait for each other, so entries of one kind meet in long runs.
         """
         fresh.sort(key=attrgetter("batch.stream"))
-        told = [arrival for arrival in fresh if self._tells(arrival)]
+        told = [
+            arrival for arrival in fresh if arrival.event is not None or arriving.read(arrival, self.apply)
+        ]
         for kind, run in groupby(told, key=attrgetter("kind")):
-            self._apply(db, kind, list(run))
+            if kind in self.apply:
+                self._apply(db, kind, list(run))
+            else:
+                for arrival in run:
+                    arriving.unknown(arrival)
         for arrival in fresh:
             if arrival.code:
                 self.quarantine(
@@ -196,22 +202,6 @@ class Inbox:
                     arrival.eid,
                     arrival.kind or None,
                 )
-
-    def _tells(self, arrival: Arrival) -> bool:
-        """Whether an entry tells something that is known here; else it is to be set aside."""
-        kind, entry = arrival.kind, arrival.entry
-        if arrival.code:
-            return False
-        if kind not in self.apply or kind not in EVENT_TYPES or (entry and entry.kv != KIND_VERSION):
-            arrival.code = "unknown_kind"
-            arrival.detail = f"kind {kind} version {entry.kv if entry else KIND_VERSION} is not known here"
-            return False
-        try:
-            arrival.event = read_event(entry) if entry else arrival.event
-        except msgspec.DecodeError as error:
-            arrival.code, arrival.detail = "not_as_agreed", str(error)
-            return False
-        return True
 
     def _apply(self, db: Connection, kind: str, run: list[Arrival]) -> None:
         """Apply a run of entries of one kind, by halves if it fails: only the culprit is set aside."""

@@ -47,7 +47,7 @@ class Wish:
 
 def facet_of(direction: str, outcome: str, duration_ms: int) -> int:
     """The facet of a call without audio or gap; those are bits to be added."""
-    return _way_and_end(direction, outcome) | _length_class(duration_ms) << _LENGTH_AT
+    return _way_and_end(direction, outcome) | bisect_right(LENGTHS_MS, duration_ms) << _LENGTH_AT
 
 
 def facets_for(wish: Wish) -> frozenset[int]:
