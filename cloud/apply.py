@@ -152,8 +152,8 @@ def audio_stored(db: Connection, origin: Origin, recording_id: str, sha256: str,
 def found_by(call: CallEnded) -> tuple[str | None, str | None, str | None, int]:
     """What a call is searched by: the columns FOUND_BY."""
     party = party_of(call.direction, call.caller_number, call.dialled)
-    last4, last8 = (party[-LAST4:], party[-LAST8:]) if party else (None, None)
-    return party, last4, last8, facet_of(call.direction, call.outcome, call.duration_ms)
+    facet = facet_of(call.direction, call.outcome, call.duration_ms)
+    return (party, party[-LAST4:], party[-LAST8:], facet) if party else (None, None, None, facet)
 
 
 def _stored(db: Connection, told: Sequence[Told]) -> dict[tuple[str, str, str], str]:
