@@ -124,7 +124,10 @@ def test_a_damaged_row_is_known_as_such(db: sqlite3.Connection, change: str) -> 
 def test_a_run_is_whole_when_each_of_its_rows_is(db: sqlite3.Connection, seq: int, column: str) -> None:
     put(db, 3)
     assert outbox.whole(outbox.next_run(db, outbox.epoch_of(db), "evt", 0))
-    db.execute(f"UPDATE outbox SET {column} = replace({column}, 'a', 'b') WHERE seq = ?", (seq,))
+    mine = f"SELECT CAST({column} AS TEXT) FROM outbox WHERE seq = ?"
+    kept = db.execute(mine, (seq,)).fetchone()[0]
+    changed = kept[:9] + ("1" if kept[9] == "0" else "0") + kept[10:]
+    db.execute(f"UPDATE outbox SET {column} = ? WHERE seq = ?", (changed, seq))
     assert not outbox.whole(outbox.next_run(db, outbox.epoch_of(db), "evt", 0))
 
 
