@@ -25,7 +25,17 @@ from sync.uploads import Pause, month_bytes, pause, pause_of, resume
 GB = 10**9
 SHOWN = 50  # of what was set aside; the command lists all of it
 LONGEST_REASON = 200
-WHATS = {set_aside.ENTRY: marked("Message"), set_aside.FILE: marked("Recording")}
+WHATS = {  # of sync.events.EVENT_TYPES, what an entry tells
+    "call_ended": marked("Call record"),
+    "recording_ready": marked("A recording was finished"),
+    "recording_lost": marked("A recording was lost"),
+    "clock_measured": marked("The clock was set"),
+    "communication_added": marked("A communication was noted"),
+    "communication_cleared": marked("A communication was cleared"),
+    "order_answered": marked("Answer to an order"),
+    "customer_saved": marked("A customer was saved"),
+    "entry_erased": marked("A message was erased by order"),
+}
 CODES = {  # why, by head office's word for it
     "unknown_kind": marked("Head office is of an older version and does not know this yet"),
     "not_as_agreed": marked("Not in the form that was agreed"),

@@ -16,9 +16,10 @@ from edge.services import web_settings
 from edge.store import set_aside
 from edge.store.rights import LEVEL_RIGHTS
 from edge.web.settings import UploadRules, UploadWindow
-from edge.web.uploads import SHOWN
+from edge.web.uploads import SHOWN, WHATS
 from sync import outbox
 from sync.db import write
+from sync.events import EVENT_TYPES
 from sync.uploads import note_month, pause_of
 from tests.edge.test_allowance import NOON, config_of
 from tests.edge.web.conftest import Answer, Branch, Browser
@@ -163,10 +164,14 @@ def test_what_was_set_aside_is_listed_with_its_reason(branch: Branch) -> None:
     page = chief.get("/settings/uploads").text
     assert "Nothing was set aside" not in page and page.count('value="again"') == 3
     assert all(f'value="{one}"' in page for one in ids)
-    assert "older version" in page
+    assert "older version" in page and page.count("<strong>Call record</strong>") == 2
     assert "<b>" not in page and "<i>odd" not in page and "&lt;b&gt;.flac" in page
     told = json.loads(chief.get("/api/settings/uploads").text)["uploads"]
     assert [one["id"] for one in told["set_aside"]] == ids and told["set_aside_count"] == 3
+
+
+def test_every_kind_of_entry_has_its_words() -> None:
+    assert set(WHATS) == set(EVENT_TYPES)
 
 
 def test_a_long_list_says_that_it_is_cut(branch: Branch) -> None:
