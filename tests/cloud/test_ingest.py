@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, delete, select
-from sqlalchemy.event import listen
+from sqlalchemy.event import listen, remove
 from sqlalchemy.exc import OperationalError
 
 from cloud.apply import APPLY, IN_THE_INBOX
@@ -207,6 +207,7 @@ def test_what_is_no_batch_is_refused_and_kept_once(office: Office) -> None:
     for _ in range(2):
         answer = office.say("e", b"junk")
         assert isinstance(answer, Refused)
+        assert answer.ref == hashlib.sha256(b"junk").hexdigest()
     assert [(row["code"], bytes(row["body"])) for row in office.rows("quarantine")] == [
         ("not_a_batch", b"junk")
     ]
@@ -248,10 +249,24 @@ def test_nothing_is_acknowledged_that_was_not_committed(office: Office) -> None:
         if statement.startswith("INSERT INTO inbox_streams"):
             raise OperationalError(statement, {}, Exception("database or disk is full"))
 
-    listen(office.engine, "before_cursor_execute", full)
-    with pytest.raises(OperationalError):
-        office.tell(call_ended())
-    assert office.rows("calls") == []
+    def away(_db: Connection) -> None:
+        raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
+
+    for moment, fails in (("before_cursor_execute", full), ("commit", away)):
+        listen(office.engine, moment, fails)
+        with pytest.raises(OperationalError):
+            office.tell(call_ended())
+        remove(office.engine, moment, fails)
+        assert office.rows("calls") == office.rows("inbox") == []
+    office.seq.clear()
+    theirs = call_ended()
+    office.register("branch-2")
+    office.tell(theirs, "branch-2")
+    office.tell(call_ended())
+    office.seq[BOX, "evt"] = (4, office.seq[BOX, "evt"][1])  # 2 to 4 are still to come
+    answer = office.tell(theirs)
+    assert isinstance(answer, Ack)
+    assert (answer.upto, answer.ranges, answer.nacks) == (1, ((5, 5),), ((5, "apply_failed"),))
 
 
 class Stumbling(Inbox):
@@ -337,6 +352,12 @@ def test_what_is_here_is_said_and_the_rest_is_taken(office: Office) -> None:
     after_a_hole = At(rid=rid, offset=4000, spans=((8000, len(AUDIO)),))
     assert office.file(parts[2]) == [after_a_hole]
     assert office.file(parts[0]) == [after_a_hole]  # a repeat
+    damaged = bytearray(pack_chunk(parts[1]))
+    damaged[-1] ^= 1
+    beyond = pack_chunk(Chunk(rid, 4000, bytes(len(AUDIO))))
+    for payload, said in ((bytes(damaged), []), (beyond, [after_a_hole])):
+        office.files.handle([(Topic(BOX, True, "up", "c"), payload)], LATER)
+        assert [unpack(answer) for _, answer in office.files.moved()] == said
     assert office.file(Fin(rid=rid)) == [replace_at(after_a_hole, asked=True)]  # not yet
     assert office.file(parts[1], parts[2]) == [At(rid=rid, offset=len(AUDIO))]  # one answer for both
     assert office.file(Fin(rid=rid)) == [Stored(rid=rid, sha256=SHA256)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,11 +17,18 @@ from sqlalchemy.exc import OperationalError
 
 from cloud.shards import LEASE_S, RENEWAL_LOCK, RENEWALS, Fenced, Leases, application_name, database_utc
 from cloud.store.database import open_engine, write
+from sync.chunks import Chunk
+from sync.ids import new_id
+from sync.messages import Fin, Grow, Hello, Open, pack
 from sync.moment import from_text, to_text
 from sync.topics import SHARDS
+from tests.cloud.test_ingest import AUDIO, EPOCH, SHA256, Office
 from tests.databases import new_sqlite
 from tests.fakes import wait_for
 from tests.postgres import PostgresServer
+from tests.sync.station import call_ended
+
+WRITTEN = ("calls", "inbox", "inbox_streams", "quarantine", "transfers", "recordings", "boxes")
 
 
 class DatabaseClock:
@@ -244,4 +251,32 @@ class Workers(RuleBasedStateMachine):
 Workers.TestCase.settings = settings(
     max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
-TestWorkers = Workers.TestCase
+
+
+class TestWorkers(Workers.TestCase):  # type: ignore[misc, valid-type]
+    """Any order of them, and what each door of ingest asks before it writes."""
+
+    def test_who_lost_a_shard_writes_nothing_for_it(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            engine = open_engine(new_sqlite(Path(folder) / "x.db"))
+            office, first = Office(engine, Path(folder)), Leases(engine, "1")
+            first.renew()
+            office.entries.leases = office.files.leases = first
+            rid = new_id()
+            office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), Chunk(rid, 0, AUDIO))
+            with write(engine) as db:
+                db.exec_driver_sql("UPDATE shard_leases SET worker = '2', term = term + 1")
+            before = [office.rows(table) for table in WRITTEN]
+            writes: list[Callable[[], object]] = [
+                lambda: office.tell(call_ended()),
+                lambda: office.say("e", b"junk"),
+                lambda: office.say("p", pack(Hello(nonce=EPOCH, epoch=EPOCH, heads={}))),
+                lambda: office.upload(new_id()),
+                lambda: office.file(Grow(rid=new_id())),
+                lambda: office.file(Fin(rid=rid)),
+            ]
+            for write_something in writes:
+                with pytest.raises(Fenced):
+                    write_something()
+                assert [office.rows(table) for table in WRITTEN] == before
+            engine.dispose()

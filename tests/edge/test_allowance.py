@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from sync.budget import Month
 from sync.db import write
 from sync.uploads import month_bytes, pause, pause_of, resume
 from tests.fakes import AtOnce
-from tests.sync.station import AT, BOX, Office, Station, until
+from tests.sync.station import AT, BOX, Office, Station, call_ended, until
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=ZONE)  # a Monday
@@ -123,6 +125,19 @@ def test_paused_audio_waits_and_call_records_go(station: Station, office: Office
         box.close()
 
 
+def test_call_records_are_counted_in_a_cap_and_never_held_back(station: Station, office: Office) -> None:
+    cap = 8_000.0
+    box = station.box(cap_at=lambda _: cap)
+    try:
+        box.put(*(replace(call_ended(), caller_name=os.urandom(2_000).hex()) for _ in range(100)))
+        took_s = until(lambda: box.owes == 0, box, office)
+        assert took_s < 0.5 * 200_000 / cap, "they did not wait for the cap"
+        assert not box.syncer._allowance.may(time.monotonic()), "audio makes up for them"
+        assert box.syncer._allowance.may(time.monotonic() + 400_000 / cap)
+    finally:
+        box.close()
+
+
 def test_a_used_up_month_stops_audio_and_no_call_record(station: Station, office: Office) -> None:
     box = station.box(month_bytes=50_000)
     try:
@@ -165,6 +180,7 @@ def test_newest_first_with_a_share_for_the_oldest(station: Station) -> None:
 
 def test_a_new_recording_does_not_wait_for_an_old_long_one(station: Station, office: Office) -> None:
     """A turn ends; what was left goes on later where it was."""
+    assert station.box_settings.turn_s == 10.0
     box = station.box(cap_at=lambda _: 400_000.0, oldest_share=0.0, turn_s=0.5)
     try:
         old = os.urandom(8_000_000)
@@ -173,5 +189,8 @@ def test_a_new_recording_does_not_wait_for_an_old_long_one(station: Station, off
         _, new = box.record(os.urandom(100_000))
         until(lambda: office.objects.size(new.sha256) is not None, box, office, within_s=30)
         assert office.objects.size(hashlib.sha256(old).hexdigest()) is None
+        box.syncer._allowance.bucket.limit(0.0, time.monotonic())
+        until(lambda: box.owes == 0, box, office)
+        assert box.syncer.files_published <= 1.05 * (len(old) + new.size_bytes)
     finally:
         box.close()

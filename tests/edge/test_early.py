@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import numpy as np
@@ -26,8 +26,9 @@ from edge.syncer.early import SEGMENT_S, EarlyAudio
 from sync import spans
 from sync.db import write
 from sync.ids import new_id
+from sync.messages import Sums, unpack
 from sync.moment import to_text
-from sync.transport import utc_now
+from sync.transport import Arrived, Link, utc_now
 from tests.sync.station import AT, BOX, Box, Office, Station, until
 
 RATE_HZ = 8000
@@ -97,14 +98,42 @@ def sent_bytes(box: Box) -> int:
     return box.syncer.files_published
 
 
-def test_a_long_call_is_sent_while_it_lasts(box: Box, office: Office) -> None:
+@dataclass(slots=True)
+class Hearing(Link):
+    """A link that notes the sums of segments that came."""
+
+    sums: list[Sums] = field(default_factory=list)
+
+    def step(self) -> list[Arrived]:
+        arrived = super(Hearing, self).step()
+        said = [unpack(one.payload) for one in arrived if one.topic.endswith("/f")]
+        self.sums += [one for one in said if isinstance(one, Sums)]
+        return arrived
+
+
+def flac_bytes(call: Call, seconds: float) -> int:
+    """The size of the FLAC file of the first seconds of a call."""
+    return encode_flac(call.part, call.folder / "x.flac", RATE_HZ, round(seconds * RATE_HZ)).size_bytes
+
+
+def test_a_long_call_is_sent_while_it_lasts(station: Station, box: Box) -> None:
+    office = station.office(link_of=Hearing)
+    assert isinstance(office.link, Hearing)
     call = Call(box)
-    call.goes_on(200)
+    call.goes_on(60 + MARGIN_S - 1)
+    until(lambda: box.syncer.entries.welcome and box.syncer._files_reach.link.up, box, office)
+    for _ in range(30):
+        box.step()
+        office.step()
+    assert early_bytes(office, call) == 0, "less than a segment of a minute is settled"
+    call.goes_on(126)
     until(lambda: early_bytes(office, call) > 150 * BYTES_A_SECOND, box, office)
     assert office.rows("recordings") == []
     call.goes_on(100)
     until(lambda: early_bytes(office, call) > 240 * BYTES_A_SECOND, box, office)
-    before_end = sent_bytes(box)
+    until(lambda: box.syncer.files.on_the_way == 0, box, office)
+    assert early_bytes(office, call) <= flac_bytes(call, 300 - MARGIN_S)
+    before_end, segments = sent_bytes(box), list(office.link.sums)
     flac = call.ends(less_s=2.0)
     until(lambda: box.owes == 0, box, office)
     (recording,) = office.rows("recordings")
@@ -112,6 +141,12 @@ def test_a_long_call_is_sent_while_it_lasts(box: Box, office: Office) -> None:
     assert office.audio(str(recording["object_key"])) == flac
     assert sent_bytes(box) <= 1.02 * len(flac)
     assert sent_bytes(box) - before_end < 0.4 * len(flac)  # most of it was there when the call ended
+    assert segments
+    for one in segments:
+        pieces = [flac[at : min(at + one.step, one.end)] for at in range(one.start, one.end, one.step)]
+        assert one.sums == tuple(hashlib.sha256(piece).hexdigest() for piece in pieces)
+        assert one.end - one.start >= 59 * BYTES_A_SECOND
+    office.close()
 
 
 def test_the_last_seconds_never_leave_before_the_call_is_over(box: Box, office: Office) -> None:
@@ -189,7 +224,7 @@ def test_what_came_of_a_call_that_never_ended_goes_after_days(box: Box, office: 
     call.goes_on(90)
     until(lambda: early_bytes(office, call) > 0, box, office)
     files = office.ingest._files
-    later = to_text(utc_now() + timedelta(days=2))
+    later = to_text(utc_now() + timedelta(days=2.9))
     files.handle([], later)
     assert early_bytes(office, call) > 0
     files.handle([], to_text(utc_now() + timedelta(days=4)))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -103,9 +107,10 @@ def test_audio_is_deleted_there_and_here_and_the_chain_still_verifies(
     assert [row["id"] for row in office.rows("calls")] == [CALL]
 
 
-def test_what_the_branch_holds_is_not_deleted(box: Box, office: Office, branch: SealedBox) -> None:
+@pytest.mark.parametrize("ordered", [False, True], ids=["by the branch", "by head office"])
+def test_what_is_on_hold_is_not_deleted(box: Box, office: Office, branch: SealedBox, ordered: bool) -> None:
     with sqlite_db.write(branch.db):
-        place_hold(branch.db, CALL, "court", "lin", to_text(utc_now()))
+        place_hold(branch.db, CALL, "court", "lin", to_text(utc_now()), ordered=ordered)
     row = answered(office, order(office, DELETE), box)
     assert (row["state"], row["code"]) == ("refused", "on_hold")
     assert [file.name for file in branch.audio.iterdir()] == [f"{RECORDING}.flac"]
@@ -178,6 +183,61 @@ def test_a_kill_between_any_two_steps_ends_the_same(tmp_path: Path) -> None:
         branch.close()
         point += 4
     assert point > 20
+
+
+CARRY_OUT = f"""
+import sys
+from pathlib import Path
+from edge.store.schema import open_store
+from edge.syncer.deeds import carry_out
+assert carry_out(open_store(Path(sys.argv[1])), Path(sys.argv[2]), "{AT}") == 1
+"""
+CALL_LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += 0")
+
+
+class TestWhatGoesFirst:
+    """Rows, then files, durably, then the receipt."""
+
+    @pytest.fixture
+    def ordered(self, tmp_path: Path) -> Iterator[SealedBox]:
+        branch = SealedBox(tmp_path)
+        branch.call(CALL)
+        branch.recording(RECORDING, CALL)
+        take_deletion(branch)
+        yield branch
+        branch.close()
+
+    @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+    def test_as_the_kernel_saw_it(self, ordered: SealedBox, tmp_path: Path) -> None:
+        log, root = tmp_path / "calls", Path(__file__).parents[2]
+        watch = ["strace", "-f", "-y", "--seccomp-bpf", "-e", "trace=fsync,fdatasync,unlink", "-o", str(log)]
+        words = [*watch, sys.executable, "-c", CARRY_OUT, str(ordered.database), str(ordered.audio)]
+        subprocess.run(words, cwd=root, check=True, capture_output=True)
+        names = {
+            ("fdatasync", f"<{ordered.database}-wal>"): "rows",
+            ("unlink", f'"{ordered.audio / RECORDING}.flac"'): "file",
+            ("fsync", f"<{ordered.audio}>"): "folder",
+        }
+        calls = [match.groups() for line in log.read_text().splitlines() if (match := CALL_LINE.match(line))]
+        done = [
+            what
+            for call, about in calls
+            for (name, one), what in names.items()
+            if name == call and one in about
+        ]
+        assert done[:3] == ["rows", "file", "folder"] and set(done[3:]) == {"rows"}
+        assert sum(b'"deletion"' in link.header for link in links_of(ordered.db, RECORDING)) == 1
+
+    def test_no_receipt_is_written_while_the_file_is_there(self, ordered: SealedBox) -> None:
+        there: list[bool] = []
+
+        def note(statement: str) -> None:
+            if statement.startswith("INSERT INTO outbox ") and "order_answered" in statement:
+                there.append(any(ordered.audio.iterdir()))
+
+        ordered.db.set_trace_callback(note)
+        carry_out(ordered.db, ordered.audio, AT)
+        assert there == [False]
 
 
 def take_deletion(branch: SealedBox) -> None:

@@ -14,9 +14,9 @@ from cloud.store import allowed, presences, troubles
 from cloud.store.allowed import EVERY_BOX, Quota
 from cloud.store.database import read, write
 from sync import db as sqlite_db
-from sync import outbox
+from sync import outbox, topics
 from sync.moment import from_text, to_text
-from sync.presence import Seen
+from sync.presence import Death, Seen, pack
 from sync.transport import utc_now
 from tests.sync.station import BOX, Box, Office, Station, Steps, call_ended, until
 
@@ -52,6 +52,26 @@ def test_a_box_that_comes_and_goes_is_seen(box: Box, office: Office) -> None:
     assert '"heads":{"crit":0,"evt":0' in str(row["born"])
     box.syncer.close()  # says goodbye
     until(lambda: not is_online(office), office)
+
+
+def test_a_birth_is_retained_and_only_the_death_of_its_own_connection_counts(
+    station: Station, box: Box, office: Office
+) -> None:
+    until(lambda: is_online(office), box, office)
+    office.cut()
+    with write(office.engine) as db:
+        db.exec_driver_sql("DELETE FROM presence")
+    until(lambda: is_online(office), office)  # the box says nothing now
+    link = box.syncer._entries_reach.link
+    topic = topics.build(BOX, "up", "b")
+    nonce = box.syncer.presence._nonce
+    assert [row["nonce"] for row in office.rows("presence")] == [nonce]
+    link.publish(topic, pack(Death(nonce="0" * 16)))
+    box.put(call_ended())
+    until(lambda: box.owes == 0, box, office)  # came after it
+    assert is_online(office)
+    link.publish(topic, pack(Death(nonce=nonce)))
+    until(lambda: not is_online(office), box, office)
 
 
 def test_the_will_speaks_for_a_box_that_lost_its_power(station: Station, box: Box, office: Office) -> None:

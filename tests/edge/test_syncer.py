@@ -6,10 +6,13 @@ import hashlib
 import os
 import resource
 import time
-from dataclasses import replace
+from collections.abc import Container
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cloud import pki
@@ -17,9 +20,11 @@ from cloud.store import boxes
 from cloud.store.database import write
 from edge.syncer.files import LANES
 from sync import db as sqlite_db
-from sync import outbox
+from sync import outbox, topics
 from sync.db import data_version
-from tests.sync.station import BOX, Box, Later, Office, Station, call_ended, days, free_port, until
+from sync.messages import Ack, AnyMessage, At, pack, unpack
+from sync.transport import Link
+from tests.sync.station import AT, BOX, Box, Later, Office, Station, call_ended, days, free_port, until
 
 DAY = timedelta(days=1)
 
@@ -47,21 +52,78 @@ def test_what_is_ready_is_stored_without_waiting_to_be_asked_again(box: Box, off
     assert until(lambda: box.owes == 0, box, office) < 4.0  # a box asks again after 5 s or more
 
 
+@dataclass(slots=True)
+class Forgetful(Link):
+    """A link that loses some of the words that are not certain."""
+
+    loses: Container[int] = ()
+    words: list[tuple[bool, AnyMessage]] = field(default_factory=list)  # about files
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, at_once: bool = True, certain: bool = True
+    ) -> None:
+        if ".b/" in topic:
+            self.words.append((certain, unpack(payload)))
+        if certain or len(self.words) not in self.loses:
+            super(Forgetful, self).publish(topic, payload, retain=retain, at_once=at_once, certain=certain)
+
+
+def test_words_about_chunks_go_at_qos_0_and_may_be_lost(station: Station, box: Box) -> None:
+    office = station.office(link_of=partial(Forgetful, loses={3}))
+    assert isinstance(office.link, Forgetful)
+    try:
+        _, ready = box.record(os.urandom(300_000))
+        until(lambda: box.owes == 0, box, office)
+        words = office.link.words
+        assert sum(not certain for certain, _ in words) > 2
+        for certain, word in words:
+            assert certain is not (isinstance(word, At) and not word.asked), word
+        assert office.objects.size(ready.sha256) == ready.size_bytes
+        assert box.syncer.files_published <= 1.1 * ready.size_bytes
+    finally:
+        office.close()
+
+
+def test_call_records_do_not_wait_for_audio(station: Station, box: Box) -> None:
+    office = station.office(link_of=partial(Forgetful, loses=range(1_000_000)))
+    try:
+        box.record(os.urandom(1_000_000))  # goes nowhere: nobody says that its chunks came
+        until(lambda: box.syncer.files.on_the_way > 0, box, office)
+        for call in [call_ended() for _ in range(3)]:
+            box.put(call)
+            until(lambda call=call: call.call_id in {row["id"] for row in office.rows("calls")}, box, office)
+            assert box.syncer.files.on_the_way > 0
+        assert outbox.waiting(box.db).files == 1
+    finally:
+        office.close()
+
+
+def test_an_ack_that_cannot_be_true_ticks_nothing_off(box: Box, office: Office) -> None:
+    until(lambda: box.syncer.entries.welcome, box, office)
+    box.put(*(call_ended() for _ in range(3)))
+    box.step()  # sent; and from now on head office says only this
+    epoch, sender = outbox.epoch_of(box.db), box.syncer.entries._sender
+    true = Ack(epoch=epoch, stream="evt", upto=1, credit=8, hq_utc=AT)
+    for false in (
+        msgspec.structs.replace(true, epoch="f" * 16),
+        msgspec.structs.replace(true, upto=4),
+        msgspec.structs.replace(true, ranges=((3, 4),)),
+        msgspec.structs.replace(true, nacks=((4, "x"),)),
+        msgspec.structs.replace(true, stream="meta"),
+    ):
+        ignored = sender.ignored
+        office.link.publish(topics.build(BOX, "dn", "a"), pack(false))
+        until(lambda ignored=ignored: sender.ignored > ignored, box)
+        assert box.owes == 3
+    office.link.publish(topics.build(BOX, "dn", "a"), pack(true))
+    until(lambda: box.owes == 2, box)
+
+
 def test_an_empty_recording_and_one_of_one_byte_arrive(box: Box, office: Office) -> None:
     for audio in (b"", b"\x00"):
         _, ready = box.record(audio)
         until(lambda: box.owes == 0, box, office)
         assert office.audio(ready.sha256) == audio
-
-
-def test_call_records_do_not_wait_for_audio(box: Box, office: Office) -> None:
-    box.record(os.urandom(30_000_000))
-    until(lambda: len(office.rows("transfers")) == 1, box, office)
-    call = call_ended()
-    box.put(call)
-    until(lambda: call.call_id in {row["id"] for row in office.rows("calls")}, box, office)
-    assert outbox.waiting(box.db).files == 1
-    until(lambda: box.owes == 0, box, office)
 
 
 def test_the_next_recording_begins_when_one_is_sent_and_at_most_four_are_under_way(
@@ -281,6 +343,8 @@ def test_a_recording_that_changed_on_disk_is_refused_after_three_tries(box: Box,
         "wrong_hash",
     )
     assert [row["state"] for row in office.rows("recordings")] == ["announced"]
+    assert [(row["state"], row["failures"]) for row in office.rows("transfers")] == [("refused", 3)]
+    assert (box.settings.recordings_dir / f"{ready.recording_id}.flac").exists()
     assert "wrong_hash" in box.troubles("upload")[0]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,21 @@ def test_refused(case: str) -> None:
         unpack_batch(payload)
     assert raised.value.code == error.code
     assert len(str(raised.value)) < 300
+
+
+def test_more_than_400_000_bytes_are_never_inflated() -> None:
+    with pytest.raises(NotABatch, match="truncated"):
+        unpack_batch(zlib.compress(b" " * 399_000))  # is looked at
+    bomb = zlib.compress(b" " * 50_000_000)
+    tracemalloc.start()
+    try:
+        for payload in (zlib.compress(b" " * 400_001), bomb):
+            with pytest.raises(TooLarge):
+                unpack_batch(payload)
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 2_000_000
 
 
 @given(st.binary(max_size=300), st.booleans())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -195,6 +195,10 @@ def test_an_order_of_a_later_version_is_refused() -> None:
 def test_a_receipt_is_signed_over_all_it_says() -> None:
     receipt = signed_receipt(RECEIPT, DeviceKey.new())
     assert receipt_holds(receipt)
+    for field in fields(receipt):
+        was = getattr(receipt, field.name)
+        other = {str: "x", int: 7, dict: {"missed": 1}, tuple: ()}[type(was)]
+        assert other != was and not receipt_holds(replace(receipt, **{field.name: other})), field.name
     changed = [
         replace(receipt, outcome="refused"),
         replace(receipt, gone=()),

@@ -88,6 +88,12 @@ def test_what_is_rolled_back_leaves_no_number_behind(db: sqlite3.Connection) -> 
     put(db)
     assert run(db) == [1, 2, 3]
     assert outbox.waiting(db) == Waiting(3, 0, 0, AT)
+    with write(db):
+        assert outbox.put(db, lost(), AT) == 1, "another stream counts for itself"
+        outbox.mark_acked(db, outbox.epoch_of(db), "evt", 3)
+        outbox.start_epoch(db)
+    put(db)
+    assert run(db) == [1], "and each epoch from 1"
 
 
 def test_entries_are_chained_from_the_first(db: sqlite3.Connection) -> None:
@@ -146,7 +152,12 @@ def test_a_run_ends_at_a_hole_at_100_entries_and_at_64_kb(db: sqlite3.Connection
     put(db, 250)
     rows = outbox.next_run(db, outbox.epoch_of(db), "evt", 0)
     sizes = [len(row.body) for row in rows]
-    assert len(rows) < 100 and sum(sizes) <= MAX_BATCH_BYTES < sum(sizes) + max(sizes)
+    assert len(rows) < 100 and sum(sizes) <= 64_000 < sum(sizes) + max(sizes)
+    with write(db):
+        outbox.put(db, CallEnded(new_id(), 1, "x" * 64_000, "in", "missed", AT, AT, 0), AT)
+    put(db)
+    assert run(db, 249) == [250], "it does not fit beside another"
+    assert run(db, 250) == [251], "and goes alone"
 
 
 def test_a_large_entry_travels_alone(db: sqlite3.Connection) -> None:

@@ -116,7 +116,7 @@ def test_streams_are_read_in_the_order_of_their_urgency() -> None:
     while isinstance(read := sender.next(0.0), Read):
         order.append(read.stream)
         sender.nothing(read)
-    assert order == list(STREAMS)
+    assert order == list(STREAMS) == ["crit", "evt", "meta", "log"]
     sender.woken()
     assert sender.next(0.0) == Read("crit", 0, None)
 
@@ -158,15 +158,35 @@ def test_boxes_that_send_together_share_the_credit(credit: int, boxes: int, want
     assert share(credit, boxes) == wanted
 
 
+def in_flight(sender: Sender, after: int = 0) -> int:
+    """How many batches of one entry it sends before it waits."""
+    sent = 0
+    while isinstance(sender.next(0.0), Read):
+        sent += 1
+        send(sender, after + sent)
+    return sent
+
+
 @pytest.mark.parametrize("credit", [1, 3, 100])
 def test_credit_narrows_the_window_but_never_widens_it(credit: int) -> None:
     sender = greeted(crit=10_000)
     sender.credit = credit
-    sent = 0
-    while isinstance(sender.next(0.0), Read):
-        sent += 1
-        send(sender, sent)
-    assert sent == min(credit, WINDOW)
+    assert in_flight(sender) == min(credit, 8)
+
+
+@pytest.mark.parametrize(("took_s", "credit", "wanted"), [(1.0, 100, 32), (1.1, 100, 8), (1.0, 20, 20)])
+def test_eight_batches_are_in_flight_and_more_where_acks_come_soon(
+    took_s: float, credit: int, wanted: int
+) -> None:
+    sender = greeted(crit=10_000)
+    sender.credit = 100
+    assert in_flight(sender) == 8
+    upto = 8
+    for _ in range(4):
+        sender.acked(ack(upto, stream="crit", credit=credit), took_s)
+        reached = in_flight(sender, upto)
+        upto += reached
+    assert reached == wanted
 
 
 def test_no_credit_means_asking_until_there_is_some() -> None:
@@ -192,6 +212,12 @@ def test_without_an_answer_everything_goes_again_from_what_is_owed() -> None:
     drain(sender, 2.3)
     assert sender.next(6.6) is None
     assert sender.next(6.8) == Read("crit", 0, None)  # twice as patient
+    slow = greeted(crit=100)
+    slow.rtt_s = 100.0
+    send(slow, 100)
+    drain(slow)
+    assert slow.next(59.9) is None
+    assert slow.next(60.1) == Read("crit", 0, None)
 
 
 def test_after_three_silences_it_asks_where_it_stands() -> None:
@@ -294,7 +320,7 @@ def test_what_was_in_flight_is_forgotten_with_the_connection() -> None:
 
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
 def test_reconnects_are_spread_over_at_most_a_minute(attempt: int, chance: float) -> None:
-    assert 0 <= reconnect_s(attempt, chance) <= min(60, 2.0 ** min(attempt, 6))
+    assert reconnect_s(attempt, chance) == chance * min(60, 2 ** min(attempt, 6))
     assert reconnect_s(attempt, chance, 4.0) == min(reconnect_s(attempt, chance), 4.0 * chance)
 
 

@@ -34,6 +34,7 @@ def test_the_error_covers_what_is_not_known(offset_ms: int, there_ms: int, back_
     answered = NOW + timedelta(milliseconds=there_ms + back_ms)
     found = measured(asked, answered, hq)
     assert abs(found.ms - offset_ms) <= found.error_ms + 1
+    assert found.error_ms <= max(1, (there_ms + back_ms + 1) // 2)
 
 
 @pytest.mark.parametrize(

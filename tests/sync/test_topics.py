@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +53,14 @@ def test_written_and_read(text: str) -> None:
 def test_refused(text: str) -> None:
     with pytest.raises(TopicError):
         parse(text)
+
+
+def test_a_topic_has_the_shard_of_its_box_and_no_other() -> None:
+    first_six_bits = int(hashlib.sha256(b"branch-2").hexdigest()[:2], 16) // 4
+    assert parse(f"x/1/{first_six_bits}/branch-2/up/e").box_id == "branch-2"
+    for shard in set(range(64)) - {first_six_bits}:
+        with pytest.raises(TopicError, match="belongs to shard"):
+            parse(f"x/1/{shard}/branch-2/up/e")
 
 
 @given(BOX_IDS, st.booleans(), st.sampled_from([("up", "e"), ("up", "c"), ("dn", "a")]))

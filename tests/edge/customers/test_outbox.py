@@ -11,6 +11,7 @@ import pytest
 
 from edge.store import communications, customers, imports
 from edge.store.popup_settings import NumberRules, number_rules, save_number_rules
+from edge.web.app import build_app
 from sync.events import CommunicationAdded
 from sync.particulars import Contact
 from tests.edge.customers.conftest import BY, Shop
@@ -130,6 +131,11 @@ def test_customers_from_before_are_told_once(shop: Shop) -> None:
     shop.db.execute("UPDATE customers SET told_revision = 0")  # as they are after the upgrade
     counts = [customers.tell_untold(shop.db, shop.now, 2) for _ in range(3)]
     assert counts == [2, 1, 0] and {one["name"] for one in saves(shop)} == {"客户0", "客户1", "客户2"}
+    shop.db.execute("DELETE FROM outbox")
+    shop.db.execute("UPDATE customers SET told_revision = 0")
+    for _ in range(2):  # the page starts
+        build_app(shop.branch.settings, shop.branch.clock)
+        assert len(saves(shop)) == 3
 
 
 def test_what_an_undone_sheet_had_added_is_told_as_deleted(shop: Shop) -> None:
