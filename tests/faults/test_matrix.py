@@ -22,4 +22,4 @@ def test_no_row_is_missing() -> None:
 def test_each_test_named_exists(row: str) -> None:
     assert ROWS[row]
     for file, name in ROWS[row]:
-        assert re.search(rf"^(def {name}\(|{name} = )", (ROOT / file).read_text(), re.MULTILINE), name
+        assert re.search(rf"^((def|class) {name}\(|{name} = )", (ROOT / file).read_text(), re.MULTILINE), name
