@@ -51,6 +51,9 @@ COLLECT_AFTER = 50_000  # objects that were made and not given back
 PARTS_EVERY_S = 3600.0
 WAIT_S = 0.2  # how soon a stop is noticed when nothing arrives
 SEALERS = 2  # threads that do so
+ANSWER_BYTES = 1_000_000  # of audio are answered at once: half of what may be on the way
+CHUNKS = "/up/c"  # how their topics end
+ANSWER_S = 0.004  # or what has come within this: each word costs all three of us more than it says
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +93,8 @@ class Ingest:
         self._entries = entries
         self._files = files
         self._deferred = Deferred()
+        self._chunks: list[Arrived] = []  # taken, and not yet answered or acknowledged to the broker
+        self._answer_by_s = 0.0
         self._told = "not reached yet"
 
     @property
@@ -100,7 +105,9 @@ class Ingest:
     @property
     def wait_s(self) -> float:
         """How long nothing but a message can make anything happen."""
-        return 0.0 if self._deferred and self.ready else WAIT_S
+        if self._deferred and self.ready:
+            return 0.0
+        return ANSWER_S if self._chunks else WAIT_S
 
     def step(self, now_s: float, now: datetime) -> None:
         """Take what has arrived and answer it."""
@@ -111,13 +118,27 @@ class Ingest:
             self._reach.well()
         self._tell(self._reach.failure or ("reached" if link.up else self._told))
         self._answer(lambda: self._handle(arrived, to_text(now)) + self._ordered(now_s, to_text(now)))
-        self._answer(self._files.moved, certain=False)
-        for message in arrived:
-            link.done(message)
+        self._acknowledge(arrived, now_s)
         link.flush()
         if self._deferred and link.up:  # by now the batches are acknowledged
             self._answer(lambda: self._entries.handle(self._deferred.take(), to_text(now)))
             link.flush()
+
+    def _acknowledge(self, arrived: list[Arrived], now_s: float) -> None:
+        """Tell the broker what was taken, and the boxes how far files are; of chunks, a few at a time."""
+        if not self._reach.link.up:
+            self._chunks.clear()  # no longer the connection they came by
+            return
+        if not self._chunks:
+            self._answer_by_s = now_s + ANSWER_S
+        self._chunks += arrived
+        few = sum(len(one.payload) for one in self._chunks) < ANSWER_BYTES
+        if few and now_s < self._answer_by_s and all(one.topic.endswith(CHUNKS) for one in arrived):
+            return
+        self._answer(self._files.moved, certain=False)
+        for message in self._chunks:
+            self._reach.link.done(message)
+        self._chunks.clear()
 
     def _answer(self, work: Callable[[], list[Outgoing]], *, certain: bool = True) -> None:
         """Do it, and send what there is to answer."""

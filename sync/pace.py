@@ -27,6 +27,7 @@ class Pace:
     least: int  # bytes of the smallest chunk
     most: int  # and of the largest
     window: float = 0.0  # bytes that may be on the way
+    on_the_way: int = 0  # of all files, as their senders say
     rtt_s: float = 0.1
     _recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))  # round trips
     _rates: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -44,9 +45,10 @@ class Pace:
         """Bytes of one chunk now."""
         return int(max(self.least, min(self.most, self.window / CHUNKS)))
 
-    def room(self, on_the_way: int) -> bool:
+    def room(self) -> bool:
         """Whether another chunk may go; two always may, or nothing would be on the way while one is taken."""
-        return on_the_way + self.chunk <= max(self.window, 2 * self.chunk)
+        chunk = self.chunk
+        return self.on_the_way + chunk <= max(self.window, 2 * chunk)
 
     def restart(self) -> None:
         """Nothing is known of the line any more: begin small."""

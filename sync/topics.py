@@ -15,8 +15,10 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 SHARDS = 64
+KNOWN = 4096  # topics remembered: the same few come with every message
 BULK_SUFFIX = ".b"
 HEAD_OFFICE = "head-office"  # common name of ingest's certificate; no box may have it
 MOST_WORKERS = (
@@ -71,11 +73,13 @@ def worker_name(number: int) -> str:
     return HEAD_OFFICE if number == 1 else f"{HEAD_OFFICE}.{number}"
 
 
+@lru_cache(KNOWN)
 def shard_of(box_id: str) -> int:
     """The shard of a box, 0-63: the first six bits of SHA-256 over its id."""
     return hashlib.sha256(box_id.encode()).digest()[0] >> 2
 
 
+@lru_cache(KNOWN)
 def build(box_id: str, way: str, channel: str, *, bulk: bool = False) -> str:
     """The topic of one channel of a box."""
     known = UP if way == "up" else DOWN
@@ -85,6 +89,7 @@ def build(box_id: str, way: str, channel: str, *, bulk: bool = False) -> str:
     return f"x/1/{shard_of(box_id)}/{name}/{way}/{channel}"
 
 
+@lru_cache(KNOWN)
 def parse(topic: str) -> Topic:
     """Take a topic apart; TopicError if it is none of ours."""
     match = _TOPIC.fullmatch(topic)

@@ -63,7 +63,7 @@ class FileSender:
     unanswered: int = 0
     others: bool = False  # another file waits for its turn
     pace: Pace = field(default_factory=lambda: Pace(MIN_CHUNK, MAX_CHUNK))  # of the connection
-    elsewhere: int = 0  # bytes of other files on the way
+    on_the_way: int = 0  # bytes sent and not yet acknowledged
     _online: bool = False
     _fresh: bool = True
     _agreed: bool = False  # the receiver has said what it has since we (re)opened
@@ -74,11 +74,6 @@ class FileSender:
     _doubt: bool = False  # the receiver wants the sums of the whole file
     _heard_s: float = 0.0  # when the receiver last moved on, or we last asked
     _asked: bool = False
-
-    @property
-    def on_the_way(self) -> int:
-        """Bytes sent and not yet acknowledged."""
-        return sum(end - start for start, end, _ in self._flights)
 
     @property
     def closing(self) -> bool:
@@ -113,7 +108,7 @@ class FileSender:
     def drop(self) -> None:
         """Leave the current file: it cannot be read now."""
         self.rid = ""
-        self._flights.clear()
+        self._land()
 
     def opened(self, now_s: float) -> None:
         """Open, or grow, was sent."""
@@ -126,6 +121,7 @@ class FileSender:
         if isinstance(action, SendChunk):
             self._cursor = action.offset + action.length
             self._flights.append((action.offset, self._cursor, now_s))
+            self._count(action.length)
         else:
             self._said, self._doubt = action, False
 
@@ -186,7 +182,7 @@ class FileSender:
             return self._closing()
         if self.others:
             return self._leave()
-        if not self.pace.room(self.on_the_way + self.elsewhere):
+        if not self.pace.room():
             return None
         return SendChunk(hole[0], min(self.pace.chunk, hole[1] - hole[0]))
 
@@ -209,7 +205,7 @@ class FileSender:
 
     def _turn_is_over(self) -> None:
         self.rid = ""
-        self._flights.clear()  # `stored` may come before the word about the last chunks
+        self._land()  # `stored` may come before the word about the last chunks
         self._fresh = True
 
     def _can_be(self, there: Spans) -> bool:
@@ -218,21 +214,27 @@ class FileSender:
     def _start_over(self, at: At) -> None:
         self._agreed, self._said, self._doubt = True, None, at.doubt
         self._cursor = self.span[0]
-        self._flights.clear()
+        self._land()
 
     def _came_through(self, now_s: float) -> None:
         """Chunks arrive in order: one that is there proves that those before it came or are lost."""
-        done = [
-            number
-            for number, (start, end, _) in enumerate(self._flights)
-            if spans.holds(self._there, start, end)
-        ]
-        if done:
-            _, _, sent_s = self._flights[done[-1]]
-            came = sum(self._flights[number][1] - self._flights[number][0] for number in done)
-            self.pace.acked(came, now_s - sent_s, now_s)
-            self._flights = self._flights[done[-1] + 1 :]
+        came, last_s, landed = 0, 0.0, 0
+        for number, (start, end, sent_s) in enumerate(self._flights, 1):
+            if spans.holds(self._there, start, end):
+                came, last_s, landed = came + end - start, sent_s, number
+        if landed:
+            self.pace.acked(came, now_s - last_s, now_s)
+            self._land(landed)
         self.unanswered = 0
+
+    def _land(self, number: int | None = None) -> None:
+        """The first so many chunks, or all, are no longer on the way."""
+        self._count(-sum(end - start for start, end, _ in self._flights[:number]))
+        del self._flights[:number]
+
+    def _count(self, bytes_: int) -> None:
+        self.on_the_way += bytes_
+        self.pace.on_the_way += bytes_
 
     def _owed(self) -> bool:
         return not self._agreed or self._said is not None or bool(self._flights)
@@ -245,4 +247,4 @@ class FileSender:
         self._agreed = self._asked = self._doubt = False
         self._said = None
         self._there, self._cursor = (), 0
-        self._flights.clear()
+        self._land()

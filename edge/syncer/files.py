@@ -8,7 +8,6 @@ reads back a file that was sent, and makes it durable, the next one is on its wa
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -90,7 +89,7 @@ class FilesEnd:
     @property
     def on_the_way(self) -> int:
         """Bytes of audio sent and not yet acknowledged."""
-        return sum(lane.sender.on_the_way for lane in self._lanes)
+        return self._pace.on_the_way
 
     def woken(self) -> None:
         """There may be new files."""
@@ -168,12 +167,11 @@ class FilesEnd:
         if not lane.sender.rid and any(other.sends for other in self._lanes):
             return None
         self._give_others_a_turn(lane, now_s)
-        lane.sender.elsewhere = self.on_the_way - lane.sender.on_the_way
         return lane.sender.next(now_s)
 
     def _send(self, lane: Lane, action: SendOpen | SendChunk | SendSums | SendFin, now_s: float) -> None:
         if isinstance(action, SendChunk):
-            action = replace(action, length=min(action.length, self._allowance.largest(action.length)))
+            action = SendChunk(action.offset, self._allowance.largest(action.length))
         payload = lane.payload(action)
         if isinstance(payload, bytes):
             self._publish("c", payload, now_s)

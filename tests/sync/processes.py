@@ -117,7 +117,7 @@ def offices(station: Station, link_of: Callable[[LinkSettings], Link]) -> None:
     office = station.office(registered=False, link_of=link_of)
     while True:
         office.step()
-        wait([office.link], 0.2)
+        wait([office.link], office.ingest.wait_s)
 
 
 if __name__ == "__main__":

@@ -34,13 +34,15 @@ def run(line: Line, seconds: float, jitter_s: float = 0.0) -> tuple[float, list[
     waits: list[float] = []
     turn = 0
     while now_s < seconds:
-        while pace.room(sum(size for _, _, size in flights)):
+        while pace.room():
             turn += 1
             assert pace.chunk == min(256 * 1024, max(8 * 1024, int(pace.window / 4)))
             back_s = line.send(pace.chunk, now_s) + (turn % 3) * jitter_s
             flights.append((now_s, max(back_s, flights[-1][1] if flights else 0.0), pace.chunk))
-        assert sum(size for _, _, size in flights) <= 2 << 20
+            pace.on_the_way += pace.chunk
+        assert pace.on_the_way <= 2 << 20
         sent_s, now_s, size = flights.popleft()
+        pace.on_the_way -= size
         pace.acked(size, now_s - sent_s, now_s)
         if now_s > seconds / 2:
             waits.append(line.wait_s(now_s))

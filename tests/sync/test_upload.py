@@ -67,10 +67,13 @@ def test_no_more_is_on_the_way_than_the_window() -> None:
 
 def test_what_is_on_the_way_of_other_files_counts() -> None:
     """All files of a box share one line, so they share its window."""
-    sender = opened(10_000 * KB)
-    sender.elsewhere = int(sender.pace.window)
+    sender, other = opened(10_000 * KB), opened(10_000 * KB)
+    sender.pace = other.pace
+    assert send_all(other, 0.1)
+    assert sender.pace.on_the_way == other.on_the_way > 0
     assert sender.next(0.1) is None
-    sender.elsewhere = 0
+    other.finished(Stored(rid=RID, sha256=HASH))
+    assert sender.pace.on_the_way == other.on_the_way == 0
     assert isinstance(sender.next(0.1), SendChunk)
 
 
