@@ -56,6 +56,14 @@ def upsert(
     return _execute(db, "INSERT", table.name, columns, rows, merge)
 
 
+def keep(db: Connection, table: Table, columns: Columns, rows: Rows) -> None:
+    """Insert rows unless their keys are there already; meant for few rows on PostgreSQL."""
+    verb, end = (
+        ("INSERT OR IGNORE", "") if db.dialect.name == "sqlite" else ("INSERT", " ON CONFLICT DO NOTHING")
+    )
+    _execute(db, verb, table.name, columns, rows, end)
+
+
 def select_in(
     db: Connection, table: Table, columns: Columns, column: str, values: Sequence[str]
 ) -> list[tuple[Any, ...]]:

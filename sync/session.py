@@ -157,6 +157,11 @@ class Sender:
         self._cursor[read.stream] = last
         self._top[read.stream] = max(last, self._top.get(read.stream, 0))
 
+    @property
+    def wrapping(self) -> bool:
+        """Whether any entry is to go wrapped."""
+        return bool(self._opaque)
+
     def wraps(self, stream: str, seq: int) -> bool:
         """Whether an entry is to go wrapped as `opaque`, because head office could not read it."""
         return (stream, seq) in self._opaque

@@ -41,7 +41,9 @@ class NumberWish:
 def party_of(direction: str, caller_number: str | None, dialled: str | None) -> str | None:
     """The digits of the other side as the line sent them; None when it sent none."""
     first, second = (dialled, caller_number) if direction == "out" else (caller_number, dialled)
-    return (first and digits_of(first)) or (second and digits_of(second)) or None
+    if first and first.isdigit() and first.isascii():  # as nearly all are
+        return first
+    return digits_of(first or "") or digits_of(second or "") or None
 
 
 def digits_of(said: str) -> str:

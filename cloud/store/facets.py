@@ -21,14 +21,10 @@ _SET = calls.update().where(calls.c.id == bindparam("of")).values(facet=bindpara
 def note(db: Connection, pairs: Iterable[tuple[str, int]]) -> None:
     """Facets, each with its box, that calls have now."""
     wanted = set(pairs)
-    boxes = sorted({box_id for box_id, _ in wanted})
-    known = set(bulk.select_in(db, call_facets, COLUMNS, "box_id", boxes)) if boxes else set()
-    missing = sorted(wanted - known)
-    if missing:
-        mark = "%s" if db.dialect.name == "postgresql" else "?"
-        db.exec_driver_sql(
-            f"INSERT INTO call_facets (box_id, facet) VALUES ({mark}, {mark}) ON CONFLICT DO NOTHING", missing
-        )
+    if db.dialect.name == "postgresql" and wanted:  # where many statements cost more than many rows
+        boxes = sorted({box_id for box_id, _ in wanted})
+        wanted -= set(bulk.select_in(db, call_facets, COLUMNS, "box_id", boxes))
+    bulk.keep(db, call_facets, COLUMNS, sorted(wanted))
 
 
 def refresh(db: Connection, call_ids: Iterable[str]) -> None:

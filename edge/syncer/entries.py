@@ -181,12 +181,10 @@ class EntriesEnd:
 
     def _sound(self, read: Read, run: list[EntryRow]) -> int:
         """How many rows may go before the first that has to be wrapped."""
-        whole = outbox.whole(run)
-        wrapped = (
-            at
-            for at, row in enumerate(run)
-            if self._sender.wraps(read.stream, row.seq) or not (whole or row.whole)
-        )
+        if outbox.whole(run) and not self._sender.wrapping:
+            return len(run)
+        wraps = self._sender.wraps
+        wrapped = (at for at, row in enumerate(run) if wraps(read.stream, row.seq) or not row.whole)
         return next(wrapped, len(run))
 
     def _wrapped(self, row: EntryRow) -> EntryRow:

@@ -78,6 +78,16 @@ def test_a_nul_in_a_new_row_is_shown_as_what_it_is(engine: Engine, count: int) -
 
 
 @pytest.mark.parametrize("count", SIZES)
+def test_a_row_that_is_there_is_kept_as_it_is(engine: Engine, count: int) -> None:
+    with write(engine) as db:
+        bulk.keep(db, things, COLUMNS, rows(count // 2))
+        bulk.keep(db, things, COLUMNS, rows(count, value=2))
+        bulk.keep(db, things, COLUMNS, [])
+    with read(engine) as db:
+        assert stored(db) == sorted([*rows(count // 2), *rows(count, value=2)[count // 2 :]])
+
+
+@pytest.mark.parametrize("count", SIZES)
 def test_a_key_that_is_there_is_written_over(engine: Engine, count: int) -> None:
     with write(engine) as db:
         assert bulk.upsert(db, things, COLUMNS, rows(count // 2)) == count // 2
