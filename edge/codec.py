@@ -29,7 +29,13 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def settle_worker() -> None:
-    """Called once in the worker process: it yields to the recorder, of memory too, and dies with it."""
+    """Called once in the worker process: it yields to the recorder, of memory too, and dies with it.
+
+    It gives up the recorder's real-time priority itself: were that reset for all children of the service,
+    Linux would take it from its threads too, and one of them that is never run may hold the interpreter's
+    lock, which the capture waits for.
+    """
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     os.nice(NICENESS)
     with suppress(OSError):  # it was started with more than that
         Path("/proc/self/oom_score_adj").write_text(str(KILLED_BEFORE))

@@ -132,6 +132,7 @@ def test_the_units_put_the_recorder_first() -> None:
         says = dict(re.findall(r"^(\w+)=(.*)$", unit.read_text(), re.MULTILINE))
         killed[unit.stem] = int(says.get("OOMScoreAdjust", "0"))
         assert (says.get("CPUSchedulingPolicy") == "fifo") == (unit.stem == "branchline-record")
+        assert "CPUSchedulingResetOnFork" not in says, "threads would not have the priority"
     assert sorted(killed, key=killed.__getitem__) == [
         "branchline-record", "branchline-web", "branchline-sync", "branchline-backup"
     ]  # fmt: skip

@@ -11,7 +11,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import alsaaudio
@@ -55,17 +54,6 @@ def open_device(device: str, rate_hz: int, lines: int) -> alsaaudio.PCM:
     return pcm
 
 
-def take_priority() -> None:
-    """Give the calling thread the real-time priority of its process.
-
-    Where its children's is to be reset, as the recorder's unit says because of the encoder, Linux resets that
-    of its threads too.
-    """
-    service = os.getpid()  # also the id of the thread that systemd gave it to
-    with suppress(PermissionError):  # captured at any priority is better than not at all
-        os.sched_setscheduler(0, os.sched_getscheduler(service), os.sched_getparam(service))
-
-
 @dataclass(slots=True)
 class Capture:
     """The capture thread of one board. `trouble` is None while audio comes in, else one sentence."""
@@ -101,7 +89,6 @@ class Capture:
         return taken
 
     def _run(self) -> None:
-        take_priority()
         self._origin_s = self.monotonic_s() - self.ring.position / self.ring.rate_hz
         while not self._stop.is_set():
             try:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,22 +136,3 @@ def test_a_card_that_gives_something_else_is_refused(card: Ring, rate_hz: int, l
 def test_unknown_device_is_refused(card: Ring) -> None:
     with pytest.raises(DeviceError, match="nocard"):
         open_device("nocard", RATE_HZ, LINES)
-
-
-PRIORITIES = """
-import os, threading
-from edge.sources.alsa import take_priority
-def tell(): print(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK, os.sched_getparam(0).sched_priority)
-def capture(): tell(); take_priority(); tell()
-thread = threading.Thread(target=capture)
-thread.start()
-thread.join()
-"""
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="real-time priority needs root")
-def test_the_thread_has_the_priority_of_the_service_though_children_are_reset() -> None:
-    as_the_unit_does = ["chrt", "--reset-on-fork", "--fifo", "20"]
-    words = [*as_the_unit_does, sys.executable, "-c", PRIORITIES]
-    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    assert told.split("\n") == [f"{os.SCHED_OTHER} 0", f"{os.SCHED_FIFO} 20", ""]
