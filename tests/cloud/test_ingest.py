@@ -226,13 +226,42 @@ def test_hello_is_answered_with_where_it_stands(office: Office) -> None:
 
 
 def test_an_unregistered_box_leaves_no_trace(office: Office) -> None:
-    for answer in (office.tell(call_ended(), "stranger"), office.say("p", b"{}", "stranger")):
+    told = [office.tell(call_ended(), "stranger")]
+    told += [office.say(channel, b"{}", "stranger") for channel in "pbmr"]
+    for answer in told:
         assert isinstance(answer, Refused)
         assert answer.code == "unknown_box"
     assert office.upload(new_id(), box_id="stranger") == []
-    for table in ("calls", "inbox", "inbox_streams", "quarantine", "transfers"):
+    for table in ("calls", "inbox", "inbox_streams", "quarantine", "transfers", "presence", "box_troubles"):
         assert office.rows(table) == []
     assert list(office.objects.folder.rglob("*")) == []
+
+
+def test_a_slow_database_gives_the_boxes_less_credit_and_a_quick_one_more(office: Office) -> None:
+    took_s, now_s = 0.6, 0.0
+
+    def clock_s() -> float:
+        nonlocal now_s
+        now_s += took_s
+        return now_s
+
+    office.entries.clock_s = clock_s
+
+    def credits(times: int) -> list[int]:
+        acks = [office.tell(call_ended()) for _ in range(times)]
+        return [ack.credit for ack in acks if isinstance(ack, Ack)]
+
+    assert credits(7) == [32, 16, 8, 4, 2, 1, 1]
+    took_s = 0.1
+    assert credits(7) == [1, 2, 4, 8, 16, 32, 32]
+
+
+def test_what_a_box_sends_counts_for_its_day(office: Office) -> None:
+    office.tell(call_ended())
+    ((_, entries),) = counted = [(row["bytes"], row["entries"]) for row in office.rows("usage")]
+    assert entries == 1
+    office.upload(new_id())
+    assert [row["bytes"] for row in office.rows("usage")] == [counted[0][0] + len(AUDIO)]
 
 
 def test_a_box_is_noted_as_seen(office: Office) -> None:
@@ -330,7 +359,7 @@ def test_batches_that_came_together_are_acknowledged_at_once_stream_by_stream(of
 def test_an_ack_stays_small_enough_to_be_read(office: Office) -> None:
     messages = []
     prev = genesis(EPOCH, "evt")
-    for first in range(1, 801, 100):
+    for first in range(1, 1601, 100):  # in one ack they would be more than a message may have
         bodies, h = [], prev
         for seq in range(first, first + 100):
             bodies.append(entry_bytes(call_ended(), new_id(), AT, seq).replace(b"call_ended", b"k" * 40))
@@ -338,7 +367,7 @@ def test_an_ack_stays_small_enough_to_be_read(office: Office) -> None:
         messages.append((Topic(BOX, False, "up", "e"), pack_batch(BOX, EPOCH, "evt", first, prev, h, bodies)))
         prev = h
     acks = [unpack(payload) for _, payload in office.entries.handle(messages, LATER)]
-    assert [seq for ack in acks if isinstance(ack, Ack) for seq, _ in ack.nacks] == list(range(1, 801))
+    assert [seq for ack in acks if isinstance(ack, Ack) for seq, _ in ack.nacks] == list(range(1, 1601))
 
 
 # Files.
@@ -452,6 +481,19 @@ def test_more_holes_than_can_be_told_are_not_made(office: Office) -> None:
     assert len(answer.spans) + 1 == MAX_SPANS
 
 
+def test_what_another_worker_took_meanwhile_is_known_when_a_shard_comes_back(office: Office) -> None:
+    rid = new_id()
+    opened = Open(rid=rid, size=len(AUDIO), sha256=SHA256)
+    ours = office.files
+    theirs = FilesDesk(office.engine, office.objects, Incoming(office.incoming.folder), AtOnce())
+    office.file(opened, Chunk(rid, 0, AUDIO[:5000]))
+    ours.forget_all_but(())
+    office.files = theirs
+    assert office.file(opened, Chunk(rid, 5000, AUDIO[5000:6000]))[-1] == At(rid=rid, offset=6000)
+    office.files = ours
+    assert office.file(opened) == [At(rid=rid, offset=6000, asked=True)]
+
+
 def test_a_restart_goes_on_from_the_bytes_on_disk(office: Office) -> None:
     rid = new_id()
     office.file(Open(rid=rid, size=len(AUDIO), sha256=SHA256), Chunk(rid, 0, AUDIO[:5000]))
@@ -475,6 +517,7 @@ def test_a_wrong_hash_is_tried_three_times(office: Office) -> None:
     assert last.code == "wrong_hash"
     assert [(row["state"], row["failures"]) for row in office.rows("transfers")] == [("refused", 3)]
     assert office.objects.size(SHA256) is None
+    assert office.file(Fin(rid=rid)) == [], "who asks for what was declined is not told that it is stored"
 
 
 def test_another_file_for_a_stored_recording_is_declined(office: Office) -> None:

@@ -120,6 +120,18 @@ def test_one_that_was_paused_for_longer_than_its_lease_writes_nothing(
     assert not set(first.held) & set(second.held)
 
 
+def test_one_that_was_replaced_gives_up_nothing_of_the_other(
+    workers: list[Leases], clock: DatabaseClock
+) -> None:
+    first, second, third = workers
+    first.renew()
+    clock.s += LEASE_S + 1
+    second.renew()
+    first.give_up()  # it ends, and does not know yet
+    third.renew()
+    assert third.held == {} and len(second.held) == SHARDS and may_write(second, 7)
+
+
 def test_one_that_was_slow_but_not_replaced_goes_on(workers: list[Leases], clock: DatabaseClock) -> None:
     workers[0].renew()
     clock.s += 10 * LEASE_S

@@ -232,6 +232,18 @@ def test_nothing_is_lost_and_nothing_twice_in_any_weather(database_url: str) -> 
     assert tally["repeated"] > tally["delivered"] / 100
 
 
+def test_a_connection_that_takes_no_more_is_not_given_more() -> None:
+    world = World()
+    world.put(*(call_ended() for _ in range(300)))
+    world.up, world.link.room = True, 0
+    world.step()
+    assert world.link.sent == []
+    world.link.room = 100
+    world.clear_up()
+    assert len(world.facts()) == 300
+    world.close()
+
+
 def test_a_month_without_a_line_is_made_up_in_minutes_the_urgent_first() -> None:
     """Thirty days of calls wait; then all of them get there, and every hour of the month is closed."""
     world = World()
