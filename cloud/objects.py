@@ -15,7 +15,6 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -67,8 +66,14 @@ class FolderObjects:
         """See Objects."""
         target = self._object(sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
+        try:
             os.link(file, target)
+        except FileExistsError:  # what is there may be damaged, or it would not have come again
+            anew = target.with_name(f"{target.name}.{file.name}")
+            anew.unlink(missing_ok=True)
+            os.link(file, anew)
+            os.replace(anew, target)
+            anew.unlink(missing_ok=True)  # still there if both were the same file
         _sync_folder(target.parent)
         if target.parent not in self._durable:  # its own name, once in the life of this process
             for folder in (target.parent.parent, self.folder):

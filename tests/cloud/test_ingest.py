@@ -18,6 +18,7 @@ from cloud.arrivals import FilesDesk
 from cloud.entries import EntriesDesk
 from cloud.incoming import Incoming
 from cloud.objects import FolderObjects
+from cloud.reconcile import forget_audio
 from cloud.store import boxes, schema
 from cloud.store.database import write
 from sync.arriving import Origin
@@ -518,6 +519,18 @@ def test_a_wrong_hash_is_tried_three_times(office: Office) -> None:
     assert [(row["state"], row["failures"]) for row in office.rows("transfers")] == [("refused", 3)]
     assert office.objects.size(SHA256) is None
     assert office.file(Fin(rid=rid)) == [], "who asks for what was declined is not told that it is stored"
+
+
+def test_a_stored_recording_that_was_damaged_here_is_whole_again_when_it_comes_again(office: Office) -> None:
+    """What a manifest finds too short is asked for; `stored` means these bytes, not those of before."""
+    rid = new_id()
+    office.upload(rid)
+    (file,) = (office.objects.folder / "objects").rglob(SHA256)
+    file.write_bytes(AUDIO[:-1])
+    with write(office.engine) as db:
+        forget_audio(db, BOX, rid)
+    assert office.upload(rid)[-1] == Stored(rid=rid, sha256=SHA256)
+    assert file.read_bytes() == AUDIO
 
 
 def test_another_file_for_a_stored_recording_is_declined(office: Office) -> None:

@@ -67,6 +67,29 @@ def test_taking_it_twice_is_the_same_as_once(objects: Objects, arrived: Callable
     assert objects.size(KEY) == len(AUDIO)
 
 
+def cut_short(objects: Objects) -> None:
+    """As a disk or a person may have done to it."""
+    if isinstance(objects, S3Objects):
+        objects.client.put_object(Bucket=objects.bucket, Key=objects._name(KEY), Body=AUDIO[:-1])
+    elif isinstance(objects, FolderObjects):
+        file = objects._object(KEY)
+        file.unlink()  # else its other name would be cut short as well
+        file.write_bytes(AUDIO[:-1])
+
+
+def test_what_was_cut_short_is_replaced_when_it_comes_again(
+    stored: Objects, arrived: Callable[[bytes], Path]
+) -> None:
+    cut_short(stored)
+    assert stored.size(KEY) == len(AUDIO) - 1
+    assert stored.take(arrived(AUDIO), KEY) == KEY
+    assert b"".join(stored.read(KEY, 0, len(AUDIO))) == AUDIO
+    if isinstance(stored, FolderObjects):
+        assert [file.name for file in stored._object(KEY).parent.iterdir()] == [KEY], (
+            "and nothing else is left"
+        )
+
+
 def test_the_same_audio_of_two_boxes_is_kept_once(stored: Objects, arrived: Callable[[bytes], Path]) -> None:
     assert stored.take(arrived(AUDIO), KEY) == KEY
     stored.delete(KEY)
