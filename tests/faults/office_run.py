@@ -54,8 +54,8 @@ class Stream:
         return eids, pack_batch(BOX, EPOCH, self.name, first, prev, self.head, bodies)
 
 
-def main(folder: Path, seed: int) -> None:
-    """Live through TURNS turns of taking and storing."""
+def main(folder: Path, seed: int, turns: int = TURNS) -> None:
+    """Live through so many turns of taking and storing."""
     choice = random.Random(seed)
     engine = open_engine(f"sqlite:///{folder / 'head-office.db'}")
     with write(engine) as db:
@@ -64,7 +64,7 @@ def main(folder: Path, seed: int) -> None:
     files = FilesDesk(engine, FolderObjects(folder / "objects"), Incoming(folder / "incoming"), AtOnce())
     calls, audio = (Stream(name, head=genesis(EPOCH, name)) for name in ("evt", "meta"))
     say("ready")
-    for turn in range(TURNS):
+    for turn in range(turns):
         take(entries, calls, [call_ended() for _ in range(choice.randint(1, 9))])
         if turn % RECORDED == 0:  # seldom: each fsync of a file brings others along
             data = choice.randbytes(choice.randint(1, 60_000))
@@ -101,4 +101,4 @@ def send(files: FilesDesk, rid: str, data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
