@@ -133,6 +133,12 @@ def test_the_brokers_configuration_denies_by_default(folder: Path, tmp_path: Pat
     ):
         assert line in conf
     assert [line for line in conf if line.startswith("listener")] == ["listener 8883 127.0.0.1"]
+    drop_in = (tmp_path / "broker" / "branchline.conf").read_text().splitlines()
+    assert drop_in[1:] == [
+        "[Service]",
+        "Environment=MALLOC_MMAP_THRESHOLD_=1048576",
+        "Environment=MALLOC_TRIM_THRESHOLD_=16777216",
+    ]
     rules = [
         line for line in (tmp_path / "broker" / "mosquitto.acl").read_text().splitlines() if line[:1] != "#"
     ]

@@ -52,6 +52,12 @@ def link(station: Station) -> Iterator[Link]:
     link.close()
 
 
+def test_the_broker_keeps_freed_memory_for_the_next_chunk(station: Station) -> None:
+    assert station.mosquitto is not None
+    given = Path(f"/proc/{station.mosquitto.pid}/environ").read_bytes().split(b"\0")
+    assert {b"MALLOC_MMAP_THRESHOLD_=1048576", b"MALLOC_TRIM_THRESHOLD_=16777216"} <= {*given}
+
+
 def test_the_brokers_limit_is_learnt_and_kept(station: Station, link: Link) -> None:
     assert link.max_packet == 20_000
     topic = topics.build(BOX, "up", "e")
