@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -32,10 +34,10 @@ from sync import outbox
 from sync.envelope import canonical
 from sync.moment import to_text
 from sync.orders import DELETE, HOLD, RELEASE, RETENTION, Order, Signed, pack
-from sync.transport import Arrived, utc_now
+from sync.transport import Arrived, Link, utc_now
 from tests.edge.sealed_box import SealedBox
 from tests.edge.storage.conftest import killed_at
-from tests.sync.station import AT, BOX, Box, Office, Station, until
+from tests.sync.station import AT, BOX, Box, Office, Station, Steps, until
 
 WANG, LI = Actor(user_id="w", name="wang"), Actor(user_id="l", name="li")
 CALL, RECORDING = "0192f1de-7a3c-7000-8000-0000000000c1", "0192f1de-7a3c-7000-8000-0000000000d1"
@@ -116,20 +118,56 @@ def test_what_is_on_hold_is_not_deleted(box: Box, office: Office, branch: Sealed
     assert [file.name for file in branch.audio.iterdir()] == [f"{RECORDING}.flac"]
 
 
+@dataclass(slots=True)
+class Losing(Link):
+    """A link that loses the first order."""
+
+    lost: int = 0
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, at_once: bool = True, certain: bool = True
+    ) -> None:
+        if b'"t":"signed"' in payload and not self.lost:
+            self.lost += 1
+        else:
+            super(Losing, self).publish(topic, payload, retain=retain, at_once=at_once, certain=certain)
+
+
+class Ahead(Steps):
+    """Head office, so many seconds later."""
+
+    def __init__(self, office: Office, seconds: float) -> None:
+        self.office, self.seconds = office, seconds
+
+    def step(self) -> None:
+        self.office.ingest.step(time.monotonic() + self.seconds, utc_now())
+
+
 def test_orders_wait_for_a_box_that_is_away_and_are_sent_until_they_are_taken(
-    station: Station, box: Box, office: Office, branch: SealedBox
+    station: Station, box: Box, branch: SealedBox
 ) -> None:
-    made = [order(office, HOLD), order(office, RELEASE), order(office, DELETE)]
-    office.orders._next_s = 0.0
-    for _ in range(3):  # to nobody: the box is not there
-        office.step()
-    assert {state(office, one) for one in made} == {"ordered"}
-    for one in made:
-        assert answered(office, one, box)["state"] == "done"
-    assert [row["n"] for row in office.rows("orders")] == [1, 2, 3]
-    assert not list(branch.audio.iterdir())
-    again = [dict(row) for row in branch.db.execute("SELECT n, state FROM orders ORDER BY n")]
-    assert again == [{"n": n, "state": "done"} for n in (1, 2, 3)]
+    office = station.office(link_of=Losing)
+    assert isinstance(office.link, Losing)
+    try:
+        first = order(office, HOLD)
+        office.orders._next_s = 0.0
+        for _ in range(3):  # to nobody: the box is not there
+            office.step()
+        assert state(office, first) == "ordered"
+        until(lambda: office.link.lost == 1, box, office)
+        for _ in range(10):
+            box.step()
+            office.step()
+        assert state(office, first) == "sent"
+        until(lambda: state(office, first) == "done", box, Ahead(office, 10.0))
+        made = [first, order(office, RELEASE), order(office, DELETE)]
+        until(lambda: {state(office, one) for one in made} == {"done"}, box, Ahead(office, 20.0))
+        assert [row["n"] for row in office.rows("orders")] == [1, 2, 3]
+        assert not list(branch.audio.iterdir())
+        again = [dict(row) for row in branch.db.execute("SELECT n, state FROM orders ORDER BY n")]
+        assert again == [{"n": n, "state": "done"} for n in (1, 2, 3)]
+    finally:
+        office.close()
 
 
 def sent_again(office: Office, box: Box, order_id: str) -> list[tuple[int, str]]:

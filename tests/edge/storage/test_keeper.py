@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from edge.config import KeepSettings
 from edge.storage.ladder import Rung
-from edge.store.retention import lift_hold, note_backup, place_hold
+from edge.store.finished_audio import audio_by_age
+from edge.store.retention import delete_audio, lift_hold, note_backup, place_hold
 from sync import outbox
 from sync.db import write
 from sync.moment import to_text
@@ -43,6 +44,13 @@ def test_audio_that_is_stored_goes_only_when_its_hour_is_closed(branch: Branch) 
     assert branch.ready() == {"old"}
     with write(branch.db):
         confirm(branch.db, "old")
+        branch.db.execute("UPDATE manifests SET state = 'open'")  # said, and not agreed on yet
+    keeper.step(to_text(NOW + timedelta(hours=1)))
+    assert branch.ready() == {"old"}
+    assert [row.confirmed for row in audio_by_age(branch.db)] == [0]
+    with write(branch.db):
+        assert not delete_audio(branch.db, "old", "age", None, NOW_UTC, forced=False)
+        branch.db.execute("UPDATE manifests SET state = 'closed'")
     keeper.step(to_text(NOW + timedelta(hours=2)))
     keeper.step(to_text(NOW + timedelta(hours=2)))
     assert branch.ready() == set()
