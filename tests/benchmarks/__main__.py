@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, str] = {
     "sync_events": "tests.benchmarks.sync_events",
     "sync_audio": "tests.benchmarks.sync_audio",
     "sync_link": "tests.benchmarks.sync_link",
+    "sync_losses": "tests.benchmarks.sync_losses",
     "branch_calls": "tests.benchmarks.branch_calls",
     "sync_ingest": "tests.benchmarks.sync_ingest",
     "sync_branches": "tests.benchmarks.sync_branches",

@@ -128,7 +128,7 @@ def plain_flow(
 def plain(
     at: Station, way: str, inside: Sequence[str] = (), numbers: Sequence[int] = (0, 0, 4)
 ) -> subprocess.Popen[bytes]:
-    """One end of plain MQTT: subscribe, keep, publish, mix or hear, with (bytes, messages, in flight)."""
+    """One end of plain MQTT: subscribe, keep, publish, queue, mix, hear; (bytes, messages, in flight)."""
     words = [at.host, at.port, *numbers]
     command = [sys.executable, "-m", "tests.benchmarks.sync_lab", way, str(at.folder), *map(str, words)]
     return subprocess.Popen([*inside, *command], stdout=subprocess.PIPE)
@@ -227,6 +227,16 @@ def _publish(client: mqtt.Client, payload_bytes: int, count: int, in_flight: int
     threading.Event().wait()
 
 
+def _queue(client: mqtt.Client, payload_bytes: int, count: int) -> None:
+    """Hand everything to paho, as fast as it takes it; say `queued` once `publish` has returned for all."""
+    while not client.is_connected():
+        client.loop(0.1)
+    for _ in range(count):
+        client.publish(topics.build(BOX, "up", "e"), os.urandom(payload_bytes), qos=1)
+    say("queued")
+    client.loop_forever()
+
+
 def _hear(client: mqtt.Client) -> None:
     """Say how long each small message took, and nothing of the audio."""
 
@@ -264,6 +274,8 @@ def main(way: str, folder: str, host: str, port: str, payload_bytes: str, count:
         _subscribe(client, int(count), lambda _: None)
     elif way == "keep":
         _subscribe(client, int(count), Keeping(Path(folder) / "kept").take)
+    elif way == "queue":
+        _queue(client, int(payload_bytes), int(count))
     elif way == "hear":
         _hear(client)
     elif way == "mix":

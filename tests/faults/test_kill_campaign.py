@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -38,35 +39,51 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
     installation.close()
 
 
+@dataclass
+class Told:
+    """What the recorder has saved, and what was killed meanwhile."""
+
+    calls: set[str] = field(default_factory=set)
+    audio: dict[str, bytes] = field(default_factory=dict)  # by its SHA-256
+    killed: Counter[str] = field(default_factory=Counter)
+
+
 def campaign(installation: Installation, kills: int) -> Counter[str]:
     """Kill so many times; how often each."""
-    choice, killed = random.Random(SEED), Counter[str]()
+    told = kill_often(installation, kills)
+    everything_once(installation.station.folder / "head-office.db", told.calls)
+    office = installation.looking_at_office
+    assert all(office.audio(sha256) == data for sha256, data in told.audio.items())
+    heard, again = counted(installation.station.folder / "echoes")
+    assert again > heard / 100, f"{again} of {heard} messages were repeated"
+    sys.stderr.write(
+        f"{len(told.calls)} calls, {heard} messages, {again} of them again, killed {dict(told.killed)}\n"
+    )
+    return told.killed
+
+
+def kill_often(installation: Installation, kills: int) -> Told:
+    """Calls keep coming, somebody is killed and started anew; until nothing is owed any more."""
+    choice, told = random.Random(SEED), Told()
     box = installation.looking_at_box
-    told: set[str] = set()
-    audio: dict[str, bytes] = {}
     for number in range(kills):
         events = [call_ended() for _ in range(choice.randint(50, 400))]
-        told |= {event.call_id for event in events}
+        told.calls |= {event.call_id for event in events}
         box.put(*events)
         if number % RECORDED == 0:
             data = choice.randbytes(100_000)
             call, ready = box.record(data)
-            told.add(call.call_id)
-            audio[ready.sha256] = data
+            told.calls.add(call.call_id)
+            told.audio[ready.sha256] = data
         wait([], choice.uniform(0.0, 0.8))  # somewhere between the first byte and the last ack
         victim = VICTIMS[number % len(VICTIMS)] if number < len(VICTIMS) else choice.choice(VICTIMS)
         installation.kill(victim)
         installation.start(victim)
-        killed[victim] += 1
+        told.killed[victim] += 1
         if number % 20 == 19:  # what is owed does not grow without end
             drain(box)
     drain(box)
-    everything_once(installation.station.folder / "head-office.db", told)
-    assert all(installation.looking_at_office.audio(sha256) == data for sha256, data in audio.items())
-    heard, again = counted(installation.station.folder / "echoes")
-    assert again > heard / 100, f"{again} of {heard} messages were repeated"
-    sys.stderr.write(f"{len(told)} calls, {heard} messages, {again} of them again, killed {dict(killed)}\n")
-    return killed
+    return told
 
 
 def drain(box: Box) -> None:

@@ -6,6 +6,7 @@ The full one is a small tmpfs (root); the slow one is a library that makes every
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from tests.sync import processes
 from tests.sync.station import AT, Box, Office, Station, call_ended
 
 pytestmark = pytest.mark.faults
-ROUNDS = 6
+ROUNDS, WAITING = 6, 200
 RECOVERED_S = 5.0
 LINES, COMMITS, FSYNC_MS = 8, 40, 200
 SLOW_C = """
@@ -79,6 +80,27 @@ def put_until_full(box: Box) -> set[str]:
         committed.add(event.call_id)
 
 
+def full_once(
+    box: Box, sender: subprocess.Popen[bytes], disk: Path, round_: int
+) -> tuple[set[str], int, float]:
+    """Fill the disk, at another write each time, while calls wait; make room again.
+
+    Returns what was committed, how much was owed when there was room, and how long until nothing was.
+    """
+    filler = disk / "filler"
+    sender.send_signal(signal.SIGSTOP)
+    waiting = [call_ended() for _ in range(WAITING)]
+    box.put(*waiting)
+    room = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    filler.write_bytes(bytes(max(0, room - 20_000 - 13_000 * round_)))
+    committed = {event.call_id for event in waiting} | put_until_full(box)
+    sender.send_signal(signal.SIGCONT)
+    wait([], 2.0)
+    owed = box.owes
+    filler.unlink()
+    return committed, owed, until(lambda: box.owes == 0, 60.0)
+
+
 def test_a_full_disk_loses_nothing_and_goes_on_when_there_is_room(station: Station, small_disk: Path) -> None:
     office: Office = station.office()
     box: Box = station.box(database=small_disk / "branch.db")
@@ -91,16 +113,11 @@ def test_a_full_disk_loses_nothing_and_goes_on_when_there_is_room(station: Stati
     ):
         until(lambda: box.owes == 0, 60.0)
         for round_ in range(ROUNDS):
-            filler = small_disk / "filler"
-            room = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
-            filler.write_bytes(
-                bytes(max(0, room - 20_000 - 13_000 * round_))
-            )  # full at another write each time
-            committed |= put_until_full(box)
-            wait([], 2.0)
+            calls, owed, took_s = full_once(box, sender, small_disk, round_)
+            committed |= calls
             assert sender.poll() is None
-            filler.unlink()
-            assert until(lambda: box.owes == 0, 60.0) < RECOVERED_S
+            assert owed > 0, "nothing had to be made up for"
+            assert took_s < RECOVERED_S
         assert box.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert {row["id"] for row in office.rows("calls")} == committed
     box.close()

@@ -29,13 +29,13 @@ from sync.chunks import Chunk, pack_chunk, unpack_chunk
 from sync.envelope import canonical
 from sync.ids import new_id
 from sync.keys import DeviceKey
-from sync.manifest import BOX_KEY, GENESIS, Chain, Files, Part, Statement, digest, root_of, sign
+from sync.manifest import BOX_KEY, GENESIS, WITNESS, Chain, Files, Part, Statement, digest, root_of, sign
 from sync.messages import At, Declined, Open, Refused, Stored, pack
 from sync.topics import Topic
 from sync.transport import Arrived
 from tests.sync.station import AT, BOX, call_ended
 from tests.sync.test_bad_input import ACCEPTABLE, EPOCH, NONSENSE, Desk, as_json, bombs, desk
-from tests.sync.weather import MadeUpLink, World
+from tests.sync.weather import WITNESS_KEY, MadeUpLink, World
 
 __all__ = ["desk"]  # the fixture
 ALL_CODES = ACCEPTABLE | {"not_a_manifest", "not_presence"}
@@ -213,6 +213,37 @@ def test_every_field_of_what_head_office_says(world: World, name: str) -> None:
     assert unsent.call_id not in world.facts()
     goes_on(world)
     assert unsent.call_id in world.facts()
+
+
+def test_only_what_head_office_signed_closes_an_hour(world: World) -> None:
+    """Of this very manifest, with the key the verdict names."""
+    world.cut()
+    world.put(call_ended())
+    world.now_s += 3700.0
+    world.step()
+    epoch, n, h = world.db.execute("SELECT epoch, n, h FROM manifests WHERE state != 'closed'").fetchone()
+    told = {"epoch": epoch, "n": n, "state": "closed", "h": h, "key": WITNESS_KEY.public}
+    signed = sign(WITNESS_KEY, WITNESS, h)
+    for changes in (
+        {"sig": ""},
+        {"sig": sign(KEY, WITNESS, h)},
+        {"sig": sign(WITNESS_KEY, BOX_KEY, h)},
+        {"sig": sign(WITNESS_KEY, WITNESS, "f" * 64)},
+        {"sig": signed, "key": KEY.public},
+        {"sig": signed, "h": "f" * 64},
+        {"sig": signed, "n": n + 1},
+    ):
+        world.up = True
+        verdict = manifest.Verdict(**(told | changes))
+        world.down.append((f"x/1/1/{BOX}/dn/m", zlib.compress(canonical(verdict))))
+        world.deliver_down()
+        world.manifests.step(True, world.now_s, world.now_utc)
+        state = world.db.execute(
+            "SELECT state FROM manifests WHERE epoch = ? AND n = ?", (epoch, n)
+        ).fetchone()[0]
+        assert state != "closed", changes
+    goes_on(world)
+    assert world.db.execute("SELECT count(*) FROM manifests WHERE state != 'closed'").fetchone()[0] == 0
 
 
 def test_a_batch_from_head_office_that_is_none(world: World) -> None:
