@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import sqlite3
 import time
 from collections.abc import Container
 from dataclasses import dataclass, field, replace
@@ -117,6 +118,19 @@ def test_an_ack_that_cannot_be_true_ticks_nothing_off(box: Box, office: Office) 
         assert box.owes == 3
     office.link.publish(topics.build(BOX, "dn", "a"), pack(true))
     until(lambda: box.owes == 2, box)
+
+
+def test_what_was_said_while_nothing_could_be_written_holds(box: Box, office: Office) -> None:
+    box.put(call_ended())
+    until(lambda: box.owes == 0, box, office)
+    box.put(call_ended())
+    box.step()  # sent
+    box.syncer._db.execute("PRAGMA query_only = ON")
+    until(lambda: len(office.rows("calls")) == 2, office)
+    with pytest.raises(sqlite3.OperationalError):
+        until(lambda: False, box, within_s=10)
+    box.syncer._db.execute("PRAGMA query_only = OFF")
+    until(lambda: box.owes == 0, box, within_s=10)  # head office says nothing any more
 
 
 def test_an_empty_recording_and_one_of_one_byte_arrive(box: Box, office: Office) -> None:
