@@ -150,6 +150,18 @@ def test_a_used_up_month_stops_audio_and_no_call_record(station: Station, office
         box.close()
 
 
+def test_call_records_count_for_the_month_and_for_the_cap(station: Station, office: Office) -> None:
+    box = station.box(month_bytes=10**9, cap_at=lambda _: 1_000.0)
+    try:
+        box.put(*(call_ended() for _ in range(300)))
+        until(lambda: box.owes == 0, box, office)
+        allowance = box.syncer._allowance
+        assert allowance.month.used > box.syncer._entries_reach.link.published_bytes > 10_000
+        assert not allowance.bucket.may(time.monotonic()), "audio makes up for them"
+    finally:
+        box.close()
+
+
 class Noting(AtOnce):
     """Notes which files are read back, in order."""
 
