@@ -13,6 +13,7 @@ kernel has to take pages back. Needs root; `why_not` says what is missing, for t
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shlex
@@ -20,6 +21,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.fakes import wait_for
 
 PERIOD_US = 100_000  # over which a share of the CPU is counted
 NICE_0_SHARES, NICE_0_WEIGHT = 1024, 100  # what a group has by itself, on version 1 and 2
@@ -189,8 +192,19 @@ def limited(limits: Limits) -> Iterator[Group]:
     finally:
         for controller, folder in folders.items():
             if folder.exists():
-                _move(map(int, (folder / "cgroup.procs").read_text().split()), controller.home)
-                folder.rmdir()
+                wait_for(lambda one=controller, at=folder: _removed(at, one.home), what="the end of a group")
+
+
+def _removed(folder: Path, home: Path) -> bool:
+    """Send what is in it home and remove it; False while something in it is ending."""
+    _move(map(int, (folder / "cgroup.procs").read_text().split()), home)
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+    return True
 
 
 def _move(process_ids: Iterable[int], folder: Path) -> None:

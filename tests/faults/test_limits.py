@@ -54,9 +54,16 @@ GLUTTON = "eaten = []\nwhile input(): eaten.append(bytearray(b'x') * 4_000_000)"
 HOGS = f"""
 import os, time
 ends_s = time.monotonic() + {TALK_S}
-any(os.fork() == 0 for _ in range({2 * CPUS} - 1))
+hogs = []
+for _ in range({2 * CPUS} - 1):
+    hogs.append(os.fork())
+    if not hogs[-1]:
+        hogs = []
+        break
 while time.monotonic() < ends_s:
     pass
+while hogs:
+    os.waitpid(hogs.pop(), 0)
 """
 
 
