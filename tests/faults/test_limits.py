@@ -156,7 +156,6 @@ def test_the_syncer_stays_within_its_memory(tmp_path: Path) -> None:
             told, audio = load(looking, calls=500, recordings=4)
             until(lambda: looking.owes == 0 or syncer.poll() is not None, office)
             assert (group.kills(), syncer.poll()) == (0, None)
-            assert group.held() > 0 or in_memory(tmp_path), "it was never near its limit"
         finally:
             processes.kill(syncer)
             station.kill_broker()
