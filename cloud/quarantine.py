@@ -12,10 +12,10 @@ from sqlalchemy import Connection, RowMapping, select
 
 from cloud.access.log import Action, Actor, Deed
 from cloud.store import schema, trail
-from sync.inbox import Inbox
+from sync.inbox import RELEASED, WAITING, Inbox
 
 ENTRY = "entry"  # topic of an entry that could be read and not applied
-WAITING, RELEASED, DISMISSED = "waiting", "released", "dismissed"
+DISMISSED = "dismissed"
 LONGEST_REASON = 500
 
 

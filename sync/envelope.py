@@ -159,10 +159,12 @@ def renumbered(eid: str, at_utc: str, body: bytes, seq: int) -> bytes:
     try:
         return canonical(msgspec.json.decode(body, type=dict[str, Any]) | {"seq": seq})
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return opaque_bytes(eid, at_utc, body, seq, MAX_ENTRY_BYTES // 2)
+        return opaque_bytes(eid, at_utc, body, seq)
 
 
-def opaque_bytes(eid: str, at_utc: str, body: bytes, seq: int, max_bytes: int) -> bytes:
+def opaque_bytes(
+    eid: str, at_utc: str, body: bytes, seq: int, max_bytes: int = MAX_ENTRY_BYTES // 2
+) -> bytes:
     """An entry that stands for one head office cannot read: its bytes, or their hash if too many."""
     data: dict[str, object] = {"size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
     if len(body) <= max_bytes:

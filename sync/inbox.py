@@ -1,15 +1,16 @@
 """The inbox: what head office has received from each box, and the one way anything gets in.
 
 `Inbox.accept` takes a batch inside the caller's transaction: new entries are applied and noted, those seen
-before are passed over by their eid, those that cannot be applied are set aside in `quarantine`. So an ack
-sent after the commit means "stored, or set aside where people see it"; no entry ever holds up its stream.
+before are passed over by their eid, those that cannot be applied are set aside in `quarantine`, and tried
+again when they come again. So an ack sent after the commit means "stored, or set aside where people see it";
+no entry ever holds up its stream.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -38,6 +39,9 @@ from sync.ranges import Ranges
 from sync.session import Accepted
 
 MAX_DETAIL = 500
+CURABLE = ("unknown_kind", "not_as_agreed", "apply_failed")  # codes; a later version of ours may know better
+MOST_TOLD = 200  # of what waits in quarantine, with a welcome
+WAITING, RELEASED = "waiting", "released"  # states of what is in quarantine
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
@@ -72,7 +76,7 @@ class Inbox:
         streams = self._streams(db, received)
         taken = [widen(streams, origin, batch) for origin, batch in received]
         arrivals = [arrival for one in taken for arrival in one.arrivals]
-        seen = self._seen(db, arrivals)
+        seen = self._cured(db, arrivals, self._seen(db, arrivals))
         fresh = {arrival.key: arrival for arrival in arrivals if arrival.key not in seen}
         self._take(db, list(fresh.values()))
         moved = [arrival for arrival in arrivals if arrival.key in seen and seen[arrival.key].other(arrival)]
@@ -114,10 +118,23 @@ class Inbox:
         return None
 
     def standing(self, db: Connection, box_id: str, epoch: str) -> list[Accepted]:
-        """What head office has of each stream of a box's epoch."""
-        table = self.tables.streams
+        """What head office has of each stream of a box's epoch, and what of that waits in quarantine."""
+        table, inbox, aside = self.tables.streams, self.tables.inbox.c, self.tables.quarantine.c
         query = select(table).where(table.c.box_id == box_id, table.c.epoch == epoch)
-        return [_accepted(row) for row in db.execute(query).mappings()]
+        waits = (
+            select(inbox.stream, inbox.seq, aside.code)
+            .where(aside.state == WAITING, aside.box_id == box_id, inbox.box_id == box_id)
+            .where(inbox.eid == aside.eid, inbox.epoch == epoch, inbox.code.is_not(None))
+            .order_by(inbox.seq.desc())
+            .limit(MOST_TOLD)
+        )
+        nacks: dict[str, list[tuple[int, str]]] = {}
+        for stream, seq, code in db.execute(waits):
+            nacks.setdefault(stream, []).append((seq, code))
+        return [
+            replace(_accepted(row), nacks=tuple(nacks.get(row["stream"], ())))
+            for row in db.execute(query).mappings()
+        ]
 
     def set_aside(self, db: Connection, origin: Origin, channel: str, body: bytes, why: Refused) -> None:
         """Keep a message that could not be read, once: its hash is its name."""
@@ -165,6 +182,23 @@ class Inbox:
         table, eids = self.tables.inbox, [arrival.eid for arrival in arrivals]
         rows = bulk.select_in(db, table, ("eid", "box_id", "code", "epoch", "seq"), "eid", eids)
         return {(eid, box_id): Seen(code, epoch, seq) for eid, box_id, code, epoch, seq in rows}
+
+    def _cured(
+        self, db: Connection, arrivals: Sequence[Arrival], seen: dict[EntryKey, Seen]
+    ) -> dict[EntryKey, Seen]:
+        """What waits in quarantine and comes again is tried again; it may be understood by now."""
+        for one in arrivals:
+            known = seen.get(one.key)
+            if known is None or known.code not in CURABLE or known.other(one):
+                continue
+            table = self.tables.quarantine
+            mine = (table.c.state == WAITING, table.c.box_id == one.origin.box_id, table.c.eid == one.eid)
+            waits = db.execute(select(table.c.id).where(*mine)).first() is not None
+            if waits and self.try_again(db, one.origin.box_id, one.eid) is None:
+                settled = {"settled_utc": one.origin.received_utc, "settled_by": one.origin.box_id}
+                db.execute(table.update().where(*mine).values(state=RELEASED, **settled))
+                seen[one.key] = replace(known, code=None)
+        return seen
 
     def _moved(self, db: Connection, arrivals: Sequence[Arrival]) -> list[Arrival]:
         """Entries that come under another number (a new epoch) were applied before; their number is taken."""

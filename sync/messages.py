@@ -49,12 +49,13 @@ class Hello(Message, frozen=True, kw_only=True):
     heads: dict[Name, Count]  # last seq of each stream
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     """What head office has of one stream."""
 
     upto: Count
     head: Hash  # chain value after upto: shows a box that was restored from an old copy
     ranges: tuple[Range, ...] = ()
+    nacks: tuple[tuple[Seq, Name], ...] = ()  # of these, what waits in quarantine; the latest of many
 
 
 class Welcome(Message, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ import msgspec
 
 from sync.db import Migrations, run_script
 from sync.envelope import (
+    ERASED,
     MAX_BATCH_BYTES,
     MAX_BATCH_ENTRIES,
     chain_of,
@@ -29,6 +30,7 @@ from sync.envelope import (
     genesis,
     is_hash,
     kind_of,
+    opaque_bytes,
     renumbered,
 )
 from sync.events import EVENT_TYPES, STREAMS, SyncEvent
@@ -282,7 +284,8 @@ def start_epoch(db: sqlite3.Connection) -> str:
     """Begin to number anew under a fresh epoch, which is returned; what is still owed moves into it."""
     _need_transaction(db)
     owed = db.execute(
-        "SELECT stream, eid, kind, at_utc, body FROM outbox WHERE state = 'new' ORDER BY stream, epoch, seq"
+        "SELECT stream, eid, kind, at_utc, CAST(body AS BLOB), prev, h FROM outbox WHERE state = 'new'"
+        " ORDER BY stream, epoch, seq"
     ).fetchall()
     db.execute("DELETE FROM outbox WHERE state = 'new'")
     epoch = secrets.token_hex(8)
@@ -291,8 +294,10 @@ def start_epoch(db: sqlite3.Connection) -> str:
             "UPDATE outbox_streams SET epoch = ?, last_seq = 0, head = ? WHERE stream = ?",
             (epoch, genesis(epoch, stream), stream),
         )
-    for stream, eid, kind, at_utc, body in owed:
-        _append(db, stream, eid, kind, at_utc, partial(renumbered, eid, at_utc, bytes(body)))
+    for stream, eid, kind, at_utc, body, prev, h in owed:
+        sound = kind == ERASED or (is_hash(prev) and chained(prev, body) == h)  # or a new chain would hide it
+        again = renumbered if sound else opaque_bytes
+        _append(db, stream, eid, kind, at_utc, partial(again, eid, at_utc, body))
     return epoch
 
 

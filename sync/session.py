@@ -287,7 +287,8 @@ def ack_of(accepted: Accepted, credit: int, hq_utc: str) -> Ack:
 def welcome_of(hello: Hello, standing: list[Accepted], credit: int, hq_utc: str) -> Welcome:
     """The answer to a hello."""
     streams = {
-        accepted.stream: Standing(accepted.upto, accepted.head, accepted.ranges) for accepted in standing
+        accepted.stream: Standing(accepted.upto, accepted.head, accepted.ranges, accepted.nacks)
+        for accepted in standing
     }
     return Welcome(nonce=hello.nonce, streams=streams, credit=credit, hq_utc=hq_utc)
 

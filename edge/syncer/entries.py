@@ -132,7 +132,7 @@ class EntriesEnd:
                     return
             for stream, there in standings:
                 outbox.rewind(self._db, self._epoch, stream, there.upto, there.ranges)
-                outbox.mark_acked(self._db, self._epoch, stream, there.upto, there.ranges)
+                outbox.mark_acked(self._db, self._epoch, stream, there.upto, there.ranges, there.nacks)
 
     def _send(self, now_s: float) -> None:
         for _ in range(MOST_PER_STEP):
@@ -174,10 +174,6 @@ class EntriesEnd:
             self._publish(read, run[:sound], now_s)
         else:
             self._publish(read, run[:1], now_s, self._wrapped(run[0]))
-
-    def _owes_earlier(self, stream: str) -> bool:
-        """Whether an entry that was confirmed is owed again, because somebody said so."""
-        return bool(outbox.next_run(self._db, self._epoch, stream, 0, 1))
 
     def _sound(self, read: Read, run: list[EntryRow]) -> int:
         """How many rows may go before the first that has to be wrapped."""

@@ -376,6 +376,22 @@ def test_an_entry_damaged_on_disk_arrives_in_quarantine_and_holds_up_no_other(
     ] == [(2, "unknown_kind")]
 
 
+def test_that_an_entry_was_set_aside_is_known_though_its_ack_was_lost(box: Box, office: Office) -> None:
+    box.put(call_ended("1"), call_ended("2"))
+    with sqlite_db.write(box.db):
+        box.db.execute("UPDATE outbox SET body = replace(CAST(body AS TEXT), '\"1\"', '\"9\"') WHERE seq = 1")
+    until(lambda: bool(office.rows("quarantine")), box, office)
+    assert box.owes > 0, "the word about them is still on its way"
+    box.cut()
+    until(lambda: box.owes == 0, box, office)
+    query = "SELECT seq, state, code FROM outbox ORDER BY seq"
+    assert [tuple(row) for row in box.db.execute(query)] == [
+        (1, "quarantined", "unknown_kind"),
+        (2, "acked", None),
+    ]
+    assert len(office.rows("quarantine")) == 1
+
+
 def test_what_the_broker_would_not_take_is_never_sent(tmp_path: Path) -> None:
     station = Station(tmp_path, max_packet_bytes=10_000)
     station.start_broker()

@@ -19,6 +19,7 @@ from sync.ids import new_id
 from sync.inbox import Inbox, Told
 from sync.inbox_tables import add_tables
 from sync.messages import Refused
+from sync.session import Accepted
 from tests.sync.station import AT, BOX, call_ended
 
 EPOCH = "0123456789abcdef"
@@ -166,6 +167,51 @@ def test_poison_is_set_aside_and_the_stream_goes_on(
     (row,) = rows(engine, "quarantine")
     assert (row["box_id"], row["code"], bytes(row["body"])) == (BOX, code, box.bodies[8])
     assert detail in row["detail"]
+
+
+def understood(engine: Engine, applied: Applied, box: Box) -> list[Accepted]:
+    """Two entries that an inbox does not understand, sent again to one that does."""
+    before, after = Inbox(inbox_tables, {}), Inbox(inbox_tables, {"call_ended": applied.call_ended})
+    with write(engine) as db:
+        assert before.accept(db, ORIGIN, box.batch(1, 2)).nacks == ((1, "unknown_kind"), (2, "unknown_kind"))
+    applied.fail["2"] = ValueError("still not")
+    said = []
+    for _ in range(2):
+        with write(engine) as db:
+            said.append(after.accept(db, ORIGIN, box.batch(1, 2)))
+    return said
+
+
+def test_what_waits_in_quarantine_and_is_sent_again_is_tried_again(
+    engine: Engine, box: Box, applied: Applied
+) -> None:
+    for accepted in understood(engine, applied, box):
+        assert (accepted.upto, accepted.fresh, accepted.nacks) == (2, 0, ((2, "unknown_kind"),))
+    assert applied.numbers == ["1"]
+    states = {row["eid"]: (row["state"], row["settled_by"]) for row in rows(engine, "quarantine")}
+    assert [states[json.loads(body)["eid"]] for body in box.bodies[:2]] == [
+        ("released", BOX),
+        ("waiting", None),
+    ]
+
+
+def test_what_was_dismissed_is_not_tried_again(engine: Engine, box: Box, applied: Applied) -> None:
+    with write(engine) as db:
+        Inbox(inbox_tables, {}).accept(db, ORIGIN, box.batch(1, 1))
+        db.execute(inbox_tables.quarantine.update().values(state="dismissed"))
+    with write(engine) as db:
+        again = Inbox(inbox_tables, {"call_ended": applied.call_ended}).accept(db, ORIGIN, box.batch(1, 1))
+    assert (again.nacks, applied.numbers) == (((1, "unknown_kind"),), [])
+
+
+def test_where_a_box_stands_names_what_waits_in_quarantine(
+    engine: Engine, inbox: Inbox, box: Box, applied: Applied
+) -> None:
+    understood(engine, applied, box)
+    with write(engine) as db:
+        (standing,) = inbox.standing(db, BOX, EPOCH)
+        assert (standing.upto, standing.nacks) == (2, ((2, "unknown_kind"),))
+        assert inbox.standing(db, BOX, "f" * 16) == inbox.standing(db, "another-box", EPOCH) == []
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyError("x"), OverflowError("int"), UnicodeError("s")])

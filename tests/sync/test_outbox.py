@@ -248,6 +248,20 @@ def test_a_new_epoch_takes_along_what_is_owed_under_its_old_name(db: sqlite3.Con
     assert run(db) == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("body", ["replace(CAST(body AS TEXT), '1380', '1381')", "CAST(body AS TEXT) || ' '"])
+def test_a_new_epoch_does_not_hide_that_a_row_is_damaged(db: sqlite3.Connection, body: str) -> None:
+    """Numbered and chained anew it would look sound."""
+    put(db, 2)
+    with write(db):
+        db.execute(f"UPDATE outbox SET body = {body} WHERE seq = 1")
+        damaged = db.execute("SELECT CAST(body AS BLOB) FROM outbox WHERE seq = 1").fetchone()[0]
+        epoch = outbox.start_epoch(db)
+    first, second = (json.loads(row.body) for row in outbox.next_run(db, epoch, "evt", 0))
+    assert (first["kind"], first["seq"]) == ("opaque", 1)
+    assert first["data"]["sha256"] == hashlib.sha256(damaged).hexdigest()
+    assert (second["kind"], second["seq"]) == ("call_ended", 2)
+
+
 def test_waiting_says_how_much_and_since_when(db: sqlite3.Connection) -> None:
     with write(db):
         outbox.put(db, call_ended(), LATER)

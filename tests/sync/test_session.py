@@ -376,4 +376,7 @@ def test_answers_say_what_was_accepted() -> None:
         hq_utc=AT,
     )
     answer = welcome_of(hello(), [accepted], 4, AT)
-    assert (answer.nonce, answer.streams) == (NONCE, {"evt": Standing(9, HASH, ((11, 12),))})
+    assert (answer.nonce, answer.streams) == (
+        NONCE,
+        {"evt": Standing(9, HASH, ((11, 12),), ((8, "unknown_kind"),))},
+    )
