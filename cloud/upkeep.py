@@ -22,7 +22,7 @@ from cloud.store import allowed, completeness, presences, troubles
 from cloud.store.allowed import EVERY_BOX, Quota
 from cloud.store.database import read, write
 from cloud.store.schema import inbox_tables
-from sync.inbox import Inbox
+from sync.inbox import WAITING, Inbox
 from sync.keys import key_in
 from sync.manifest import HOUR
 from sync.moment import to_text
@@ -35,7 +35,7 @@ def show_quarantine(settings: Settings, asked: argparse.Namespace) -> str:
         rows = quarantine.items(db, asked.box or "", asked.all)
     lines = []
     for row in rows:
-        settled = "" if row["state"] == quarantine.WAITING else f"  {row['state']} by {row['settled_by']}"
+        settled = "" if row["state"] == WAITING else f"  {row['state']} by {row['settled_by']}"
         lines.append(f"{row['id']}  {row['received_utc']}  {row['box_id']}  {row['kind'] or row['topic']}")
         lines.append(f"    {row['code']}: {row['detail']}{settled}")
     return "\n".join([*lines, f"{len(rows)} items"])
