@@ -118,7 +118,7 @@ def _playable(world: World) -> tuple[list[tuple[int, float]], list[tuple[int, fl
             world.head_office_page,
             world.folder / "head-office" / "head-office.db",
             "stored",
-            "api/recordings/{}/audio",
+            "api/v1/recordings/{}/audio",
         ),
     )
     clients = [sign_in(address, world) for address, *_ in places]

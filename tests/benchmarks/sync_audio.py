@@ -12,14 +12,14 @@ from sync import outbox, spans
 from sync.transport import wait
 from tests.benchmarks import sync_box
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.sync_lab import Flow, cheapest, cpu_s, plain_flow, quickest, running, station, until
+from tests.benchmarks.sync_lab import Flow, cheapest, cpu_s, plain_flow, running, station, until, usual
 from tests.sync import processes
 from tests.sync.station import BOX, Box, Office, Station
 
 FILES, FILE_BYTES = 40, 4_800_000  # ten minutes of a call each
 CHUNK = 256 * 1024
 IN_FLIGHT = 4
-TURNS = 3  # of both in turn, the least of each
+TURNS = 5  # of all in turn
 CUT_BYTES, CUTS = 40_000_000, 12
 
 
@@ -34,11 +34,11 @@ def measure() -> list[Figure]:
             ours.append(flow)
     return [
         Figure("recordings stored, MB a second; against MQTT chunks of the same size",
-               quickest(ours) / 1e6, "MB/s", quickest(raw) / 1e6, ratio_target=0.9, at_least=True),
+               usual(ours) / 1e6, "MB/s", usual(raw) / 1e6, ratio_target=0.9, at_least=True),
         Figure("CPU for a MB of recording, box, broker and head office; against those chunks",
                cheapest(ours) * 1e9, "ms", cheapest(raw) * 1e9, ratio_target=1.5),
         Figure("recordings stored, MB a second; against such chunks written to files, hashed and synced",
-               quickest(ours) / 1e6, "MB/s", quickest(kept) / 1e6),
+               usual(ours) / 1e6, "MB/s", usual(kept) / 1e6),
         Figure("CPU for a MB of recording; against such chunks written to files, hashed and synced",
                cheapest(ours) * 1e9, "ms", cheapest(kept) * 1e9),
         Figure("bytes published for a byte of recording", on_the_line, "B", 1.0, ratio_target=1.02),

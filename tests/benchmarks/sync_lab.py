@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from paho.mqtt import client as mqtt
@@ -95,13 +96,13 @@ class Flow:
         return self.cpu_s / self.count
 
 
-def quickest(turns: Sequence[Flow]) -> float:
-    """The best rate of them."""
-    return max(one.rate for one in turns)
+def usual(turns: Sequence[Flow]) -> float:
+    """The median rate: now and then plain MQTT is two and a half times as quick as it is otherwise."""
+    return median(one.rate for one in turns)
 
 
 def cheapest(turns: Sequence[Flow]) -> float:
-    """The least CPU for each."""
+    """The least CPU for each: whatever else runs on the machine only adds to it."""
     return min(one.cpu_each for one in turns)
 
 
