@@ -43,6 +43,13 @@ CODES = {  # why, by head office's word for it
     "wrong_hash": marked("The file is no longer what was recorded"),
     "other_file": marked("Head office holds another file of this name"),
 }
+SAID = {  # after an act
+    "pause": marked("Recordings wait from now on."),
+    "resume": marked("Recordings are sent again."),
+    "again": marked("It will be sent again."),
+    "dismiss": marked("It was dismissed; head office keeps a copy."),
+    "gone": marked("That was settled before."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +80,6 @@ def show(visit: Visit) -> HTTPResponse:
         whats=WHATS,
         codes=CODES,
     )
-
-
-SAID = {
-    "pause": marked("Recordings wait from now on."),
-    "resume": marked("Recordings are sent again."),
-    "again": marked("It will be sent again."),
-    "dismiss": marked("It was dismissed; head office keeps a copy."),
-    "gone": marked("That was settled before."),
-}
 
 
 def save(visit: Visit) -> HTTPResponse:
